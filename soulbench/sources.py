@@ -1,0 +1,84 @@
+"""Which source files a job can reach, and their hash: what Snakemake needs to see that code has changed."""
+
+import ast
+import functools
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = "soulbench"
+
+
+def _file(module: str) -> Path | None:
+    """Return the file of a dotted module name; None if it is no module of this package."""
+    base = ROOT.joinpath(*module.split("."))
+    candidates = (base.with_suffix(".py"), base / "__init__.py")
+    return next((path for path in candidates if path.is_file()), None)
+
+
+@functools.cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def _imported(module: str) -> Iterator[str]:
+    """Yield the names that a module's file imports, at any depth, relative ones resolved; attributes among them."""
+    path = _file(module)
+    if path is None:
+        return
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parents = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            base = ".".join([*parents, *([node.module] if node.module else [])])
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def _with_parents(name: str) -> list[str]:
+    parts = name.split(".")
+    return [".".join(parts[: end + 1]) for end in range(len(parts))]
+
+
+@functools.cache
+def closure(*entries: str) -> tuple[str, ...]:
+    """Return the modules of this package that the entry modules import, directly or not, sorted, entries included.
+
+    Static, so it also holds what is imported inside functions; what is imported by a computed name (a method of the
+    registry) has to be an entry itself.
+    """
+    found: set[str] = set()
+    waiting = list(entries)
+    while waiting:
+        for name in _with_parents(waiting.pop()):
+            if name.split(".")[0] == PACKAGE and name not in found and _file(name):
+                found.add(name)
+                waiting.extend(_imported(name))
+    return tuple(sorted(found))
+
+
+def _without_docstrings(tree: ast.Module) -> str:
+    """Return the syntax tree as text, so that comments, layout and documentation do not count."""
+    copy = ast.parse(ast.unparse(tree))
+    for node in ast.walk(copy):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+            if ast.get_docstring(node, clean=False) is not None:
+                node.body = node.body[1:]
+    return ast.dump(copy)
+
+
+@functools.cache
+def _module_hash(module: str) -> str:
+    path = _file(module)
+    assert path is not None, module
+    return hashlib.sha256(_without_docstrings(_tree(path)).encode()).hexdigest()
+
+
+@functools.cache
+def source_hash(*entries: str) -> str:
+    """Return a hash of all code that the entry modules reach; documentation and layout do not change it."""
+    text = "\n".join(f"{module} {_module_hash(module)}" for module in closure(*entries))
+    return hashlib.sha256(text.encode()).hexdigest()
