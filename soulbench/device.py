@@ -28,11 +28,13 @@ def prepare(name: str) -> torch.device:
         raise UserError("device: cuda is asked for, but torch finds no GPU here; allowed: cpu, or auto")
     # cuBLAS reads this at its first call; without it, deterministic algorithms refuse to run there.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True)
+    device = torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+    # Some operations have no deterministic form on a GPU; there a warning must do.
+    torch.use_deterministic_algorithms(True, warn_only=device.type == "cuda")
     torch.backends.cudnn.benchmark = False
-    # The order of sums depends on the number of threads; the profile fixes it a rule (Snakemake sets the variable).
+    # Sums depend on the number of threads, so each rule's is fixed; Snakemake sets the variable.
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-    return torch.device("cuda" if name == "cuda" or (name == "auto" and torch.cuda.is_available()) else "cpu")
+    return device
 
 
 def describe(device: torch.device) -> str:
@@ -46,8 +48,8 @@ def describe(device: torch.device) -> str:
 class Meter:
     """Wall-clock seconds and peak memory of a block, without the job's start-up.
 
-    Use as `with Meter(device) as meter: ...`; then `meter.seconds`, and `meter.peak_mib`: on a GPU, of what torch
-    allocated in the block; on the CPU, of the process so far, which is what has to fit.
+    Use as `with Meter(device) as meter: ...`; then `meter.seconds`, and `meter.peak_mib`: on a GPU, of what
+    torch allocated in the block; on the CPU, of the process so far, which is what has to fit.
     """
 
     device: torch.device

@@ -8,6 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "soulbench"
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def _file(module: str) -> Path | None:
@@ -23,7 +24,7 @@ def _tree(path: Path) -> ast.Module:
 
 
 def _imported(module: str) -> Iterator[str]:
-    """Yield the names that a module's file imports, at any depth, relative ones resolved; attributes among them."""
+    """Yield the names that a module's file imports, at any depth, relative ones resolved."""
     path = _file(module)
     if path is None:
         return
@@ -45,10 +46,10 @@ def _with_parents(name: str) -> list[str]:
 
 @functools.cache
 def closure(*entries: str) -> tuple[str, ...]:
-    """Return the modules of this package that the entry modules import, directly or not, sorted, entries included.
+    """Return the modules of this package that the entry modules import, directly or not; entries included.
 
-    Static, so it also holds what is imported inside functions; what is imported by a computed name (a method of the
-    registry) has to be an entry itself.
+    Static, so it also holds what is imported inside functions; what is imported by a computed name (a method
+    of the registry) has to be an entry itself.
     """
     found: set[str] = set()
     waiting = list(entries)
@@ -64,9 +65,8 @@ def _without_docstrings(tree: ast.Module) -> str:
     """Return the syntax tree as text, so that comments, layout and documentation do not count."""
     copy = ast.parse(ast.unparse(tree))
     for node in ast.walk(copy):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
-            if ast.get_docstring(node, clean=False) is not None:
-                node.body = node.body[1:]
+        if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:]
     return ast.dump(copy)
 
 
