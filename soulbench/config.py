@@ -181,9 +181,9 @@ def ablation_cells(config: Mapping[str, Any]) -> list[tuple[str, int]]:
 
 
 def select(config: Mapping[str, Any], *keys: str) -> dict[str, Any]:
-    """Return the part of the configuration under some keys (`seed`, `unlearning.roi_margin`), in a fixed order.
+    """Return the part of the configuration under some keys (`seed`, `data.image_size`), in a fixed order.
 
-    It is all that a job is given: a change elsewhere cannot matter to it, and one that matters is not missed.
+    It is all that a job is given: what it lacks cannot matter to it, and what matters cannot be missed.
     """
     part: dict[str, Any] = {}
     for key in sorted(keys):

@@ -95,7 +95,7 @@ def _with_nearest(error: jsonschema.ValidationError) -> str:
 
 
 def part_at(path: Iterable[str | int]) -> dict[str, Any]:
-    """Return the part of the schema that describes a key; unlike a validator's error it has the description."""
+    """Return the part of the schema that describes a key; a validator's error lacks the description."""
     part = schema()
     for step in path:
         inner = part["items"] if isinstance(step, int) else part.get("properties", {}).get(step)

@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from soulbench.errors import UserError
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "soulbench"
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
@@ -51,6 +53,9 @@ def closure(*entries: str) -> tuple[str, ...]:
     Static, so it also holds what is imported inside functions; what is imported by a computed name (a method
     of the registry) has to be an entry itself.
     """
+    absent = [name for name in entries if _file(name) is None]
+    if absent:
+        raise UserError(f"there is no module {', '.join(absent)} under {ROOT}")
     found: set[str] = set()
     waiting = list(entries)
     while waiting:

@@ -1,0 +1,65 @@
+# Lookups that the rules share; no rules here.
+import os
+import shutil
+import sys
+
+from snakemake.exceptions import WorkflowError
+
+# soulbench is used from its folder: here, and in the scripts' processes.
+sys.path.insert(0, workflow.basedir)
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [workflow.basedir, os.environ.get("PYTHONPATH")]))
+
+from soulbench import config as plan
+from soulbench.checks import check
+from soulbench.errors import UserError
+from soulbench.registry import module_name
+from soulbench.sources import source_hash
+
+try:
+    check(config)
+except UserError as error:
+    raise WorkflowError(f"the configuration is wrong\n{error}") from None
+
+RESULTS = f"results/{config['name']}"
+DATA = f"{RESULTS}/data"
+CELLS = plan.cells(config)
+# What every job that opens models and scenes needs.
+OPENED = [
+    f"{DATA}/packed",
+    f"{DATA}/visual.npy",
+    f"{DATA}/subset.csv",
+    f"{DATA}/requests.csv",
+]
+MODELS = ["seed", "device", "data.image_size", "generator", "training"]
+GPU = int(
+    config["device"] == "cuda" or (config["device"] == "auto" and shutil.which("nvidia-smi") is not None)
+)
+
+
+def settings(*keys):
+    """The part of the configuration that a job is given, and that reruns it when it changes."""
+    return plan.select(config, *keys)
+
+
+def all_but_report():
+    """The configuration without what only the page shows."""
+    return [key for key in config if key != "report"]
+
+
+def original(seed):
+    return f"{RESULTS}/models/original/seed{seed}.safetensors"
+
+
+def model(method, request, seed):
+    """The checkpoint that stands for a cell."""
+    if method == "original":
+        return original(seed)
+    if method == plan.RESEED:
+        return original(plan.next_seed(config, int(seed)))
+    owner = request if plan.method(config, method).per_request else plan.ANY
+    return f"{RESULTS}/unlearned/{method}/{owner}/seed{seed}/model.safetensors"
+
+
+def record(method, request, seed):
+    """The folder of a cell's record."""
+    return f"{RESULTS}/records/{method}/{request}/seed{seed}"

@@ -1,0 +1,119 @@
+# From a source in the Visual Genome layout to packed scenes, the fine-tuning subset and the requests.
+import glob
+
+SOURCE = config["data"]["root"] or f"{DATA}/source"
+
+
+def source_files():
+    """What the data rules wait for: the drawn folder, the downloads, or the annotations that lie there."""
+    if config["data"]["source"] == "demo":
+        return [SOURCE]
+    if config["data"]["root"] is None:
+        return [f"{SOURCE}/{name}.done" for name in FILES]
+    return sorted(glob.glob(f"{SOURCE}/*.json") + glob.glob(f"{SOURCE}/*.txt"))
+
+
+if config["data"]["source"] == "demo":
+
+    rule world:
+        output:
+            directory(SOURCE),
+        log:
+            f"{RESULTS}/logs/world.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/world.tsv"
+        params:
+            source=source_hash("soulbench.scenes.world"),
+            settings=settings("seed", "data.demo"),
+        script:
+            "../scripts/world.py"
+
+
+rule vocabulary:
+    input:
+        source_files(),
+    output:
+        f"{DATA}/vocabulary.json",
+    log:
+        f"{RESULTS}/logs/vocabulary.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/vocabulary.tsv"
+    params:
+        source=source_hash("soulbench.scenes.vocabulary"),
+        settings=settings("seed", "data"),
+        folder=SOURCE,
+    script:
+        "../scripts/vocabulary.py"
+
+
+rule human_filter:
+    input:
+        source_files(),
+        vocabulary=f"{DATA}/vocabulary.json",
+    output:
+        human=f"{DATA}/human.csv",
+        subset=f"{DATA}/subset.csv",
+        summary=f"{DATA}/summary.json",
+    log:
+        f"{RESULTS}/logs/human_filter.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/human_filter.tsv"
+    params:
+        source=source_hash("soulbench.scenes.human"),
+        settings=settings("seed", "data", "human", "requests"),
+        folder=SOURCE,
+    script:
+        "../scripts/human_filter.py"
+
+
+rule pack:
+    input:
+        source_files(),
+        vocabulary=f"{DATA}/vocabulary.json",
+    output:
+        directory(f"{DATA}/packed"),
+    log:
+        f"{RESULTS}/logs/pack.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/pack.tsv"
+    params:
+        source=source_hash("soulbench.scenes.pack"),
+        settings=settings("seed", "data"),
+        folder=SOURCE,
+    script:
+        "../scripts/pack.py"
+
+
+rule requests:
+    input:
+        source_files(),
+        config["requests"]["file"] or [],
+        packed=f"{DATA}/packed",
+        subset=f"{DATA}/subset.csv",
+        human=f"{DATA}/human.csv",
+    output:
+        f"{DATA}/requests.csv",
+    log:
+        f"{RESULTS}/logs/requests.log",
+    params:
+        source=source_hash("soulbench.scenes.requests"),
+        settings=settings("seed", "data", "human", "requests"),
+        folder=SOURCE,
+    script:
+        "../scripts/requests.py"
+
+
+rule visual_features:
+    input:
+        f"{DATA}/packed",
+    output:
+        f"{DATA}/visual.npy",
+    log:
+        f"{RESULTS}/logs/visual_features.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/visual_features.tsv"
+    params:
+        source=source_hash("soulbench.generator.visual"),
+        settings=settings("generator.visual"),
+    script:
+        "../scripts/visual_features.py"

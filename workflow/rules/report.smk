@@ -1,0 +1,64 @@
+# The figures, one rule each, and the page that holds them.
+ABLATED = ["module_time", "alpha", "modules"] if plan.ablation_cells(config) else []
+FIGURES = ["tradeoff", "metrics", "pictures", "pictures_more", "latent", "queries", *ABLATED]
+PICTURES = {
+    "pictures": [f"{record(*cell)}/outputs.npz" for cell in CELLS],
+    "pictures_more": [f"{record(*cell)}/outputs.npz" for cell in CELLS],
+    "alpha": [
+        f"{RESULTS}/ablations/alpha/{request}/seed{seed}.npz" for request, seed in plan.ablation_cells(config)
+    ],
+    "modules": [
+        f"{RESULTS}/ablations/modules/{request}/seed{seed}.npz"
+        for request, seed in plan.ablation_cells(config)
+    ],
+}
+
+for figure in FIGURES:
+
+    rule:
+        name:
+            f"figure_{figure}"
+        input:
+            TABLES.values(),
+            f"{DATA}/packed",
+            f"{DATA}/requests.csv",
+            PICTURES.get(figure, []),
+        output:
+            report(
+                f"{RESULTS}/figures/{figure}.png",
+                caption=f"../report/{figure}.rst",
+                category="Figures",
+            ),
+            f"{RESULTS}/figures/{figure}.svg",
+        log:
+            f"{RESULTS}/logs/figures/{figure}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/figures/{figure}.tsv"
+        params:
+            source=source_hash(f"soulbench.figures.{figure}"),
+            settings=settings(*all_but_report(), "report.pictures"),
+            results=RESULTS,
+            figure=figure,
+        script:
+            "../scripts/figure.py"
+
+
+rule page:
+    input:
+        TABLES.values(),
+        f"{RESULTS}/tables/claims.csv",
+        f"{DATA}/summary.json",
+        f"{DATA}/human.csv",
+        OPENED,
+        [f"{record(*cell)}/record.json" for cell in CELLS],
+        expand("{results}/figures/{figure}.{kind}", results=RESULTS, figure=FIGURES, kind=["png", "svg"]),
+    output:
+        f"{RESULTS}/report/index.html",
+    log:
+        f"{RESULTS}/logs/page.log",
+    params:
+        source=source_hash("soulbench.report.page"),
+        settings=settings(*config),
+        results=RESULTS,
+    script:
+        "../scripts/page.py"

@@ -1,0 +1,14 @@
+"""Draw one figure."""
+
+from importlib import import_module
+from pathlib import Path
+
+from soulbench.joblog import job
+
+with job(snakemake.log[0]) as log:
+    import_module(f"soulbench.figures.{snakemake.params.figure}").draw(
+        config=snakemake.params.settings,
+        results_dir=snakemake.params.results,
+        out_stem=Path(snakemake.output[0]).with_suffix(""),
+        log=log,
+    )

@@ -1,0 +1,15 @@
+"""Choose the images of people."""
+
+from soulbench.joblog import job
+from soulbench.scenes.human import filter_humans
+
+with job(snakemake.log[0]) as log:
+    filter_humans(
+        config=snakemake.params.settings,
+        source_dir=snakemake.params.folder,
+        vocabulary_json=snakemake.input.vocabulary,
+        out_human_csv=snakemake.output.human,
+        out_subset_csv=snakemake.output.subset,
+        out_summary_json=snakemake.output.summary,
+        log=log,
+    )

@@ -1,0 +1,13 @@
+"""Pack photographs and scene graphs into memory-mapped arrays."""
+
+from soulbench.joblog import job
+from soulbench.scenes.pack import pack
+
+with job(snakemake.log[0]) as log:
+    pack(
+        config=snakemake.params.settings,
+        source_dir=snakemake.params.folder,
+        vocabulary_json=snakemake.input.vocabulary,
+        out_packed_dir=snakemake.output[0],
+        log=log,
+    )

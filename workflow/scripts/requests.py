@@ -1,0 +1,15 @@
+"""Draw the requests, or check those of a file."""
+
+from soulbench.joblog import job
+from soulbench.scenes.requests import resolve_requests
+
+with job(snakemake.log[0]) as log:
+    resolve_requests(
+        config=snakemake.params.settings,
+        packed_dir=snakemake.input.packed,
+        subset_csv=snakemake.input.subset,
+        human_csv=snakemake.input.human,
+        source_dir=snakemake.params.folder,
+        out_csv=snakemake.output[0],
+        log=log,
+    )

@@ -1,0 +1,17 @@
+"""Run one method for one request and seed."""
+
+from soulbench.joblog import job
+from soulbench.unlearning.run import unlearn
+
+with job(snakemake.log[0]) as log:
+    unlearn(
+        config=snakemake.params.settings,
+        method=snakemake.params.method,
+        request=snakemake.wildcards.get("request", "any"),
+        seed=int(snakemake.wildcards.seed),
+        data_dir=snakemake.params.data,
+        original=snakemake.input.get("original"),
+        pretrained=snakemake.input.get("pretrained"),
+        out_model=snakemake.output.model,
+        log=log,
+    )
