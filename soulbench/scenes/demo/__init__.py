@@ -1,0 +1,1 @@
+"""The embedded world: drawn people, things and places, annotated as carelessly as photographs are."""

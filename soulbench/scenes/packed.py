@@ -1,0 +1,130 @@
+"""The packed set: scenes ready for training, in memory-mapped arrays that open at once and are shared by processes."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from soulbench.errors import UserError
+from soulbench.records import read_json
+
+ARRAYS = (
+    "image_ids",
+    "splits",
+    "pixels",
+    "offsets",
+    "object_ids",
+    "categories",
+    "boxes",
+    "triple_offsets",
+    "triples",
+)
+FORMAT = 1
+
+
+class Vocabulary(msgspec.Struct):
+    """Names in index order; objects[0] is `__image__`, predicates[0] is `__in_image__`."""
+
+    objects: list[str]
+    predicates: list[str]
+    attributes: list[str]
+
+    @classmethod
+    def read(cls, path: Path) -> "Vocabulary":
+        """Read a `vocabulary.json`."""
+        try:
+            return msgspec.json.decode(Path(path).read_bytes(), type=cls)
+        except FileNotFoundError:
+            raise UserError(f"{path}: there is no such file; the vocabulary step makes it") from None
+        except msgspec.DecodeError as error:
+            raise UserError(f"{path}: not a vocabulary ({error}); make it again") from None
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One image and its graph; the `__image__` node is last, every object has an `__in_image__` edge to it."""
+
+    image_id: int
+    pixels: np.ndarray  # uint8 [H, W, 3]
+    object_ids: np.ndarray  # int64 [n], -1 for the image node
+    categories: np.ndarray  # int64 [n]
+    boxes: np.ndarray  # float32 [n, 4]: x0, y0, x1, y1 in [0, 1]
+    triples: np.ndarray  # int64 [t, 3]: subject, predicate, object
+    first_row: int  # of its objects in the columns of all objects
+
+
+@dataclass(frozen=True)
+class PackedScenes:
+    """A packed folder; arrays are mapped read-only."""
+
+    image_size: int
+    vocabulary: Vocabulary
+    image_ids: np.ndarray  # int64 [N]
+    splits: np.ndarray  # str [N]
+    pixels: np.ndarray  # uint8 [N, H, W, 3]
+    offsets: np.ndarray  # int64 [N + 1], into the object columns
+    object_ids: np.ndarray
+    categories: np.ndarray
+    boxes: np.ndarray
+    triple_offsets: np.ndarray  # int64 [N + 1]
+    triples: np.ndarray
+    rows: dict[int, int]  # of each image id
+    about: dict[str, Any]  # packed.json
+
+    @classmethod
+    def open(cls, folder: str | Path) -> "PackedScenes":
+        """Open a folder that `soulbench.scenes.pack` wrote.
+
+        Raises:
+            UserError: the folder is absent, unfinished or of another format.
+        """
+        folder = Path(folder)
+        about = read_json(folder / "packed.json")
+        if about.get("format") != FORMAT:
+            raise UserError(
+                f"{folder}/packed.json: format {about.get('format')!r}, {FORMAT} is expected; pack it again"
+            )
+        try:
+            arrays = {
+                name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS
+            }
+        except (OSError, ValueError) as error:
+            raise UserError(f"{folder}: not a whole packed set ({error}); pack it again") from None
+        rows = {image_id: row for row, image_id in enumerate(arrays["image_ids"].tolist())}
+        return cls(about["image_size"], Vocabulary(**about["vocabulary"]), **arrays, rows=rows, about=about)
+
+    @cached_property
+    def slots(self) -> int:
+        """Objects per scene at most, the image node included."""
+        return int(np.diff(self.offsets).max())
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self.image_ids)
+
+    def find(self, image_id: int) -> int:
+        """Return the row of an image.
+
+        Raises:
+            UserError: the set has no such image.
+        """
+        try:
+            return self.rows[int(image_id)]
+        except KeyError:
+            raise UserError(f"image {image_id} is not in the packed set of {len(self)} images") from None
+
+    def scene(self, row: int) -> Scene:
+        """Return the scene in a row."""
+        first, last = int(self.offsets[row]), int(self.offsets[row + 1])
+        return Scene(
+            image_id=int(self.image_ids[row]),
+            pixels=self.pixels[row],
+            object_ids=self.object_ids[first:last],
+            categories=self.categories[first:last],
+            boxes=self.boxes[first:last],
+            triples=self.triples[self.triple_offsets[row] : self.triple_offsets[row + 1]],
+            first_row=first,
+        )

@@ -1,0 +1,59 @@
+"""Which images are for training, validation and test."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from soulbench.errors import UserError
+from soulbench.records import read_json
+from soulbench.seeds import derive_seed
+
+SPLITS = ("train", "val", "test")
+NO_SPLIT = -1
+
+
+def split_images(config: dict[str, Any], image_ids: np.ndarray) -> np.ndarray:
+    """Return the index into `SPLITS` of each image, int8; `NO_SPLIT` where the split file does not name it."""
+    data = config["data"]
+    if data["split_file"] is not None:
+        return _from_file(Path(data["split_file"]), image_ids)
+    return _drawn(config["seed"], data["split_shares"], image_ids)
+
+
+def _drawn(seed: int, shares: dict[str, float], image_ids: np.ndarray) -> np.ndarray:
+    """Draw the split of each image from its id alone, so that no image moves when others come or go."""
+    if shares["val"] + shares["test"] >= 1:
+        raise UserError(
+            f"data.split_shares: val and test take {shares['val'] + shares['test']:g} of 1; train needs a part, too"
+        )
+    place = np.array([derive_seed(seed, "split", image) / 2**63 for image in image_ids.tolist()])
+    # val lies at the low end, test at the high end: changing one share leaves the other alone.
+    return np.where(place < shares["val"], 1, np.where(place >= 1 - shares["test"], 2, 0)).astype(np.int8)
+
+
+def _from_file(path: Path, image_ids: np.ndarray) -> np.ndarray:
+    """Read sg2im's format: an object with a list of image ids a split."""
+    content = read_json(path)
+    if not isinstance(content, dict) or set(content) != set(SPLITS):
+        raise UserError(f"{path}: an object with the keys train, val, test is expected")
+    row = {image: index for index, image in enumerate(image_ids.tolist())}
+    split = np.full(len(image_ids), NO_SPLIT, np.int8)
+    for index, name in enumerate(SPLITS):
+        for image in _ids(path, name, content[name]):
+            if image not in row:
+                raise UserError(
+                    f"{path}: image {image} of {name} is not in image_data.json; it belongs to other data"
+                )
+            if split[row[image]] != NO_SPLIT:
+                raise UserError(
+                    f"{path}: image {image} of {name} is named twice; each image is in one split, once"
+                )
+            split[row[image]] = index
+    return split
+
+
+def _ids(path: Path, name: str, ids: Any) -> list[int]:
+    if not isinstance(ids, list) or not all(type(image) is int for image in ids):
+        raise UserError(f"{path}: {name} is not a list of image ids (whole numbers)")
+    return ids

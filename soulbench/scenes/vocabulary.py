@@ -1,0 +1,48 @@
+"""The vocabulary step: annotations in, vocabulary and filtered graphs out."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from soulbench.records import write_json
+from soulbench.scenes.annotations import read_annotations
+from soulbench.scenes.filters import run_filters
+from soulbench.scenes.graphs import build_graphs, counts
+from soulbench.scenes.layout import source_folder
+from soulbench.scenes.packed import Vocabulary
+from soulbench.scenes.human import check_people
+
+
+def build_vocabulary(
+    config: dict[str, Any], source_dir: Path, out_json: Path, out_graphs: Path, log: Callable[[str], object]
+) -> None:
+    """Read the annotations, apply every filter, and write the vocabulary and the graphs that are left.
+
+    Args:
+        config: the whole configuration; reads `seed`, `data`, `human`.
+        source_dir: folder in the Visual Genome layout (`data.root` takes its place where it is set).
+        out_json: `vocabulary.json`.
+        out_graphs: folder of arrays, see `soulbench.scenes.graphs`.
+
+    Raises:
+        UserError: unusable annotations, an empty vocabulary, no image left, too few people for the subset.
+    """
+    notes = read_annotations(source_folder(config, source_dir), log)
+    kept = run_filters(config, notes)
+    graphs, counted = build_graphs(notes, kept), counts(notes, kept)
+    vocabulary = Vocabulary(kept.objects, kept.predicates, kept.attributes)
+    for split, number in counted["splits"].items():
+        log(f"{split}: " + ", ".join(f"{count} {what}" for what, count in number.items()))
+    for what, reasons in counted["dropped"].items():
+        log(
+            f"dropped {what}: "
+            + ("; ".join(f"{count} {reason}" for reason, count in reasons.items()) or "none")
+        )
+    log(
+        f"vocabulary: {len(kept.objects)} objects, {len(kept.predicates)} predicates, {len(kept.attributes)} attributes"
+    )
+    check_people(config, graphs, vocabulary.objects)
+    graphs.save(out_graphs, counted)
+    write_json(out_json, msgspec.to_builtins(vocabulary))
