@@ -7,6 +7,7 @@ import resource
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -42,6 +43,16 @@ def describe(device: torch.device) -> str:
     if device.type == "cuda":
         return f"cuda: {torch.cuda.get_device_name(device)}"
     return f"cpu: {platform.machine()}, {torch.get_num_threads()} thread(s)"
+
+
+def moved(record: Any, device: torch.device | str, dtype: torch.dtype | None = None) -> Any:
+    """Return a dataclass of tensors on another device; floating-point ones also in `dtype`."""
+    tensors = {
+        field.name: value.to(device, dtype if value.is_floating_point() else None, non_blocking=True)
+        for field in dataclasses.fields(record)
+        if isinstance(value := getattr(record, field.name), torch.Tensor)
+    }
+    return dataclasses.replace(record, **tensors)
 
 
 @dataclasses.dataclass

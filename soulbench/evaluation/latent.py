@@ -1,0 +1,34 @@
+"""Distances between object representations of two models (paper, section 6.3), in three groups of objects."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from soulbench.evaluation.drawings import Drawings
+from soulbench.scenes.packed import Scene
+from soulbench.training.plans import Request
+
+
+def groups(scenes: Sequence[Scene], request: Request) -> Mapping[str, np.ndarray]:
+    """Masks [N] over the scenes' objects: the target, others of its image, those of other images."""
+    image = np.concatenate([np.full(len(s.categories), s.image_id) for s in scenes])
+    objects = np.concatenate([s.object_ids for s in scenes])
+    here = image == request.image_id
+    target = here & (objects == request.object_id)
+    real = objects >= 0
+    return {"target": target, "same-image": here & real & ~target, "other-images": ~here & real}
+
+
+def rows(model: Drawings, original: Drawings, masks: Mapping[str, np.ndarray]) -> Iterator[dict[str, object]]:
+    """Mean L2 and cosine distance of every group, task and representation, as rows of latent.csv."""
+    for (task, representation), vectors in model.objects.items():
+        others = original.objects[task, representation]
+        length = np.linalg.norm(vectors, axis=1) * np.linalg.norm(others, axis=1)
+        distances = {
+            "l2": np.linalg.norm(vectors - others, axis=1),
+            "cosine": 1 - (vectors * others).sum(axis=1) / np.maximum(length, 1e-12),
+        }
+        for group, mask in masks.items():
+            for name, values in distances.items():
+                value = values[mask].mean() if mask.any() else np.nan
+                yield {"task": task, "group": group, "representation": representation, "distance": name, "value": value}

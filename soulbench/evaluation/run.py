@@ -1,0 +1,160 @@
+"""Evaluate one model for one request: everything that is measured of it, in one job."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from soulbench import device as devices
+from soulbench import registry
+from soulbench.device import Meter
+from soulbench.evaluation import latent, lpips_trunk
+from soulbench.evaluation.dimensions import mean_picture_error, places, spread
+from soulbench.evaluation.drawings import Artist, Drawings
+from soulbench.evaluation.metrics import UNITS, Comparison, Place
+from soulbench.joblog import Log
+from soulbench.records import atomic_path, write_json
+from soulbench.scenes.packed import Scene
+from soulbench.seeds import generator
+from soulbench.training.data import Data
+from soulbench.training.masking import TASKS
+from soulbench.training.plans import Plan, Request
+
+ORIGINAL = "original"
+AGAINST_ORIGINAL = ("A1", "A2", "A2-rest", "A3", "A3-heldout", "A4")
+AGAINST_RETRAINED = ("A1", "A2", "A3", "A4")
+#: Outputs whose mutual differences are below this share of the photographs' are called constant.
+CONSTANT = 0.25
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all models of a request are judged on: the scenes, their truth, and the regions."""
+
+    request: Request
+    rows: list[int]
+    scenes: list[Scene]
+    roles: list[str]
+    truth: np.ndarray
+    regions: Mapping[str, list[Place]]
+
+    @classmethod
+    def of(cls, data: Data, request: Request) -> "Setting":
+        """The setting of a request."""
+        rows = [*data.subset, *data.held_out]
+        scenes = [data.scenes.scene(row) for row in rows]
+        roles = ["subset"] * len(data.subset) + ["held_out"] * len(data.held_out)
+        margin = data.config["unlearning"]["roi_margin"]
+        regions = places(scenes, roles, request, data.scenes.image_size, margin)
+        return cls(request, rows, scenes, roles, np.stack([s.pixels for s in scenes]), regions)
+
+
+def evaluate(
+    config: Mapping[str, Any], method: str, request: str, seed: int, data_dir: str, model: str,
+    original_record: str | None, retrain_record: str | None, out_dir: str, log: Log,
+) -> None:
+    """Evaluate a model; writes metrics.csv, latent.csv, leakage.csv, outputs.npz and record.json.
+
+    Args:
+        config: the whole configuration.
+        method, request, seed: which cell this is.
+        data_dir: results/<name>/data.
+        model: its checkpoint.
+        original_record: the folder that evaluating the original model for this request and seed wrote; None for
+            the original itself, which is compared with itself under other noise.
+        retrain_record: the folder of the model retrained without the object, where there is one.
+        out_dir: where to write.
+        log: takes a line.
+    """
+    device = devices.prepare(config["device"])
+    data = Data.open(config, data_dir)
+    setting = Setting.of(data, data.requests[request])
+    networks = data.networks(seed)
+    networks.load(model)
+    artist = Artist(networks.generator, config, device)
+    batches = data.batches(Plan())
+    draws = config["evaluation"]["noise_draws"]
+    with Meter(device) as meter:
+        # The original needs one more draw: its floor is the same model under other noise.
+        drawn = artist.draw_all(batches, setting.rows, max(draws, 2) if original_record is None else draws)
+        log(f"drew {len(setting.rows)} graphs in both tasks")
+        reference = Drawings.load(Path(original_record) / "outputs.npz") if original_record else _next_draw(drawn)
+        compare = Comparison(lpips_trunk.build(config["evaluation"]["lpips"]), config["evaluation"]["changed_threshold"])
+        metrics = list(_metrics(drawn, reference, retrain_record, setting, compare))
+        latents = list(latent.rows(drawn, reference, latent.groups(setting.scenes, setting.request)))
+        leaks = list(_leakage(artist, data, setting, compare, config))
+    out = Path(out_dir)
+    for name, found in (("metrics", metrics), ("latent", latents), ("leakage", leaks)):
+        with atomic_path(out / f"{name}.csv") as path:
+            pd.DataFrame(found).to_csv(path, index=False)
+    drawn.save(out / "outputs.npz", [s.image_id for s in setting.scenes], setting.roles)
+    cell = {"method": method, "request": request, "seed": seed}
+    write_json(out / "record.json", {**cell, "device": devices.describe(device), **meter.timing(0)})
+    log(f"{len(metrics)} metrics, {len(latents)} latent distances, {len(leaks)} leakage rows")
+
+
+def _next_draw(drawn: Drawings) -> Drawings:
+    """The same model's drawings under other noise."""
+    return Drawings({task: np.roll(p, -1, axis=0) for task, p in drawn.pictures.items()}, drawn.objects)
+
+
+def _metrics(
+    drawn: Drawings, original: Drawings, retrain_record: str | None, setting: Setting, compare: Comparison
+) -> Iterator[dict[str, Any]]:
+    retrained = Drawings.load(Path(retrain_record) / "outputs.npz") if retrain_record else None
+    for task in TASKS:
+        pictures = drawn.pictures[task]
+        truth = np.broadcast_to(setting.truth, pictures.shape)
+        jobs = [(name, original.pictures[task], name) for name in AGAINST_ORIGINAL]
+        if retrained is not None:
+            jobs += [(f"oracle-{name}", retrained.pictures[task], name) for name in AGAINST_RETRAINED]
+        jobs += [("fidelity", truth, "A1"), ("utility", truth, "retained"), ("heldout", truth, "heldout")]
+        for dimension, references, regions in jobs:
+            pairs = zip(pictures, references, strict=False)
+            results = [compare(picture, other, setting.regions[regions]) for picture, other in pairs]
+            for metric in results[0]:
+                value = float(np.mean([result[metric] for result in results]))
+                yield {"task": task, "dimension": dimension, "metric": metric, "value": value, "unit": UNITS[metric]}
+        yield from _diversity(task, pictures[0], setting)
+
+
+def _diversity(task: str, pictures: np.ndarray, setting: Setting) -> Iterator[dict[str, Any]]:
+    """Whether the model still answers different graphs differently, and better than one fixed picture would."""
+    retained = [place.picture for place in setting.regions["retained"]]
+    drawn, truth = pictures[retained], setting.truth[retained]
+    error = float(np.abs(drawn.astype(np.int16) - truth).mean())
+    spreads = spread(drawn), spread(truth)
+    collapsed = spreads[0] < CONSTANT * spreads[1] or error > mean_picture_error(truth, truth)
+    rows = (("spread", spreads[0], "grey levels"), ("collapsed", float(collapsed), "flag"))
+    for metric, value, unit in rows:
+        yield {"task": task, "dimension": "diversity", "metric": metric, "value": value, "unit": unit}
+
+
+def _leakage(
+    artist: Artist, data: Data, setting: Setting, compare: Comparison, config: Mapping[str, Any]
+) -> Iterator[dict[str, Any]]:
+    """Fidelity of the target's ROI under the unaltered query and under every leakage query."""
+    place = setting.regions["A1"][0]
+    scene = setting.scenes[place.picture]
+    batches = data.batches(Plan())
+    visual = data.visual[scene.first_row : scene.first_row + len(scene.categories)]
+    target = scene.object_ids.tolist().index(setting.request.object_id)
+    truth = setting.truth[[place.picture]]
+    for attack in ("none", *config["evaluation"]["attacks"]):
+        asked: Scene | str = scene
+        if attack != "none":
+            # Seeded by the request alone: every model gets the same altered graph.
+            rng = generator(config["seed"], "attack", attack, setting.request.id)
+            asked = registry.module("attacks", attack).rewrite(scene, target, data.scenes.vocabulary.objects, rng)
+        for task in TASKS:
+            if isinstance(asked, str):
+                yield {"task": task, "attack": attack, "status": f"not applicable: {asked}", "metric": "mae", "value": None}
+                continue
+            batch = batches.collate([asked], [visual])
+            picture, _ = artist.draw(batch, task)
+            for metric, value in compare(picture, truth, [Place(0, place.region)]).items():
+                yield {"task": task, "attack": attack, "status": "ok", "metric": metric, "value": value}
+

@@ -1,0 +1,58 @@
+"""Graph representation learner: triple convolutions over scene graphs (sg2im, Johnson et al., CVPR 2018)."""
+
+import torch
+from torch import Tensor, nn
+
+
+def mlp(*widths: int) -> nn.Sequential:
+    """Linear layers of the given widths, a ReLU after every one."""
+    layers: list[nn.Module] = []
+    for before, after in zip(widths, widths[1:], strict=False):
+        layers += [nn.Linear(before, after), nn.ReLU()]
+    return nn.Sequential(*layers)
+
+
+class TripleConvolution(nn.Module):
+    """One message-passing step along subject-predicate-object triples.
+
+    The three vectors of a triple are concatenated and mapped to new subject, predicate and object vectors; each node
+    averages the candidate vectors of all triples that it takes part in.
+    """
+
+    def __init__(self, object_width: int, predicate_width: int, hidden: int, width: int):
+        super().__init__()
+        self.hidden, self.width = hidden, width
+        self.net1 = mlp(2 * object_width + predicate_width, hidden, 2 * hidden + width)
+        self.net2 = mlp(hidden, hidden, width)
+
+    def forward(self, objects: Tensor, predicates: Tensor, edges: Tensor) -> tuple[Tensor, Tensor]:
+        """Return new object vectors [N, width] and predicate vectors [T, width].
+
+        Args:
+            objects: [N, object_width].
+            predicates: [T, predicate_width].
+            edges: [T, 2] subject and object indices into `objects`.
+        """
+        subject, target = edges[:, 0], edges[:, 1]
+        joined = torch.cat([objects[subject], predicates, objects[target]], dim=1)
+        new_s, new_p, new_o = self.net1(joined).split([self.hidden, self.width, self.hidden], dim=1)
+        pooled = new_s.new_zeros(len(objects), self.hidden)
+        pooled = pooled.index_add(0, subject, new_s).index_add(0, target, new_o)
+        degree = new_s.new_zeros(len(objects)).index_add(0, edges.flatten(), new_s.new_ones(edges.numel()))
+        return self.net2(pooled / degree.clamp(min=1)[:, None]), new_p
+
+
+class GraphLearner(nn.Module):
+    """A stack of triple convolutions."""
+
+    def __init__(self, object_width: int, predicate_width: int, layers: int, hidden: int, width: int):
+        super().__init__()
+        first = TripleConvolution(object_width, predicate_width, hidden, width)
+        rest = [TripleConvolution(width, width, hidden, width) for _ in range(layers - 1)]
+        self.layers = nn.ModuleList([first, *rest])
+
+    def forward(self, objects: Tensor, predicates: Tensor, edges: Tensor) -> Tensor:
+        """Return object vectors [N, width] after all layers; arguments as in `TripleConvolution.forward`."""
+        for layer in self.layers:
+            objects, predicates = layer(objects, predicates, edges)
+        return objects

@@ -1,0 +1,69 @@
+"""Frozen visual features of RoI crops. They do not change during training, so they are computed once a data set."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from soulbench.generator.sampling import crop
+from soulbench.generator.trunks import convolutions
+from soulbench.joblog import Log, Progress
+from soulbench.records import atomic_path
+from soulbench.scenes.batches import normalise
+from soulbench.scenes.packed import PackedScenes
+from soulbench.seeds import derive_seed
+
+
+class VisualFeatures(nn.Module):
+    """RoI crop -> frozen trunk -> feature vector.
+
+    The trunk is VGG16's convolutions without the last pool (SIMSG), which shrinks a 16 x 16 crop to one position of
+    512 channels, or, where no weights can be had, a seeded random projection of the crop's pixels, which keeps
+    distances between crops (Johnson and Lindenstrauss) and therefore tells individuals apart.
+
+    Args:
+        settings: `generator.visual` of the configuration.
+    """
+
+    def __init__(self, settings: dict[str, Any]):
+        super().__init__()
+        self.size = settings["crop"]
+        if settings["trunk"] == "vgg16":
+            trunk = convolutions("vgg16", settings["weights"] or "imagenet")[:-1]
+            self.trunk = nn.Sequential(trunk, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        else:
+            self.trunk = nn.Sequential(nn.Flatten(), _projection(3 * self.size**2, settings["features"]))
+        self.requires_grad_(False).eval()
+
+    @torch.no_grad()
+    def forward(self, images: Tensor, boxes: Tensor) -> Tensor:
+        """Return features [N, F] of boxes [N, 4] in images [N, 3, H, W] (normalised), one image a box."""
+        return self.trunk(crop(images, boxes, self.size))
+
+    def of_scene(self, image: Tensor, boxes: Tensor) -> Tensor:
+        """Return features [n, F] of all boxes of one image [3, H, W]."""
+        return self(image.expand(len(boxes), *image.shape), boxes)
+
+
+def _projection(inputs: int, outputs: int) -> nn.Linear:
+    layer = nn.Linear(inputs, outputs, bias=False)
+    generator = torch.Generator().manual_seed(derive_seed(0, "visual-projection", inputs, outputs))
+    layer.weight = nn.Parameter(torch.randn(outputs, inputs, generator=generator) / inputs**0.5)
+    return layer
+
+
+def compute_features(config: dict[str, Any], data_dir: str, out_npy: str, log: Log) -> None:
+    """Compute the features of every object of the packed set: float32 [rows, F], in packed order."""
+    scenes = PackedScenes.open(Path(data_dir) / "packed")
+    extractor = VisualFeatures(config["generator"]["visual"])
+    parts = []
+    with Progress("visual features", len(scenes), log) as progress:
+        for row in range(len(scenes)):
+            scene = scenes.scene(row)
+            image = normalise(torch.from_numpy(scene.pixels))
+            parts.append(extractor.of_scene(image, torch.from_numpy(scene.boxes)).numpy())
+            progress.advance(images=1)
+    with atomic_path(out_npy) as path:
+        np.save(path, np.concatenate(parts))

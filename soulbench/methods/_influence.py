@@ -1,0 +1,34 @@
+"""Parameters that both influence-function methods share (paper, appendix A; GIF, Wu et al., WWW 2023)."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """How the parameter change is solved for and applied: theta' = theta + alpha h.
+
+    Attributes:
+        alpha: how far the change is applied.
+        module: which parameters are redacted (`soulbench.generator.model.MODULES`).
+        edit: whose visual feature is set to zero: the requested object's, or all nodes' (release).
+        hessian: images whose learning loss is curved: the subset, or the target image alone (release).
+        solver: damped conjugate gradients, or the LiSSA recursion.
+        iterations, tolerance: of the solver; it stops at a relative residual below the tolerance.
+        damping: added to the diagonal of H (conjugate gradients: as a share of the curvature along v).
+        scale: divides H in the LiSSA recursion.
+        discrepancy: of the ROI between drawing and photograph: 1 - mean SSIM, or the release's 1 - sum.
+        reverse: True reverses the sign (release).
+    """
+
+    alpha: float = 1.0
+    module: str = "graph"
+    edit: Literal["object", "all"] = "object"
+    hessian: Literal["subset", "image"] = "subset"
+    solver: Literal["cg", "lissa"] = "cg"
+    iterations: int = 20
+    tolerance: float = 0.05
+    damping: float = 0.01
+    scale: float = 100.0
+    discrepancy: Literal["mean", "sum"] = "mean"
+    reverse: bool = False

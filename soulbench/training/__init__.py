@@ -1,0 +1,1 @@
+"""Learning and unlearning: one training loop, one objective, one influence solver."""

@@ -1,0 +1,88 @@
+"""What the generator may see: hidden objects while training, hidden photographs in the two tasks."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from soulbench.generator.model import Condition
+from soulbench.scenes.batches import Batch
+from soulbench.scenes.regions import inside, region
+from soulbench.seeds import derive_seed
+
+TASKS = ("reconstruction", "synthesis")
+
+
+def training_condition(batch: Batch, shares: Mapping[str, float], seed: int) -> Condition:
+    """Hide objects at random, and whole images and all their features in given shares of the samples.
+
+    Per object (never the image node) the box prior is dropped with `shares["box"]` and the visual feature with
+    `shares["feature"]`; where either is dropped, the object's pixels are hidden. Beside that, as the two tasks do,
+    a sample's whole image is hidden with `shares["hide_image"]`, and then all its visual features and box priors are
+    dropped with `shares["hide_features"]`.
+
+    Args:
+        batch: on the CPU; the draws are the same on every device.
+        shares: `training.masking` of the configuration.
+        seed: of this step.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    count, size = len(batch.image_ids), batch.images.shape[-1]
+
+    def happens(number: int, share: float) -> Tensor:
+        return torch.rand(number, generator=generator) < share
+
+    objects = torch.tensor(batch.object_ids) >= 0
+    no_box = happens(len(objects), shares["box"]) & objects
+    no_feature = happens(len(objects), shares["feature"]) & objects
+    hidden_image = happens(count, shares["hide_image"])
+    synthesis = hidden_image & happens(count, shares["hide_features"])
+    noise = torch.randn(batch.images.shape, generator=generator)
+    hidden = torch.zeros(count, 1, size, size)
+    for index in (no_box | no_feature).nonzero().flatten().tolist():
+        pixels = inside([region(batch.boxes[index].tolist(), size)], size)
+        hidden[batch.image_of[index], 0, torch.from_numpy(pixels)] = 1
+    hidden[hidden_image] = 1
+    without = synthesis[batch.image_of]
+    return Condition(
+        hidden=hidden,
+        noise=noise,
+        features=(~(no_feature | without)).float()[:, None],
+        boxes=(~(no_box | without)).float()[:, None],
+    )
+
+
+def task_condition(batch: Batch, task: str, noise: Tensor, settings: Mapping[str, Any]) -> Condition:
+    """The condition of an evaluation task: the whole photograph is noise.
+
+    In reconstruction the visual features and boxes of every node are given, in synthesis neither.
+
+    Args:
+        batch: the scene graphs.
+        task: one of `TASKS`.
+        noise: [B, 3, H, W] from `noise_for`.
+        settings: `generator.synthesis` of the configuration.
+    """
+    given = float(task == "reconstruction")
+    column = batch.boxes.new_full((len(batch.boxes), 1), given)
+    return Condition(
+        hidden=torch.ones_like(batch.weights),
+        noise=noise,
+        features=column,
+        boxes=column,
+        layernorm=bool(given) or settings["layernorm"],
+        predicted_boxes=not given and settings["boxes"] == "predicted",
+    )
+
+
+def noise_for(image_ids: tuple[int, ...], size: int, base_seed: int, draw: int) -> Tensor:
+    """Noise [B, 3, size, size] that depends on the image, the draw and the base seed only: paired across models."""
+    return torch.stack(
+        [
+            torch.randn(
+                3, size, size, generator=torch.Generator().manual_seed(derive_seed(base_seed, "noise", image, draw))
+            )
+            for image in image_ids
+        ]
+    )

@@ -1,0 +1,133 @@
+"""Carry out one method for one request: fine-tune, redact, or retrain, by its plan."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from soulbench import config as configs
+from soulbench import device as devices
+from soulbench import registry
+from soulbench.checkpoint import work_folder
+from soulbench.device import Meter, moved
+from soulbench.joblog import Log
+from soulbench.records import write_json
+from soulbench.seeds import derive_seed
+from soulbench.training import influence
+from soulbench.training.data import Data
+from soulbench.training.loop import Stage, fit
+from soulbench.training.masking import noise_for, task_condition, training_condition
+from soulbench.training.networks import Networks
+from soulbench.training.plans import Plan
+from soulbench.training.stages import between_stages, objective_for, train_stage
+
+
+def unlearn(
+    config: Mapping[str, Any], method: str, request: str, seed: int, data_dir: str, original: str, pretrained: str,
+    out_model: str, log: Log,
+) -> None:
+    """Run a configured method; writes the model, and its cost and facts beside it (.json).
+
+    Args:
+        config: the whole configuration.
+        method: a key of `methods`.
+        request: a request's id, or "any" for a method that serves all.
+        seed: training seed; which original model is meant.
+        data_dir: results/<name>/data.
+        original, pretrained: checkpoints of that seed. A method never gets a retrained one.
+        out_model: the checkpoint to write.
+        log: takes a line.
+    """
+    data = Data.open(config, data_dir)
+    code = configs.method(config, method)
+    parameters = configs.resolved(config, method)
+    asked = data.requests.get(request) or next(iter(data.requests.values()))
+    plan = code.plan(asked, data.view(), code.parameters(**parameters))
+    networks = data.networks(seed)
+    with work_folder(out_model) as work:
+        if code.family == "retrain":
+            networks, facts = _retrain(data, networks, plan, seed, work, log)
+        else:
+            networks.load(original if config["unlearning"]["start"] == "original" else pretrained)
+            if plan.influence is not None:
+                facts = redact(data, networks, plan, seed, log)
+            else:
+                facts = _finetune(data, networks, plan, seed, work, log, asked.id)
+        networks.save(out_model, seed=seed, method=method, request=request)
+        timing = {name: facts.pop(name) for name in ("seconds", "peak_mib", "steps")}
+        record = {"method": method, "request": request, "seed": seed, "family": code.family, "level": code.level}
+        write_json(Path(out_model).with_suffix(".json"), {**record, "parameters": parameters, "timing": timing, **facts})
+
+
+def _retrain(
+    data: Data, networks: Networks, plan: Plan, seed: int, work: Path, log: Log
+) -> tuple[Networks, dict[str, Any]]:
+    """Both trainings from scratch, the first one's end kept should the second be interrupted."""
+    first = train_stage(data, networks, "pretrain", plan, seed, work, log)
+    networks = between_stages(data, networks, seed)
+    second = train_stage(data, networks, "finetune", plan, seed, work, log)
+    peak = max(first["peak_mib"], second["peak_mib"])
+    added = {name: first[name] + second[name] for name in ("seconds", "steps", "images")}
+    return networks, {**added, "peak_mib": peak, "losses": second["losses"]}
+
+
+def _finetune(
+    data: Data, networks: Networks, plan: Plan, seed: int, work: Path, log: Log, request: str
+) -> dict[str, Any]:
+    settings, training = data.config["unlearning"], data.config["training"]
+    stage = Stage(
+        name="unlearning",
+        steps=settings["steps"],
+        batch=settings["batch"],
+        learning_rate=settings["learning_rate"],
+        schedule="constant",
+        seed=seed,
+        frozen_statistics=settings["norm_statistics"] == "frozen",
+        masking=training["masking"],
+        checkpoint_seconds=training["checkpoint_seconds"],
+    )
+    device = devices.prepare(data.config["device"])
+    rows = data.without(data.subset, plan)
+    batches = data.batches(plan, request)
+    return fit(networks, objective_for(data.config, networks, plan), batches, rows, stage, device, work, log)
+
+
+def redact(data: Data, networks: Networks, plan: Plan, seed: int, log: Log) -> dict[str, Any]:
+    """Solve for the influence of the plan's objects and apply it in place; returns cost and solver's facts."""
+    device = devices.prepare(data.config["device"])
+    with Meter(device) as meter:
+        redaction, solution = solve_influence(data, networks, plan, seed, device, log)
+        redaction.apply(plan.influence.settings.alpha * solution.step)
+    return {**meter.timing(solution.iterations), "solver": influence.summary(solution, redaction)}
+
+
+def solve_influence(
+    data: Data, networks: Networks, plan: Plan, seed: int, device: torch.device, log: Log
+) -> tuple[influence.Redaction, influence.Solution]:
+    """The influence of the plan's objects on the generator, not yet applied."""
+    settings = plan.influence.settings
+    networks.modules().to(device).eval()
+    redaction = influence.Redaction(networks.generator, settings.module)
+    v = _difference(data, redaction, plan, device)
+    chosen = {image_id for image_id, _ in plan.influence.objects}
+    rows = data.subset if settings.hessian == "subset" else [data.scenes.find(i) for i in sorted(chosen)]
+    batch = data.batches(Plan()).batch(rows)
+    hide = training_condition(batch, data.config["training"]["masking"], derive_seed(seed, "hide", "hessian"))
+    batch, hide = moved(batch, device), moved(hide, device)
+    objective = objective_for(data.config, networks, Plan()).to(device)
+    loss = influence.learning_loss(objective, networks.generator, batch, hide)
+    return redaction, influence.solve(redaction.hessian(loss), v, settings, log)
+
+
+def _difference(data: Data, redaction: influence.Redaction, plan: Plan, device: torch.device) -> torch.Tensor:
+    """v of the plan: the objects' discrepancies in reconstruction, where visual features are given."""
+    image_ids = sorted({image_id for image_id, _ in plan.influence.objects})
+    batch = data.batches(Plan()).batch([data.scenes.find(image_id) for image_id in image_ids])
+    image_of = batch.image_of.tolist()
+    owners = [(batch.image_ids[i], o) for i, o in zip(image_of, batch.object_ids, strict=True)]
+    objects = [owners.index(pair) for pair in plan.influence.objects]
+    noise = noise_for(batch.image_ids, batch.images.shape[-1], data.config["seed"], 0)
+    condition = task_condition(batch, "reconstruction", noise, data.config["generator"]["synthesis"])
+    batch, condition = moved(batch, device), moved(condition, device)
+    return influence.difference_of_gradients(redaction, batch, condition, objects, plan.influence.settings)
