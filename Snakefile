@@ -11,18 +11,12 @@ report: "workflow/report/workflow.rst"
 
 
 wildcard_constraints:
-    request="[A-Za-z0-9-]+",
+    request="[A-Za-z0-9_-]+",
     method="[a-z0-9-]+",
     seed=r"\d+",
 
 
 include: "workflow/rules/common.smk"
-
-
-rule all:
-    default_target: True
-    input:
-        f"{RESULTS}/report/index.html",
 
 
 include: "workflow/rules/data.smk"
@@ -32,3 +26,13 @@ include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/ablate.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/report.smk"
+
+
+# Models and records are asked for by themselves: Snakemake would not notice a deleted file that only other jobs read.
+rule all:
+    default_target: True
+    input:
+        f"{RESULTS}/report/index.html",
+        OPENED,
+        sorted({model(*cell) for cell in CELLS}),
+        rules.page.input,

@@ -124,22 +124,14 @@ def _layout(root: Path, needed: tuple[str, ...]) -> None:
         )
 
 
-def _axes(config: Config) -> None:
-    """Requests fit in the subset, and no limit exceeds its axis."""
-    requests, seeds = configuration.request_ids(config), config["seeds"]
-    human, ablations = config["human"], config["ablations"]
-    if len(requests) > human["size"]:
+def _requests(config: Config) -> None:
+    """The requests can be read, and fit in the subset."""
+    requests, size = configuration.request_ids(config), config["human"]["size"]
+    if len(requests) > size:
         raise UserError(
-            f"human.size: a subset of {human['size']} images cannot hold {len(requests)} requests; "
+            f"human.size: a subset of {size} images cannot hold {len(requests)} requests; "
             f"allowed: at least {len(requests)}, or fewer requests"
         )
-    limits = [(f"methods.{name}", config["methods"][name]) for name in configuration.methods(config)]
-    for where, entry in [*limits, ("ablations", ablations)]:
-        for axis, length in (("requests", len(requests)), ("seeds", len(seeds))):
-            if entry.get(axis, 0) > length:
-                raise UserError(
-                    f"{where}.{axis}: {entry[axis]} is more than there are; allowed: at most {length}"
-                )
 
 
 def _ablations(config: Config) -> None:
@@ -155,6 +147,6 @@ CHECKS: tuple[Callable[[Config], None], ...] = (
     _generator,
     _weights,
     _data,
-    _axes,
+    _requests,
     _ablations,
 )

@@ -1,6 +1,5 @@
 """The configuration: read, merged with overlays, and expanded into the cells that a benchmark consists of."""
 
-import csv
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,11 +9,11 @@ import yaml
 
 from soulbench import registry
 from soulbench.errors import UserError
+from soulbench.scenes.request_file import read_requests
 
 RESERVED = ("seeds", "requests", "variant_of")
 ANY = "any"  # stands for the request of a model that serves all of them
 RESEED = "reseed"  # the original model of the next seed, compared as if it were a method
-REQUEST_COLUMNS = ("request", "image_id", "object_id")
 
 
 class Cell(NamedTuple):
@@ -82,50 +81,10 @@ def resolved(config: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 def request_ids(config: Mapping[str, Any]) -> list[str]:
     """Return the ids of the requests: r1, r2, ... where they are drawn, else the file's."""
-    path = config["requests"]["file"]
-    if path is None:
+    wanted = read_requests(config)
+    if wanted is None:
         return [f"r{number}" for number in range(1, config["requests"]["count"] + 1)]
-    return [row["request"] for row in read_requests(path)]
-
-
-def read_requests(path: str | Path) -> list[dict[str, str]]:
-    """Read a file of requests: CSV with the columns request, image_id, object_id; more are kept.
-
-    Raises:
-        UserError: absent, without rows or columns, an id that cannot be a file name, or twice the same.
-    """
-    try:
-        with Path(path).open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"requests.file: {path} cannot be read ({error})") from None
-    columns = ",".join(REQUEST_COLUMNS)
-    if not rows:
-        raise UserError(
-            f"requests.file: {path} has no requests; a line {columns} and one a request are needed"
-        )
-    missing = [column for column in REQUEST_COLUMNS if column not in rows[0]]
-    if missing:
-        raise UserError(f"requests.file: {path} has no column {', '.join(missing)}; needed: {columns}")
-    for line, row in enumerate(rows, 2):
-        _check_request(row, f"requests.file: {path}, line {line}")
-    names = [row["request"] for row in rows]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise UserError(
-            f"requests.file: {path} names {', '.join(twice)} twice; each request needs its own id"
-        )
-    return rows
-
-
-def _check_request(row: Mapping[str, str | None], where: str) -> None:
-    name = row["request"] or ""
-    if not name.replace("-", "").isalnum() or not name.isascii() or name == ANY:
-        raise UserError(f"{where}: request {name!r}; allowed: letters, digits and dashes, and not {ANY!r}")
-    for column in ("image_id", "object_id"):
-        text = (row[column] or "").strip()
-        if not text.isdecimal():
-            raise UserError(f"{where}: {column} is {text!r}; allowed: a whole number, as in the annotations")
+    return wanted["request"].tolist()
 
 
 def requests_of(config: Mapping[str, Any], name: str) -> list[str]:

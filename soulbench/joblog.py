@@ -30,6 +30,8 @@ def job(log_path: str | Path) -> Iterator[Log]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", buffering=1) as file, warnings.catch_warnings():
         log = _writer(file.write)
+        name = _name(path)
+        tqdm.write(f"{name}: started", file=sys.stderr)
         warnings.showwarning = lambda message, category, *_: log(f"{category.__name__}: {message}")
         started = time.monotonic()
         try:
@@ -41,9 +43,17 @@ def job(log_path: str | Path) -> Iterator[Log]:
                 raise
             with contextlib.suppress(OSError):
                 log(f"error: {message}")
-            print(f"\nerror: {message}\n(log: {path})", file=sys.stderr)
+            tqdm.write(f"\n{name}: error: {message}\n(log: {path})\n", file=sys.stderr)
             raise SystemExit(1) from None
-        log(f"done in {duration(time.monotonic() - started)}")
+        done = f"done in {duration(time.monotonic() - started)}"
+        log(done)
+        tqdm.write(f"{name}: {done}", file=sys.stderr)
+
+
+def _name(path: Path) -> str:
+    """Return what a job is called on the terminal: its log's path below `logs`, without the suffix."""
+    parts = path.with_suffix("").parts
+    return " ".join(parts[parts.index("logs") + 1 :] if "logs" in parts else parts[-1:])
 
 
 def _writer(write: Callable[[str], object]) -> Log:

@@ -10,6 +10,7 @@ from soulbench.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "soulbench"
+DATA_SUFFIXES = (".csv", ".json", ".html", ".css", ".js", ".j2")
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -82,8 +83,23 @@ def _module_hash(module: str) -> str:
     return hashlib.sha256(_without_docstrings(_tree(path)).encode()).hexdigest()
 
 
+def _data_hashes(module: str) -> Iterator[str]:
+    """Yield a line for each file beside a package's code, at any depth: templates, tables."""
+    path = _file(module)
+    if path is not None and path.name == "__init__.py":
+        for file in sorted(path.parent.rglob("*")):
+            if file.suffix in DATA_SUFFIXES:
+                yield f"{file.relative_to(path.parent)} {hashlib.sha256(file.read_bytes()).hexdigest()}"
+
+
 @functools.cache
 def source_hash(*entries: str) -> str:
-    """Return a hash of all code that the entry modules reach; documentation and layout do not change it."""
-    text = "\n".join(f"{module} {_module_hash(module)}" for module in closure(*entries))
+    """Return a hash of all code that the entry modules reach, and of the data files in the packages' folders.
+
+    Documentation and layout of the code do not change it.
+    """
+    modules = closure(*entries)
+    lines = [f"{module} {_module_hash(module)}" for module in modules]
+    lines += [line for module in modules if module != PACKAGE for line in _data_hashes(module)]
+    text = "\n".join(lines)
     return hashlib.sha256(text.encode()).hexdigest()

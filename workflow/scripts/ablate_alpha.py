@@ -1,6 +1,7 @@
 """Redact with several step sizes."""
 
 from soulbench.evaluation.ablations import ablate_alpha
+
 from soulbench.joblog import job
 
 with job(snakemake.log[0]) as log:

@@ -1,6 +1,7 @@
 """Redact one module at a time."""
 
 from soulbench.evaluation.ablations import ablate_modules
+
 from soulbench.joblog import job
 
 with job(snakemake.log[0]) as log:

@@ -6,8 +6,8 @@ from soulbench.scenes.human import filter_humans
 with job(snakemake.log[0]) as log:
     filter_humans(
         config=snakemake.params.settings,
-        source_dir=snakemake.params.folder,
-        vocabulary_json=snakemake.input.vocabulary,
+        graphs_dir=snakemake.input.graphs,
+        packed_dir=snakemake.input.packed,
         out_human_csv=snakemake.output.human,
         out_subset_csv=snakemake.output.subset,
         out_summary_json=snakemake.output.summary,

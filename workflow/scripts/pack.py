@@ -7,6 +7,7 @@ with job(snakemake.log[0]) as log:
     pack(
         config=snakemake.params.settings,
         source_dir=snakemake.params.folder,
+        graphs_dir=snakemake.input.graphs,
         vocabulary_json=snakemake.input.vocabulary,
         out_packed_dir=snakemake.output[0],
         log=log,

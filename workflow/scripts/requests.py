@@ -7,6 +7,7 @@ with job(snakemake.log[0]) as log:
     resolve_requests(
         config=snakemake.params.settings,
         packed_dir=snakemake.input.packed,
+        graphs_dir=snakemake.input.graphs,
         subset_csv=snakemake.input.subset,
         human_csv=snakemake.input.human,
         source_dir=snakemake.params.folder,

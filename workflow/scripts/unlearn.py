@@ -1,7 +1,8 @@
 """Run one method for one request and seed."""
 
-from soulbench.joblog import job
 from soulbench.unlearning.run import unlearn
+
+from soulbench.joblog import job
 
 with job(snakemake.log[0]) as log:
     unlearn(

@@ -1,12 +1,14 @@
-"""Count names and predicates, and choose the vocabulary."""
+"""Filter the annotations, and choose the vocabulary."""
 
 from soulbench.joblog import job
 from soulbench.scenes.vocabulary import build_vocabulary
 
 with job(snakemake.log[0]) as log:
     build_vocabulary(
-        config=snakemake.params.settings,
+        # The outputs depend on the settings alone; the rest is for an early check of people and requests.
+        config={**snakemake.config, **snakemake.params.settings},
         source_dir=snakemake.params.folder,
-        out_json=snakemake.output[0],
+        out_json=snakemake.output.vocabulary,
+        out_graphs=snakemake.output.graphs,
         log=log,
     )

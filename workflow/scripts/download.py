@@ -1,0 +1,14 @@
+"""Fetch, check and unpack one of Visual Genome's files."""
+
+from pathlib import Path
+
+from soulbench.joblog import job
+from soulbench.scenes.download import download
+
+with job(snakemake.log[0]) as log:
+    download(
+        name=snakemake.wildcards.file,
+        config=snakemake.params.settings,
+        out_dir=Path(snakemake.output[0]).parent,
+        log=log,
+    )
