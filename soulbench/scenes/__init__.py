@@ -1,1 +1,1 @@
-"""From the Visual Genome layout to scenes in memory: reader, demo world, vocabulary, human filter, packed set."""
+"""From the Visual Genome layout to packed scenes: reader, demo world, vocabulary, human filter."""

@@ -58,7 +58,7 @@ class Images:
 
 @dataclass
 class Annotations:
-    """Everything that is annotated. `image` columns are rows of `images`; names are numbers in their `Names`."""
+    """All that is annotated; `image` columns are rows of `images`, names are numbers in their `Names`."""
 
     images: Images
     object_names: Names
@@ -82,8 +82,8 @@ class Annotations:
 def read_annotations(source_dir: Path, log: Callable[[str], object]) -> Annotations:
     """Read the four JSON files of a folder in the Visual Genome layout.
 
-    Entries of images that `image_data.json` does not list, second objects with an id that the image already has,
-    empty names, and attributes of unknown objects are left out and counted in `ignored`.
+    Entries of images that `image_data.json` does not list, second objects with an id that the image already
+    has, empty names, and attributes of unknown objects are left out and counted in `ignored`.
     """
     images = read_images(source_dir)
     rows = images.rows()
@@ -151,7 +151,7 @@ class _Finder:
 def _images_once(
     source_dir: Path, name: str, record: Any, rows: dict[int, int], ignored: dict[str, int]
 ) -> Any:
-    """Yield (image row, record); unknown images are counted, an image listed twice or a strange file is an error."""
+    """Yield (image row, record); count unknown images, refuse one listed twice and a strange file."""
     seen, unknown = bytearray(len(rows)), 0
     for entry in read_records(source_dir, name, record):
         row = rows.get(entry.image_id)
@@ -164,7 +164,8 @@ def _images_once(
         yield row, entry
     if not any(seen):
         raise UserError(
-            f"{source_dir}/{name}.json: none of its images is listed in image_data.json; files of one release belong together"
+            f"{source_dir}/{name}.json: none of its images is listed in image_data.json; files of one "
+            "release belong together"
         )
     _count(ignored, f"images of {name}.json that image_data.json does not list", unknown)
     _count(ignored, f"images of image_data.json that {name}.json does not list", len(seen) - sum(seen))

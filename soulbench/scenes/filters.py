@@ -1,7 +1,7 @@
-"""The classical preprocessing of Visual Genome (sg2im's order) on columns: what is kept, and why the rest is not.
+"""The classical preprocessing of Visual Genome on columns: what is kept, and why the rest is not.
 
-Order: small images, object vocabulary, attribute vocabulary, small objects, relationship vocabulary, counts per
-image, and last the choice of each graph's objects.
+The order is sg2im's: small images, object vocabulary, attribute vocabulary, small objects, relationship
+vocabulary, counts per image, and last the choice of each graph's objects.
 """
 
 from collections import Counter
@@ -13,7 +13,7 @@ import numpy as np
 
 from soulbench.errors import UserError
 from soulbench.scenes.annotations import Annotations
-from soulbench.scenes.splits import NO_SPLIT, split_images
+from soulbench.scenes.splits import NO_SPLIT
 from soulbench.seeds import generator
 
 IMAGE_NODE, IN_IMAGE = "__image__", "__in_image__"
@@ -61,14 +61,13 @@ class Filtered:
     chosen: np.ndarray  # bool [M]: in its image's graph
 
 
-def run_filters(config: dict[str, Any], notes: Annotations) -> Filtered:
-    """Apply all filters of `config["data"]` in the classical order.
+def run_filters(config: dict[str, Any], notes: Annotations, split: np.ndarray) -> Filtered:
+    """Apply all filters of `config["data"]` in the classical order; `split` is that of each image.
 
     Raises:
         UserError: a vocabulary is empty, or no image is left.
     """
     data = config["data"]
-    split = split_images(config, notes.images.image_id)
     image_fate = _small_images(notes, split, data["min_image_side"])
     train = (split == 0) & (image_fate == KEPT)
     objects = _object_vocabulary(notes, train, data["min_object_instances"])
@@ -159,7 +158,7 @@ def _attribute_vocabulary(notes: Annotations, train: np.ndarray, least: int) -> 
 
 
 def _numbers(names: list[str], vocabulary: list[str], missing: int) -> np.ndarray:
-    """Return the vocabulary index of each name, with one more element so that an empty list can be indexed."""
+    """Return each name's vocabulary index, and one element more so that an empty list can be indexed."""
     index = _index(vocabulary)
     return np.array([*(index.get(name, missing) for name in names), missing], np.int64)
 
@@ -201,8 +200,8 @@ def _ends_kept(notes: Annotations, object_fate: np.ndarray) -> np.ndarray:
 def _written_predicates(notes: Annotations, touched: np.ndarray, mode: str) -> np.ndarray:
     """Return each relationship's predicate, lower-cased, stripped and aliased.
 
-    With `train` only where `touched`: sg2im changes the training relationships that it counts and forgets the others,
-    which then match the vocabulary only if they were written that way.
+    With `train` only where `touched`: sg2im changes the training relationships that it counts and forgets the
+    others, which then match the vocabulary only if they were written that way.
     """
     raw = notes.predicate_names.all
     tidy = [notes.predicate_aliases.get(one, one) for one in (name.lower().strip() for name in raw)]
@@ -235,7 +234,7 @@ def _count_filter(
 
 
 def _attributes(notes: Annotations, vocabulary: list[str], kept: np.ndarray, most: int) -> np.ndarray:
-    """Return attribute numbers, -1 for unknown ones, those of dropped objects, and those beyond `most` an object."""
+    """Return attribute numbers, -1 for unknown ones, dropped objects', and those beyond `most` an object."""
     number = _numbers(notes.attribute_names.all, vocabulary, -1)[notes.attribute]
     number[~kept[notes.attribute_object]] = -1
     place: Counter[int] = Counter()
@@ -250,7 +249,7 @@ def _attributes(notes: Annotations, vocabulary: list[str], kept: np.ndarray, mos
 def _choose(
     config: dict[str, Any], notes: Annotations, objects: np.ndarray, relationships: np.ndarray
 ) -> np.ndarray:
-    """Choose the objects of each graph: those with relationships first; a function of seed and image id alone."""
+    """Choose the objects of each graph, related ones first; a function of seed and image id alone."""
     related = np.zeros(len(objects), bool)
     related[notes.subject[relationships]] = related[notes.object[relationships]] = True
     chosen, most = objects.copy(), config["data"]["objects_per_image"]

@@ -1,4 +1,4 @@
-"""The filtered graphs on disk: what the vocabulary step hands to packing, the human filter and the requests."""
+"""The filtered graphs on disk: what the vocabulary step hands on to all later ones."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +14,10 @@ from soulbench.scenes.splits import SPLITS
 
 @dataclass
 class Graphs:
-    """Kept images with the objects and relationships of their graphs; object rows are offsets into the columns.
+    """Kept images with the objects and relationships of their graphs.
 
-    The `all_*` columns keep every annotated image and object with its fate, so that a request that names a dropped
-    one can be told which filter dropped it.
+    The `all_*` columns keep every annotated image and object with its fate, so that a request that names a
+    dropped one can be told which filter dropped it.
     """
 
     image_id: np.ndarray  # int64 [N]
@@ -56,7 +56,7 @@ class Graphs:
         )
 
     def fate(self, image_id: int, object_id: int) -> str:
-        """Say in words what became of an annotated object: `kept`, which filter dropped it, or not there at all."""
+        """Say what became of an annotated object: `kept`, which filter dropped it, or not there at all."""
         rows = np.flatnonzero(self.all_image_id == image_id)
         if not len(rows):
             return "image_data.json lists no such image"
@@ -70,7 +70,7 @@ class Graphs:
 
 
 def counts(notes: Annotations, kept: Filtered) -> dict[str, Any]:
-    """Count what the filters kept, by split, and dropped, by reason (before the choice of the graphs' objects)."""
+    """Count what was kept, by split, and dropped, by reason; before the choice of the graphs' objects."""
     images = kept.image_fate == KEPT
     splits = {}
     for index, name in enumerate(SPLITS):
@@ -98,7 +98,7 @@ def _offsets(image: np.ndarray, images: int) -> np.ndarray:
 
 
 def build_graphs(notes: Annotations, kept: Filtered) -> Graphs:
-    """Gather the chosen objects and the relationships among them, image by image, without repeated triples."""
+    """Gather, image by image, the chosen objects and the relationships among them, none twice."""
     rows = np.flatnonzero(kept.image_fate == KEPT)
     place = np.full(len(kept.image_fate), -1)
     place[rows] = np.arange(len(rows))

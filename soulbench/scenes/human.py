@@ -1,4 +1,4 @@
-"""The human filter: all human-labelled objects, the fine-tuning subset, the held-out images, and the counts."""
+"""The human filter: human-labelled objects, fine-tuning subset, held-out images, and the counts."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -31,7 +31,7 @@ def check_people(config: dict[str, Any], graphs: Graphs, names: list[str]) -> No
         boxes=graphs.box,
     )
     wanted = read_requests(config)
-    check_requests(config, wanted, graphs, people)
+    check_requests(config, wanted, graphs, graphs.image_id, people)
     choose_subset(config, people, _images(wanted))
 
 
@@ -44,13 +44,16 @@ def filter_humans(
     out_summary_json: Path,
     log: Callable[[str], object],
 ) -> None:
-    """Choose the subset and the held-out images from the packed set, and write what every step kept and dropped.
+    """Choose subset and held-out images from the packed set; write what every step kept and dropped.
 
     Args:
         config: the whole configuration; reads `seed`, `human`, `requests.file`.
+        graphs_dir: of the vocabulary step.
+        packed_dir: the packed set.
         out_human_csv: every human-labelled object of the packed graphs.
         out_subset_csv: image_id, role (`subset` or `held_out`).
         out_summary_json: counts by split and reason, images with each human label.
+        log: takes a line of text.
 
     Raises:
         UserError: no human label, too few images for the subset, or an impossible request.
@@ -67,14 +70,15 @@ def filter_humans(
         boxes=packed.boxes,
     )
     wanted = read_requests(config)
-    check_requests(config, wanted, Graphs.open(graphs_dir), people)
+    check_requests(config, wanted, Graphs.open(graphs_dir), packed.image_ids, people)
     subset, held_out = choose_subset(config, people, _images(wanted)), choose_held_out(config, people)
     roles = [(image, "subset") for image in subset] + [(image, "held_out") for image in held_out]
     write_csv(people, out_human_csv)
     write_csv(pd.DataFrame(roles, columns=["image_id", "role"]), out_subset_csv)
     write_json(out_summary_json, _summary(config, packed, people, len(subset), len(held_out)))
     log(
-        f"{len(people)} human-labelled objects; subset: {len(subset)} training images; held out: {len(held_out)}"
+        f"{len(people)} human-labelled objects; subset: {len(subset)} training images; held out: "
+        f"{len(held_out)}"
     )
     if len(held_out) < config["human"]["held_out"]:
         log(f"only {len(held_out)} of human.held_out = {config['human']['held_out']} images are there")

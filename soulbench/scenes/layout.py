@@ -84,7 +84,7 @@ def read_records(source_dir: Path, name: str, record: type[Record]) -> Iterator[
     """Yield the records of `<name>.json`, in the file's order.
 
     Raises:
-        UserError: the file is absent, empty, cut short, not a list, or a record lacks a key or has a wrong type.
+        UserError: the file is absent, empty, cut short or not a list, or a record has a wrong form.
     """
     path = Path(source_dir) / f"{name}.json"
     decoder = msgspec.json.Decoder(record)
@@ -108,7 +108,8 @@ def _mapped(path: Path) -> Iterator[Any]:
             yield mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except FileNotFoundError:
         raise UserError(
-            f"{path}: there is no such file; the Visual Genome layout has image_data, objects, attributes and "
+            f"{path}: there is no such file; the Visual Genome layout has image_data, objects, attributes "
+            "and "
             "relationships.json, two alias files and images/"
         ) from None
 

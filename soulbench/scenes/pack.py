@@ -1,6 +1,7 @@
 """Packing: every kept photograph decoded and resized once, every graph completed, all in mapped arrays.
 
-Pixels are written straight into an array in a work folder beside the result; an interrupted packing goes on there.
+Pixels are written straight into an array in a work folder beside the result; an interrupted packing goes on
+there.
 """
 
 import hashlib
@@ -37,17 +38,19 @@ def pack(
     out_packed_dir: Path,
     log: Callable[[str], None],
 ) -> None:
-    """Write the packed set, see `soulbench.scenes.packed`, with the kept images in the order of `image_data.json`.
+    """Write the packed set (`soulbench.scenes.packed`), images in the order of `image_data.json`.
 
     Args:
         config: the whole configuration; reads `data`.
         source_dir: folder in the Visual Genome layout (`data.root` takes its place where it is set).
         graphs_dir: of the vocabulary step.
+        vocabulary_json: of the vocabulary step, too.
         out_packed_dir: the folder to be made.
+        log: takes a line of text.
 
     Raises:
-        UserError: missing or broken photographs, unless `data.bad_photographs` is `skip`; then they are named,
-            counted and left out.
+        UserError: missing or broken photographs, unless `data.bad_photographs` is `skip`; then they are
+            named, counted and left out.
     """
     graphs, out = Graphs.open(graphs_dir), Path(out_packed_dir)
     folder, skip = source_folder(config, source_dir), config["data"]["bad_photographs"] == "skip"
@@ -92,7 +95,8 @@ def _check_present(paths: Paths, skip: bool) -> None:
 def _bad_message(what: str, bad: Paths, total: int) -> str:
     names = ", ".join(map(str, bad[:NAMED])) + (f" and {len(bad) - NAMED} more" if len(bad) > NAMED else "")
     return (
-        f"{len(bad)} of {total} photographs {what}: {names}; put them there, or set data.bad_photographs: skip "
+        f"{len(bad)} of {total} photographs {what}: {names}; put them there, or set data.bad_photographs: "
+        "skip "
         "to go on without them"
     )
 
@@ -164,7 +168,7 @@ class _Work:
         return notes
 
     def hand_over(self, path: Path, rows: np.ndarray) -> None:
-        """Give the pixels of `rows` away as a file: the whole array is moved, not copied, where nothing is missing."""
+        """Give the pixels of `rows` away as a file; nothing is copied where none is missing."""
         if len(rows) == len(self.paths):
             os.link(self.folder / "pixels.npy", path)
             return

@@ -1,4 +1,4 @@
-"""The packed set: scenes ready for training, in memory-mapped arrays that open at once and are shared by processes."""
+"""The packed set: scenes in memory-mapped arrays that open at once and are shared by processes."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -45,7 +45,7 @@ class Vocabulary(msgspec.Struct):
 
 @dataclass(frozen=True)
 class Scene:
-    """One image and its graph; the `__image__` node is last, every object has an `__in_image__` edge to it."""
+    """One image and its graph: `__image__` is the last node, with an `__in_image__` edge from each other."""
 
     image_id: int
     pixels: np.ndarray  # uint8 [H, W, 3]

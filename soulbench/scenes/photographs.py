@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-# Decoding at an eighth, quarter or half is done only while both sides stay at least this many times the target.
+# A photograph is decoded at reduced scale while both sides stay at least this many times the target.
 REDUCTION = 2
 
 
@@ -16,12 +16,13 @@ class BrokenPhotograph(Exception):
 def read_photograph(path: Path, annotated: tuple[int, int], side: int) -> tuple[np.ndarray, str]:
     """Decode and resize a photograph to `side` x `side` pixels, bilinear, without keeping the aspect.
 
-    Grey, palette, CMYK, 16-bit and transparent pictures become RGB. A rotation in the EXIF data is applied only
-    where the annotated size says that the annotators saw the picture rotated.
+    Grey, palette, CMYK, 16-bit and transparent pictures become RGB. A rotation in the EXIF data is applied
+    only where the annotated size says that the annotators saw the picture rotated.
 
     Args:
         path: the file.
         annotated: width and height in `image_data.json`.
+        side: pixels a side of the result.
 
     Returns:
         Pixels, uint8 [side, side, 3], and what had to be done beside resizing, in words ("" for nothing).

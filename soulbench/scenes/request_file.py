@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from soulbench.errors import UserError
@@ -52,7 +53,8 @@ def _check_cells(path: Path, frame: pd.DataFrame) -> None:
     odd = frame["request"][~frame["request"].str.fullmatch(ID_CHARACTERS) | (frame["request"] == RESERVED)]
     if len(odd):
         raise UserError(
-            f"{path}, line {odd.index[0] + 2}: {odd.iloc[0]!r} cannot be a request's id; letters, digits, - and _ can "
+            f"{path}, line {odd.index[0] + 2}: {odd.iloc[0]!r} cannot be a request's id; letters, digits, - "
+            "and _ can "
             f"(and {RESERVED!r} is taken)"
         )
     for names in (["request"], ["image_id", "object_id"]):
@@ -65,36 +67,58 @@ def _check_cells(path: Path, frame: pd.DataFrame) -> None:
 
 
 def check_requests(
-    config: dict[str, Any], wanted: pd.DataFrame | None, graphs: Graphs, people: pd.DataFrame
+    config: dict[str, Any],
+    wanted: pd.DataFrame | None,
+    graphs: Graphs,
+    image_ids: np.ndarray,
+    people: pd.DataFrame,
 ) -> None:
     """Check that each requested object is a wide enough, human-labelled object of a training graph.
+
+    Args:
+        config: the whole configuration.
+        wanted: of `read_requests`.
+        graphs: what the filters kept.
+        image_ids: images that are still there; fewer than in `graphs` where photographs were skipped.
+        people: of `soulbench.scenes.selection.find_people`.
 
     Raises:
         UserError: it is not; says which filter left it out.
     """
     if wanted is None:
         return
-    known = people.assign(wide=is_wide(config, people)).set_index(["image_id", "object_id"])
-    for row in wanted.itertuples(index=False):
-        reason = _reason(config, graphs, known, row.image_id, row.object_id)
+    known = {
+        (row.image_id, row.object_id): row for row in people.assign(wide=is_wide(config, people)).itertuples()
+    }
+    for request, image_id, object_id in wanted[list(COLUMNS)].values.tolist():
+        reason = _reason(config, graphs, known, set(image_ids.tolist()), image_id, object_id)
         if reason:
             raise UserError(
-                f"{config['requests']['file']}: request {row.request} names object {row.object_id} of image {row.image_id}: {reason}"
+                f"{config['requests']['file']}: request {request} names object {object_id} of image "
+                f"{image_id}: {reason}"
             )
 
 
 def _reason(
-    config: dict[str, Any], graphs: Graphs, known: pd.DataFrame, image_id: int, object_id: int
+    config: dict[str, Any],
+    graphs: Graphs,
+    known: dict[Any, Any],
+    images: set[int],
+    image_id: int,
+    object_id: int,
 ) -> str:
     """Return why an object cannot be requested, "" if it can."""
     fate = graphs.fate(image_id, object_id)
     if fate != "kept":
         return fate
-    if (image_id, object_id) not in known.index:
-        return f"the human filter left it out: its label is not one of human.labels ({', '.join(config['human']['labels'])})"
-    person = known.loc[(image_id, object_id)]
-    if not person["wide"]:
-        return f"the human filter left it out: its width {person['width']:.3f} is under human.min_width"
-    if person["split"] != "train":
-        return f"its image is in {person['split']}; only what a model was trained on can be unlearned"
+    if image_id not in images:
+        return "its photograph is missing or broken and was skipped"
+    if (image_id, object_id) not in known:
+        labels = ", ".join(config["human"]["labels"])
+        return f"the human filter left it out: its label is not one of human.labels ({labels})"
+    person = known[image_id, object_id]
+    if not person.wide:
+        return f"the human filter left it out: its width {person.width:.3f} is under human.min_width"
+    if person.split != "train":
+        return f"its image is in {person.split}; only what a model was trained on can be unlearned"
     return ""

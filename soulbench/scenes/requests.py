@@ -43,23 +43,28 @@ def resolve_requests(
 ) -> None:
     """Write `requests.csv`: the user's requests, or `requests.count` drawn from the subset's people.
 
-    Drawn: as many categories, images and individuals as can be, then widths far apart, a twin first where the world
-    has one whose other half is in the subset as well.
+    Drawn: as many categories, images and individuals as can be, then widths far apart, a twin first where the
+    world has one whose other half is in the subset as well.
 
     Args:
+        config: the whole configuration; reads `seed`, `human`, `requests`.
+        packed_dir: the packed set.
+        graphs_dir: of the vocabulary step.
+        subset_csv: of the human filter.
+        human_csv: of the human filter.
         source_dir: folder in the Visual Genome layout; its `individuals.csv`, if any, says who is a twin.
-        out_csv: request, image_id, object_id, category, x0, y0, x1, y1, width, twin_of (object_id of the widest
-            picture of the twin, blank without one), drawn (True: by rule).
+        out_csv: request, image_id, object_id, category, x0, y0, x1, y1, width, twin_of (the twin's object_id,
+            blank without one), drawn (True: by rule).
+        log: takes a line of text.
 
     Raises:
-        UserError: a request names what is not there or was filtered out, or there are too few people to draw from.
+        UserError: a request names what is not there or was filtered out, or there are too few people.
     """
-    people = pd.read_csv(human_csv)
+    packed, people = PackedScenes.open(packed_dir), pd.read_csv(human_csv)
     subset = pd.read_csv(subset_csv)
     wanted = read_requests(config)
-    known = people.merge(
-        _individuals(source_folder(config, source_dir)), how="left", on=["image_id", "object_id"]
-    )
+    known = people.merge(_individuals(source_folder(config, source_dir)), how="left")
+    known = known.fillna({"individual": "", "twin": ""})
     inside = known[
         known["image_id"].isin(subset.loc[subset["role"] == "subset", "image_id"]) & is_wide(config, known)
     ]
@@ -67,17 +72,15 @@ def resolve_requests(
         chosen = _draw(config, inside)
         chosen.insert(0, "request", [f"r{number}" for number in range(1, len(chosen) + 1)])
     else:
-        check_requests(config, wanted, Graphs.open(graphs_dir), people)
+        check_requests(config, wanted, Graphs.open(graphs_dir), packed.image_ids, people)
         chosen = wanted.merge(known, how="left", on=["image_id", "object_id"])
-    packed = PackedScenes.open(packed_dir)
-    for image in chosen["image_id"]:
-        packed.find(image)
     chosen["twin_of"] = [_twin(row, inside) for row in chosen.itertuples()]
     chosen["drawn"] = wanted is None
     write_csv(chosen.rename(columns={"label": "category"})[COLUMNS], out_csv)
     for row in chosen.itertuples():
         log(
-            f"{row.request}: object {row.object_id} ({row.label}, width {row.width:.2f}) of image {row.image_id}"
+            f"{row.request}: object {row.object_id} ({row.label}, width {row.width:.2f}) of image "
+            f"{row.image_id}"
         )
 
 
@@ -86,18 +89,16 @@ def _individuals(folder: Path) -> pd.DataFrame:
     path = folder / "individuals.csv"
     if path.is_file():
         return pd.read_csv(path, dtype={"individual": str, "twin": str}, keep_default_na=False)
-    return pd.DataFrame({"image_id": [], "object_id": [], "individual": [], "twin": []}).astype(
-        {"image_id": "int64", "object_id": "int64"}
-    )
+    nobody = pd.DataFrame(columns=["image_id", "object_id", "individual", "twin"])
+    return nobody.astype({"image_id": "int64", "object_id": "int64", "individual": str, "twin": str})
 
 
 def _twin(row: Any, people: pd.DataFrame) -> str:
-    """Return the object id of the widest picture of a person's twin, blank without one."""
-    if pd.isna(row.twin) or not row.twin:
+    """Return the object id of the widest picture of a person's twin under its label, blank without one."""
+    if not row.twin:
         return ""
     pictures = people[(people["individual"] == row.twin) & (people["label"] == row.label)]
-    pictures = pictures if len(pictures) else people[people["individual"] == row.twin]
-    return str(int(pictures.sort_values("width").iloc[-1]["object_id"])) if len(pictures) else ""
+    return str(pictures.loc[pictures["width"].idxmax(), "object_id"]) if len(pictures) else ""
 
 
 def _draw(config: dict[str, Any], people: pd.DataFrame) -> pd.DataFrame:
@@ -105,7 +106,8 @@ def _draw(config: dict[str, Any], people: pd.DataFrame) -> pd.DataFrame:
     count = config["requests"]["count"]
     if len(people) < count:
         raise UserError(
-            f"requests.count: {count} are wanted, but the subset has {len(people)} people; lower it, or raise human.size"
+            f"requests.count: {count} are wanted, but the subset has {len(people)} people; lower it, or "
+            "raise human.size"
         )
     people = people.assign(draw=[derive_seed(config["seed"], "request", one) for one in people["object_id"]])
     chosen: list[Any] = []
@@ -129,11 +131,7 @@ def _rank(
     peers = people[(people["label"] == row.label) & (people["image_id"] != row.image_id)]
     gap = min((abs(row.width - other.width) for other in chosen), default=0.0)
     return (
-        not chosen
-        and not (
-            _twin(row, people)
-            and row.label == people.loc[people["object_id"] == int(_twin(row, people)), "label"].iloc[0]
-        ),
+        not chosen and not _twin(row, people),
         used["image_id"][row.image_id],
         used["label"][row.label],
         used["individual"][row.individual],

@@ -1,4 +1,4 @@
-"""Which images hold the people whom the benchmark is about: the fine-tuning subset and the held-out images."""
+"""Which images hold the people that matter here: the fine-tuning subset and the held-out images."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -26,7 +26,12 @@ def find_people(
     Args:
         config: the whole configuration; reads `human.labels`.
         names: object vocabulary.
+        image_ids: [N].
+        splits: of the images, [N].
         offsets: of each image's objects in the object columns, [N + 1].
+        object_ids: [n].
+        categories: indices into `names`, [n].
+        boxes: x0, y0, x1, y1 in [0, 1], [n, 4].
 
     Returns:
         image_id, object_id, label, x0, y0, x1, y1, width (share of the image's width), split.
@@ -37,8 +42,10 @@ def find_people(
     labels = [name for name in config["human"]["labels"] if name in names]
     if not labels:
         raise UserError(
-            f"no image with a human label: none of human.labels ({', '.join(config['human']['labels'])}) is in the "
-            f"object vocabulary ({', '.join(names[1:31])}); name labels that are, or lower data.min_object_instances"
+            f"no image with a human label: none of human.labels ({', '.join(config['human']['labels'])}) is "
+            "in the "
+            f"object vocabulary ({', '.join(names[1:31])}); name labels that are, or lower "
+            "data.min_object_instances"
         )
     rows = np.flatnonzero(np.isin(categories, [names.index(label) for label in labels]))
     if not len(rows):
@@ -66,11 +73,11 @@ def is_wide(config: dict[str, Any], people: pd.DataFrame) -> pd.Series:
 
 
 def choose_subset(config: dict[str, Any], people: pd.DataFrame, required: Sequence[int] = ()) -> list[int]:
-    """Return the image ids of the fine-tuning subset: `human.size` training images, those `required` among them.
+    """Return the fine-tuning subset: ids of `human.size` training images, those `required` among them.
 
-    `labels` takes images with a wide enough object of any label, the labels in turns, so that rare ones are there.
-    `first_instance` is the release's rule: from the first image with a wide enough object on, the images with that
-    object's label, in the data's order.
+    `labels` takes images with a wide enough object of any label, the labels in turns, so that rare ones are
+    there. `first_instance` is the release's rule: from the first image with a wide enough object on, the
+    images with that object's label, in the data's order.
 
     Raises:
         UserError: there are not so many such images.
@@ -86,8 +93,10 @@ def choose_subset(config: dict[str, Any], people: pd.DataFrame, required: Sequen
     order = list(dict.fromkeys([*required, *by_rule]))
     if not order or (size is not None and len(order) < size):
         raise UserError(
-            f"human.size: {size} images are wanted, but only {len(order)} training images have an object called "
-            f"{', '.join(config['human']['labels'])} that takes human.min_width = {config['human']['min_width']:g} of "
+            f"human.size: {size} images are wanted, but only {len(order)} training images have an object "
+            "called "
+            f"{', '.join(config['human']['labels'])} that takes human.min_width = "
+            f"{config['human']['min_width']:g} of "
             "the image's width; lower one of the two, or bring more images"
         )
     if size is not None and len(required) > size:
@@ -117,6 +126,6 @@ def _in_turns(config: dict[str, Any], wide: pd.DataFrame) -> list[int]:
 
 
 def choose_held_out(config: dict[str, Any], people: pd.DataFrame) -> list[int]:
-    """Return at most `human.held_out` images outside of training with a wide enough object, in turns of labels."""
+    """Return at most `human.held_out` images outside of training with a wide enough object."""
     outside = people[(people["split"] != "train") & is_wide(config, people)]
     return sorted(_in_turns(config, outside)[: config["human"]["held_out"]])

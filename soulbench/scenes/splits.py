@@ -13,20 +13,26 @@ SPLITS = ("train", "val", "test")
 NO_SPLIT = -1
 
 
-def split_images(config: dict[str, Any], image_ids: np.ndarray) -> np.ndarray:
-    """Return the index into `SPLITS` of each image, int8; `NO_SPLIT` where the split file does not name it."""
-    data = config["data"]
-    if data["split_file"] is not None:
-        return _from_file(Path(data["split_file"]), image_ids)
-    return _drawn(config["seed"], data["split_shares"], image_ids)
+def split_file(config: dict[str, Any], source_dir: Path) -> Path | None:
+    """Return `data.split_file`, else the source's own `vg_splits.json`; None: the split is drawn."""
+    if config["data"]["split_file"] is not None:
+        return Path(config["data"]["split_file"])
+    own = Path(source_dir) / "vg_splits.json"
+    return own if own.is_file() else None
+
+
+def split_images(config: dict[str, Any], image_ids: np.ndarray, path: Path | None) -> np.ndarray:
+    """Return each image's index into `SPLITS`, int8; `NO_SPLIT` where the split file does not name it."""
+    if path is not None:
+        return _from_file(path, image_ids)
+    return _drawn(config["seed"], config["data"]["split_shares"], image_ids)
 
 
 def _drawn(seed: int, shares: dict[str, float], image_ids: np.ndarray) -> np.ndarray:
     """Draw the split of each image from its id alone, so that no image moves when others come or go."""
-    if shares["val"] + shares["test"] >= 1:
-        raise UserError(
-            f"data.split_shares: val and test take {shares['val'] + shares['test']:g} of 1; train needs a part, too"
-        )
+    taken = shares["val"] + shares["test"]
+    if taken >= 1:
+        raise UserError(f"data.split_shares: val and test take {taken:g} of 1; train needs a part, too")
     place = np.array([derive_seed(seed, "split", image) / 2**63 for image in image_ids.tolist()])
     # val lies at the low end, test at the high end: changing one share leaves the other alone.
     return np.where(place < shares["val"], 1, np.where(place >= 1 - shares["test"], 2, 0)).astype(np.int8)
@@ -42,13 +48,9 @@ def _from_file(path: Path, image_ids: np.ndarray) -> np.ndarray:
     for index, name in enumerate(SPLITS):
         for image in _ids(path, name, content[name]):
             if image not in row:
-                raise UserError(
-                    f"{path}: image {image} of {name} is not in image_data.json; it belongs to other data"
-                )
+                raise UserError(f"{path}: {name} names image {image}, which image_data.json does not list")
             if split[row[image]] != NO_SPLIT:
-                raise UserError(
-                    f"{path}: image {image} of {name} is named twice; each image is in one split, once"
-                )
+                raise UserError(f"{path}: {name} names image {image}, which was named before; once is enough")
             split[row[image]] = index
     return split
 

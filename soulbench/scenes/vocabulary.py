@@ -10,9 +10,10 @@ from soulbench.records import write_json
 from soulbench.scenes.annotations import read_annotations
 from soulbench.scenes.filters import run_filters
 from soulbench.scenes.graphs import build_graphs, counts
+from soulbench.scenes.human import check_people
 from soulbench.scenes.layout import source_folder
 from soulbench.scenes.packed import Vocabulary
-from soulbench.scenes.human import check_people
+from soulbench.scenes.splits import split_file, split_images
 
 
 def build_vocabulary(
@@ -25,12 +26,14 @@ def build_vocabulary(
         source_dir: folder in the Visual Genome layout (`data.root` takes its place where it is set).
         out_json: `vocabulary.json`.
         out_graphs: folder of arrays, see `soulbench.scenes.graphs`.
+        log: takes a line of text.
 
     Raises:
         UserError: unusable annotations, an empty vocabulary, no image left, too few people for the subset.
     """
-    notes = read_annotations(source_folder(config, source_dir), log)
-    kept = run_filters(config, notes)
+    folder = source_folder(config, source_dir)
+    notes = read_annotations(folder, log)
+    kept = run_filters(config, notes, split_images(config, notes.images.image_id, split_file(config, folder)))
     graphs, counted = build_graphs(notes, kept), counts(notes, kept)
     vocabulary = Vocabulary(kept.objects, kept.predicates, kept.attributes)
     for split, number in counted["splits"].items():
@@ -41,7 +44,8 @@ def build_vocabulary(
             + ("; ".join(f"{count} {reason}" for reason, count in reasons.items()) or "none")
         )
     log(
-        f"vocabulary: {len(kept.objects)} objects, {len(kept.predicates)} predicates, {len(kept.attributes)} attributes"
+        f"vocabulary: {len(kept.objects)} objects, {len(kept.predicates)} predicates, "
+        f"{len(kept.attributes)} attributes"
     )
     check_people(config, graphs, vocabulary.objects)
     graphs.save(out_graphs, counted)

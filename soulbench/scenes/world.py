@@ -27,8 +27,9 @@ OUTDOORS = ("park", "garden")  # where so many flowers can grow that a picture i
 def draw_world(config: dict[str, Any], out_dir: Path, log: Callable[[str], object]) -> None:
     """Draw the world into `out_dir`: four JSON files, two alias files, the pictures, and `individuals.csv`.
 
-    Everything follows from `config["seed"]` and `config["data"]["demo"]`. `individuals.csv` (image_id, object_id,
-    individual, twin) says who is who; no other source has such a file and nothing needs it but the twin request.
+    Everything follows from `config["seed"]` and `config["data"]["demo"]`. `individuals.csv` (image_id,
+    object_id, individual, twin) says who is who; no other source has such a file and nothing needs it but the
+    twin request.
     """
     settings, seed = config["data"]["demo"], config["seed"]
     if 2 * settings["twins"] > settings["individuals"]:
@@ -72,7 +73,7 @@ class _Casting:
         return chosen
 
     def place(self, kind: str, cast: list[Person]) -> str:
-        """Return where the picture is taken: where the first person was not seen yet, so that no picture is had twice."""
+        """Return where it is taken: where the first person was not seen yet, so that no two are alike."""
         if kind == "crowded":
             return str(self.rng.choice(OUTDOORS))
         left = self.unseen.get(cast[0].name, []) if cast else []

@@ -33,12 +33,25 @@ SECOND_NAMES = {
     "woman": "person",
     "sea": "waves",
 }
-RARE_NAMES = ("kite", "crow", "cactus", "fountain", "statue", "signpost", "bucket", "ladder", "kettle", "anchor", "rake", "drum")
+RARE_NAMES = (
+    "kite",
+    "crow",
+    "cactus",
+    "fountain",
+    "statue",
+    "signpost",
+    "bucket",
+    "ladder",
+    "kettle",
+    "anchor",
+    "rake",
+    "drum",
+)
 RARE_PREDICATES = ("leaning against", "painted like", "twice as far as")
 
 
 class Annotator:
-    """Turns a stage into the records of the four JSON files; object and relationship ids run through the world."""
+    """Turns stages into the records of the JSON files; ids run through the whole world."""
 
     def __init__(self, rng: np.random.Generator, first_id: int = 1000) -> None:
         self.rng = rng

@@ -59,9 +59,9 @@ class Canvas:
         self._draw.ellipse(self._scaled([(x0, y0), (x1, y1)]), fill=colour)
 
     def slice(self, box: tuple[float, float, float, float], start: float, end: float, colour: str) -> None:
-        """Fill a sector of the ellipse inside `box`, from `start` to `end` degrees, clockwise from three o'clock."""
+        """Fill a sector of the ellipse in `box`, from `start` to `end` degrees clockwise of three o'clock."""
         x0, y0, x1, y1 = box
-        if (start, end) == (180, 360):
+        if (start, end) == (180, 360):  # a dome fills only the upper half of its box
             for open_box in self._open:
                 open_box.include([(x0, y0), (x1, (y0 + y1) / 2)])
             corners = [(x0 * OVERSAMPLING, y0 * OVERSAMPLING), (x1 * OVERSAMPLING, y1 * OVERSAMPLING)]

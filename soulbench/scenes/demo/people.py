@@ -1,16 +1,18 @@
 """Individuals of the demo world: who they are, and how they are drawn.
 
-Each person is a fixed set of large, saturated features (skin, hair, clothes, headgear), so that a human reader tells
-who it is at 64 x 64 pixels. A twin shares the category and all that the annotators write down, and differs in what
-is only seen.
+Each person is a fixed set of large, saturated features (skin, hair, clothes, headgear), so that a human
+reader tells who it is at 64 x 64 pixels. A twin shares the category and all that the annotators write down,
+and differs in what is only seen.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from soulbench.scenes.demo.canvas import Box, Canvas
+from soulbench.scenes.demo.canvas import Box, Canvas, Point
 
+At = Callable[[float, float], Point]  # from shares of the figure's width to picture coordinates
 SKIN = {"pale": "#ffdfc4", "rosy": "#f2b58f", "tan": "#d3945f", "brown": "#94592f", "dark": "#5b3620"}
 HAIR = {
     "black": "#1d1a22",
@@ -112,7 +114,7 @@ def _likeness(one: Person, other: Person) -> int:
 
 
 def _twin_of(person: Person, name: str) -> Person:
-    """Return another person with the same category and attributes, but another pattern, and a hat if there was none."""
+    """Return another person with the same attributes, another pattern, and a hat if there was none."""
     return replace(
         person,
         name=name,
@@ -144,13 +146,15 @@ def draw_figure(canvas: Canvas, person: Person, x: float, ground: float, width: 
     """Draw a standing person; return the boxes of the figure, its face and, if any, its hat.
 
     Args:
+        canvas: the picture.
+        person: who it is.
         x: left end of the outstretched hands, in pixels.
         ground: y of the soles; may lie below the picture (a portrait).
         width: from hand to hand, in pixels.
     """
     top = ground - HEIGHT * width
 
-    def at(u: float, v: float) -> tuple[float, float]:
+    def at(u: float, v: float) -> Point:
         return x + u * width, top + v * width
 
     with canvas.measure() as figure:
@@ -165,7 +169,7 @@ def draw_figure(canvas: Canvas, person: Person, x: float, ground: float, width: 
     return {"figure": figure, "face": face} | ({"hat": hat} if person.hat != "none" else {})
 
 
-def _draw_body(canvas: Canvas, person: Person, at, width: float) -> None:
+def _draw_body(canvas: Canvas, person: Person, at: At, width: float) -> None:
     skin, shirt, legs = SKIN[person.skin], CLOTH[person.shirt], CLOTH[person.legs]
     shoe = "#2b2b33" if person.legs != "black" else "#a33a1e"
     bare = person.bottom in ("shorts", "skirt")
@@ -184,7 +188,7 @@ def _draw_body(canvas: Canvas, person: Person, at, width: float) -> None:
     _draw_pattern(canvas, person, at, width)
 
 
-def _draw_pattern(canvas: Canvas, person: Person, at, width: float) -> None:
+def _draw_pattern(canvas: Canvas, person: Person, at: At, width: float) -> None:
     second = CLOTH[person.second]
     if person.pattern == "stripes":
         for v in (0.92, 1.16):
@@ -198,7 +202,7 @@ def _draw_pattern(canvas: Canvas, person: Person, at, width: float) -> None:
         canvas.polygon([at(0.26, 0.86), at(0.46, 0.8), at(0.75, 1.28), at(0.6, 1.4)], second)
 
 
-def _draw_face(canvas: Canvas, person: Person, at, width: float) -> None:
+def _draw_face(canvas: Canvas, person: Person, at: At, width: float) -> None:
     dark = "#16161c" if person.skin != "dark" else "#ffffff"
     if person.glasses:
         for u in (0.37, 0.63):
@@ -209,7 +213,7 @@ def _draw_face(canvas: Canvas, person: Person, at, width: float) -> None:
     canvas.slice((*at(0.4, 0.55), *at(0.6, 0.72)), 0, 180, "#b3202c")
 
 
-def _draw_hair_behind(canvas: Canvas, person: Person, at, width: float) -> None:
+def _draw_hair_behind(canvas: Canvas, person: Person, at: At, width: float) -> None:
     hair = HAIR[person.hair]
     if person.style == "long":
         canvas.rectangle(*at(0.1, 0.3), *at(0.9, 1.08), hair, 0.14 * width)
@@ -224,7 +228,7 @@ def _draw_hair_behind(canvas: Canvas, person: Person, at, width: float) -> None:
         canvas.ellipse(*at(0.33, -0.14), *at(0.67, 0.18), hair)
 
 
-def _draw_hair(canvas: Canvas, person: Person, at, width: float) -> None:
+def _draw_hair(canvas: Canvas, person: Person, at: At, width: float) -> None:
     hair = HAIR[person.hair]
     if person.style == "bald":
         return
@@ -236,7 +240,7 @@ def _draw_hair(canvas: Canvas, person: Person, at, width: float) -> None:
         canvas.rectangle(*at(0.17, -0.02), *at(0.83, 0.3), hair, 0.03 * width)
 
 
-def _draw_hat(canvas: Canvas, person: Person, at, width: float) -> None:
+def _draw_hat(canvas: Canvas, person: Person, at: At, width: float) -> None:
     colour = CLOTH[person.hat_colour]
     if person.hat == "cap":
         canvas.slice((*at(0.14, -0.06), *at(0.86, 0.6)), 180, 360, colour)

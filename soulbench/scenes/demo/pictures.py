@@ -23,6 +23,7 @@ def draw_picture(kind: str, place: str, cast: Sequence[Person], rng: np.random.G
         kind: a key of `KINDS`, or `small`: a single person in a picture that is too small to be kept.
         place: a key of `PLACES`.
         cast: the people in it, as many as the kind takes.
+        rng: draws size, side and the rest.
     """
     shape = SMALL if kind == "small" else SHAPES
     stage = Stage(Canvas(*shape[rng.integers(len(shape))]), rng)

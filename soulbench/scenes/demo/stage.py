@@ -11,7 +11,7 @@ from soulbench.scenes.demo.things import THINGS
 
 @dataclass
 class Item:
-    """One annotated object: its name, its box (None: all of the picture's pixels that `box` says), who it is."""
+    """One annotated object: its name, its box, what is said of it, and who it is if a person."""
 
     name: str
     box: tuple[int, int, int, int]  # x, y, w, h

@@ -1,4 +1,4 @@
-"""Things of the demo world, each a few flat shapes that stand on the ground at (x, y) and are `size` pixels wide."""
+"""Things of the demo world: a few flat shapes each, `size` pixels wide, standing at (x, y)."""
 
 from collections.abc import Callable
 
