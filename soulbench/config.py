@@ -81,7 +81,7 @@ def resolved(config: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 def request_ids(config: Mapping[str, Any]) -> list[str]:
     """Return the ids of the requests: r1, r2, ... where they are drawn, else the file's."""
-    wanted = read_requests(config)
+    wanted = read_requests(dict(config))
     if wanted is None:
         return [f"r{number}" for number in range(1, config["requests"]["count"] + 1)]
     return wanted["request"].tolist()

@@ -1,0 +1,40 @@
+# make all: environment, then the demo benchmark.   make test: every check.   make smoke: every rule, as small as it goes.
+PYTHON ?= python3
+BIN := .venv/bin
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: all smoke test lock
+.DELETE_ON_ERROR:
+
+all: .venv/run.stamp
+	$(BIN)/snakemake --cores all all
+
+smoke: .venv/run.stamp
+	$(BIN)/snakemake --cores all --configfile configs/smoke.yaml -- all
+
+# Layers: what fails fast comes first.
+test: .venv/test.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check .
+	$(BIN)/mypy
+	$(BIN)/pytest -q -n 2 tests/unit tests/contract
+	$(BIN)/pytest -q -n 2 tests/golden tests/real tests/gpu
+	$(BIN)/pytest -q -n 2 tests/workflow
+
+# The runtime lock needs nothing of the test lock; whichever was installed last, both hold the same versions.
+.venv/run.stamp: envs/requirements.txt
+.venv/test.stamp: envs/requirements-dev.txt
+.venv/%.stamp:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	if command -v uv >/dev/null; then uv pip install --python $(BIN)/python --require-hashes -r $<; \
+	  else $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<; fi
+	touch $@
+
+# Resolve envs/*.in anew (needs uv).
+lock:
+	for name in requirements requirements-dev; do \
+	  uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --upgrade \
+	    envs/$$name.in -o envs/$$name.txt; done

@@ -1,0 +1,73 @@
+"""`python -m soulbench`: look at what there is, and check a configuration without running anything."""
+
+import argparse
+import dataclasses
+import sys
+import typing
+from collections.abc import Sequence
+
+from soulbench import config as plan
+from soulbench import registry
+from soulbench.checks import check
+from soulbench.errors import UserError
+from soulbench.records import ROOT
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one subcommand; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m soulbench", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    command = commands.add_parser("check", help="check config.yaml with overlays, and count what would run")
+    command.add_argument("overlay", nargs="*", help="files as for --configfile, e.g. configs/smoke.yaml")
+    command.set_defaults(run=_check)
+    command = commands.add_parser("methods", help="list the methods with their parameters")
+    command.set_defaults(run=_methods)
+    command = commands.add_parser("attacks", help="list the leakage queries")
+    command.set_defaults(run=_attacks)
+    return parser
+
+
+def _check(options: argparse.Namespace) -> None:
+    config = plan.load(ROOT / "config.yaml", *options.overlay)
+    check(config)
+    cells = plan.cells(config)
+    counts = {
+        "methods": len(plan.methods(config)),
+        "requests": len(plan.request_ids(config)),
+        "seeds": len(config["seeds"]),
+        "evaluations": len(cells),
+        "ablations": 2 * len(plan.ablation_cells(config)),
+    }
+    print(f"{config['name']}: " + ", ".join(f"{number} {what}" for what, number in counts.items()))
+
+
+def _summary(module: object) -> str:
+    return (getattr(module, "__doc__", None) or "").strip().partition("\n")[0]
+
+
+def _methods(options: argparse.Namespace) -> None:
+    for name in registry.ids("methods"):
+        method = registry.method(name)
+        print(f"{name}  [{method.level}, {method.family}]\n    {_summary(registry.module('methods', name))}")
+        hints = typing.get_type_hints(method.parameters)
+        for field in dataclasses.fields(method.parameters):
+            print(f"    {field.name}: {field.default}  ({registry.type_text(hints[field.name])})")
+
+
+def _attacks(options: argparse.Namespace) -> None:
+    for name in registry.ids("attacks"):
+        print(f"{name}\n    {_summary(registry.module('attacks', name))}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
