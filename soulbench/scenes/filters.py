@@ -76,12 +76,15 @@ def run_filters(config: dict[str, Any], notes: Annotations, split: np.ndarray) -
     object_fate = _object_fates(notes, image_fate, category, box, data["min_object_side"])
     ends = _ends_kept(notes, object_fate)
     written = _written_predicates(notes, ends & train[notes.relationship_image], data["alias_predicates"])
-    predicates = _vocabulary(
-        Counter(written[ends & train[notes.relationship_image]].tolist()),
-        data["min_predicate_instances"],
-        "predicate",
+    predicates = [
         IN_IMAGE,
-    )
+        *_vocabulary(
+            Counter(written[ends & train[notes.relationship_image]].tolist()),
+            data["min_predicate_instances"],
+            "predicate",
+            needed=data["min_relationships"] > 0,
+        ),
+    ]
     predicate = np.array([_index(predicates).get(one, 0) for one in written.tolist()], np.int64)
     relationship_fate = np.select([~ends, predicate == 0], [2, 3], KEPT).astype(np.int8)
     image_fate = _count_filter(notes, image_fate, object_fate == KEPT, relationship_fate == KEPT, data)
@@ -120,21 +123,19 @@ def _small_images(notes: Annotations, split: np.ndarray, side: int) -> np.ndarra
     return np.select([split == NO_SPLIT, small], [1, 2], KEPT).astype(np.int8)
 
 
-def _vocabulary(counts: Mapping[str, int], least: int, kind: str, first: str | None) -> list[str]:
-    """Return the names that occur often enough: most frequent first, ties by name; `first` takes index 0."""
+def _vocabulary(counts: Mapping[str, int], least: int, kind: str, needed: bool = True) -> list[str]:
+    """Return the names that occur often enough: most frequent first, ties by name."""
     kept = sorted(
         (name for name, count in counts.items() if count >= least), key=lambda name: (-counts[name], name)
     )
-    if first is None:
-        return kept
-    if not kept:
+    if needed and not kept:
         most = max(counts.items(), key=lambda item: item[1], default=None)
         found = f"the most frequent, {most[0]!r}, has {most[1]}" if most else "there is none at all"
         raise UserError(
             f"the {kind} vocabulary is empty: no {kind} has {least} instances in train ({found}); "
             f"lower data.min_{kind}_instances"
         )
-    return [first, *kept]
+    return kept
 
 
 def _index(names: list[str]) -> dict[str, int]:
@@ -147,7 +148,7 @@ def _counts(names: list[str], numbers: np.ndarray) -> dict[str, int]:
 
 def _object_vocabulary(notes: Annotations, train: np.ndarray, least: int) -> list[str]:
     in_train = train[notes.object_image[notes.name_object]]
-    return _vocabulary(_counts(notes.object_names.all, notes.name[in_train]), least, "object", IMAGE_NODE)
+    return [IMAGE_NODE, *_vocabulary(_counts(notes.object_names.all, notes.name[in_train]), least, "object")]
 
 
 def _attribute_vocabulary(notes: Annotations, train: np.ndarray, least: int) -> list[str]:

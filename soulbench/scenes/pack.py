@@ -108,10 +108,10 @@ def _report_bad(bad: Paths, total: int, skip: bool, log: Callable[[str], None]) 
         raise UserError(
             f"none of the {total} photographs can be read, such as {bad[0]}; check data.root or the download"
         )
-    for path in bad:
+    for path in bad[:NAMED]:
         log(f"skipped, missing or broken: {path}")
     if bad:
-        log(f"skipped {len(bad)} of {total} photographs")
+        log(f"skipped {len(bad)} of {total} photographs; packed.json names them all")
 
 
 class _Work:

@@ -126,6 +126,8 @@ def _in_turns(config: dict[str, Any], wide: pd.DataFrame) -> list[int]:
 
 
 def choose_held_out(config: dict[str, Any], people: pd.DataFrame) -> list[int]:
-    """Return at most `human.held_out` images outside of training with a wide enough object."""
-    outside = people[(people["split"] != "train") & is_wide(config, people)]
-    return sorted(_in_turns(config, outside)[: config["human"]["held_out"]])
+    """Return at most `human.held_out` images outside of training with a human label, wide ones first."""
+    outside = people[people["split"] != "train"]
+    wide = is_wide(config, outside)
+    order = dict.fromkeys(_in_turns(config, outside[wide]) + _in_turns(config, outside[~wide]))
+    return sorted(list(order)[: config["human"]["held_out"]])

@@ -1,0 +1,141 @@
+"""The demo world: the same every time, with work for every filter, and people who can be told apart."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from PIL import Image
+from scenes_factory import ROOT, config, no_log
+from scenes_steps import everything
+
+from soulbench.errors import UserError
+from soulbench.scenes.demo.canvas import Canvas
+from soulbench.scenes.demo.people import draw_figure, draw_people
+from soulbench.scenes.packed import PackedScenes
+from soulbench.scenes.world import draw_world
+
+
+@pytest.fixture(scope="module")
+def demo():
+    return yaml.safe_load((ROOT / "config.yaml").read_text())
+
+
+@pytest.fixture(scope="module")
+def world(demo, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demo")
+    draw_world(demo, folder / "source", no_log)
+    everything(demo, folder / "source", folder)
+    return folder
+
+
+def test_same_bytes_again(demo, world, tmp_path):
+    draw_world(demo, tmp_path / "again", no_log)
+    files = [path for path in (world / "source").rglob("*") if path.is_file()]
+    assert len(files) == demo["data"]["demo"]["images"] + 7
+    for path in files:
+        assert (tmp_path / "again" / path.relative_to(world / "source")).read_bytes() == path.read_bytes()
+
+
+def test_another_seed_is_another_world(demo, world, tmp_path):
+    draw_world(demo | {"seed": 1}, tmp_path / "other", no_log)
+    assert (tmp_path / "other" / "objects.json").read_bytes() != (
+        world / "source" / "objects.json"
+    ).read_bytes()
+
+
+def test_every_filter_has_work(world):
+    dropped = json.loads((world / "summary.json").read_text())["dropped"]
+    assert len(dropped["images"]) == 5
+    assert len(dropped["objects"]) == 3
+    assert len(dropped["relationships"]) == 3
+
+
+def test_large_enough_for_the_benchmark(demo, world):
+    summary = json.loads((world / "summary.json").read_text())
+    assert 40 <= summary["packed"]["images"]["train"] <= 52
+    assert summary["human"]["subset"] == demo["human"]["size"] >= 24
+    assert summary["human"]["held_out"] == demo["human"]["held_out"] >= 8
+    assert summary["human"]["wide_enough"] < summary["human"]["objects"]
+    assert all(sum(found.values()) >= 4 for found in summary["human"]["images_by_label"].values())
+
+
+def test_requests_have_a_twin_and_many_categories(demo, world):
+    found = pd.read_csv(world / "requests.csv")
+    assert len(found) == demo["requests"]["count"] >= 6
+    assert found["twin_of"].notna().sum() >= 1
+    assert found["category"].nunique() == 6
+    assert found["image_id"].nunique() == 6
+
+
+def test_individuals_are_met_more_than_once_and_twins_share_what_is_written_down(world):
+    people = pd.read_csv(world / "source" / "individuals.csv")
+    assert (people.groupby("individual")["image_id"].nunique() >= 2).all()
+    attributes = {
+        one["object_id"]: one["attributes"]
+        for image in json.loads((world / "source" / "attributes.json").read_text())
+        for one in image["attributes"]
+    }
+    people["written"] = [" ".join(attributes[one]) for one in people["object_id"]]
+    written = people.groupby("individual")["written"].agg(lambda column: max(column, key=len))
+    twins = people.dropna(subset="twin").drop_duplicates("individual")
+    assert len(twins) == 4
+    for row in twins.itertuples():
+        assert written[row.individual] == written[row.twin]
+
+
+def test_boxes_hold_the_people(world):
+    """A figure's box, cropped from the picture, must not be background only: its columns vary."""
+    packed = PackedScenes.open(world / "packed")
+    for row in pd.read_csv(world / "human.csv").itertuples():
+        pixels = packed.scene(packed.find(row.image_id)).pixels
+        x0, x1 = round(row.x0 * 64), round(row.x1 * 64)
+        y0, y1 = round(row.y0 * 64), round(row.y1 * 64)
+        assert pixels[y0:y1, x0:x1].astype(float).std(axis=(0, 1)).max() > 20
+
+
+def figure(person):
+    canvas = Canvas(64, 128)
+    draw_figure(canvas, person, 2, 124, 60)
+    return np.asarray(canvas.picture().resize((20, 40), Image.Resampling.BOX)).astype(float)
+
+
+def test_no_two_people_look_alike(demo):
+    settings = demo["data"]["demo"]
+    people = draw_people(np.random.default_rng(0), settings["individuals"], settings["twins"])
+    pictures = [figure(person) for person in people]
+    assert len(people) == settings["individuals"]
+    for index, one in enumerate(pictures):
+        for other in pictures[:index]:
+            assert np.abs(one - other).mean() > 3
+
+
+def test_twins_differ_in_what_is_only_seen():
+    people = {person.name: person for person in draw_people(np.random.default_rng(3), 9, 2)}
+    pairs = [(person, people[person.twin]) for person in people.values() if person.twin]
+    assert len(pairs) == 4
+    for one, other in pairs:
+        assert (one.category, one.attributes, one.skin) == (other.category, other.attributes, other.skin)
+        assert one.pattern != other.pattern
+        assert other.twin == one.name
+
+
+def test_more_twins_than_people(tmp_path):
+    wanted = config({"demo": {"images": 5, "individuals": 3, "twins": 2}})
+    with pytest.raises(
+        UserError, match=r"data.demo.twins: 2 pairs need 4 people, but data.demo.individuals is 3"
+    ):
+        draw_world(wanted, tmp_path / "source", no_log)
+
+
+def test_canvas_measures_what_is_drawn():
+    canvas = Canvas(100, 80)
+    with canvas.measure() as outer:
+        canvas.rectangle(10, 20, 30, 40, "red")
+        with canvas.measure() as inner:
+            canvas.line((50, 50), (120, 50), 4, "blue")
+    canvas.ellipse(0, 0, 5, 5, "green")
+    assert outer.within(100, 80) == (10, 20, 90, 32)
+    assert inner.within(100, 80) == (48, 48, 52, 4)
+    assert canvas.picture().size == (100, 80)
