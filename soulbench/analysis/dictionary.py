@@ -1,0 +1,107 @@
+"""What each dimension and metric is, and which way is better.
+
+The one place that tables, figures and docs read.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+TASKS = ("reconstruction", "synthesis")
+METRICS = ("ssim", "lpips", "mae", "changed")
+UNITS = {"ssim": "index", "lpips": "lpips", "mae": "grey levels", "changed": "share"}
+# Grey levels need no trunk, no resizing and no window: every verdict is reached in them.
+PRIMARY = "mae"
+UNLEARNERS = (
+    "sample-ft",
+    "sample-ng",
+    "feat-ng",
+    "feat-mk",
+    "feat-if",
+    "obj-ng",
+    "obj-mk-pa",
+    "obj-mk-ns",
+    "obj-if",
+)
+REFERENCES = ("original", "noop-ft", "retrain", "retrain-sample")
+RESEED = "reseed"
+
+TOWARDS_RETRAIN = "towards retrain"
+LOWER = "lower"
+HIGHER = "higher"
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """A row of the dictionary.
+
+    Attributes:
+        id: as in the tables.
+        words: what is compared, for a reader.
+        better: of a distance: `towards retrain` (two-sided), `lower`, `higher`.
+        paper: what the paper says of the distance, or nothing.
+    """
+
+    id: str
+    words: str
+    better: str
+    paper: str = ""
+
+
+_CHANGES = (
+    Dimension("A1", "change of the target", TOWARDS_RETRAIN, HIGHER),
+    Dimension("A2", "change of the other objects of its image", LOWER, LOWER),
+    Dimension("A2-rest", "change of its image outside of the target", LOWER),
+    Dimension("A3", "change of the same category in other images", LOWER, LOWER),
+    Dimension("A3-heldout", "change of the same category in held-out images", LOWER),
+    Dimension("A4", "change of other categories in other images", LOWER),
+)
+_ORACLE = tuple(
+    Dimension(f"oracle-{item.id}", f"{item.id}, against the retrained model", LOWER)
+    for item in _CHANGES
+    if item.id in ("A1", "A2", "A3", "A4")
+)
+_TRUTH = (
+    Dimension("fidelity", "error of the target against its true pixels", TOWARDS_RETRAIN),
+    Dimension("utility", "error of the retained images against the truth", LOWER),
+    Dimension("heldout", "error of the held-out images against the truth", LOWER),
+)
+_OTHER = (
+    Dimension("diversity", "spread of the outputs of different graphs; constant output", TOWARDS_RETRAIN),
+)
+DIMENSIONS = {item.id: item for item in (*_CHANGES, *_ORACLE, *_TRUTH, *_OTHER)}
+CHANGES = tuple(item.id for item in _CHANGES)
+ORACLE = tuple(item.id for item in _ORACLE)
+
+
+def is_similarity(metric: str) -> bool:
+    """Tell whether greater means more alike: SSIM alone."""
+    return metric == "ssim"
+
+
+def _of_metric(direction: str, metric: str) -> str:
+    if metric == "collapsed":
+        return LOWER
+    turned = {LOWER: HIGHER, HIGHER: LOWER}
+    return turned.get(direction, direction) if is_similarity(metric) else direction
+
+
+def better(dimension: str, metric: str) -> str:
+    """Return which way the number is better: `towards retrain`, `lower` or `higher`.
+
+    Unknown dimensions say so.
+    """
+    known = DIMENSIONS.get(dimension)
+    return _of_metric(known.better, metric) if known else "not stated"
+
+
+def paper_better(dimension: str, metric: str) -> str:
+    """Return what the paper holds to be better, or nothing where it has no such dimension."""
+    known = DIMENSIONS.get(dimension)
+    return _of_metric(known.paper, metric) if known and metric in ("ssim", "lpips", "mae") else ""
+
+
+def as_distance(metric: str, value: np.ndarray | pd.Series | float) -> np.ndarray | pd.Series | float:
+    """Return a metric's value as a distance, greater = more different: 1 - SSIM, the others as they are."""
+    return 1.0 - value if is_similarity(metric) else value

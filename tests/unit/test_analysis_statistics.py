@@ -1,0 +1,79 @@
+"""Intervals and tests against closed forms."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from soulbench.analysis.statistics import Bootstrap, holm, mean_of_requests, signed_rank, spread_over_seeds
+
+BOOTSTRAP = Bootstrap(resamples=2000, confidence=0.95, min_requests=6, seed=11)
+
+
+def test_resampled_means_have_the_variance_of_nested_resampling():
+    values = np.random.default_rng(0).normal(0, 1, (8, 3)) + np.arange(8)[:, None]
+    resampled = Bootstrap(40_000, 0.95, 6, 1).means(values[:, :, None])[:, 0]
+    within = values.var(axis=1).mean() / 3
+    exact = (values.mean(axis=1).var() + within) / 8
+    assert resampled.mean() == pytest.approx(values.mean(), abs=0.02)
+    assert resampled.var() == pytest.approx(exact, rel=0.03)
+
+
+def test_interval_covers_as_often_as_it_says():
+    random = np.random.default_rng(5)
+    hits = 0
+    for _ in range(300):
+        found = BOOTSTRAP.interval(random.normal(3, 1, (6, 1)))
+        hits += found.low <= 3 <= found.high
+    assert 0.91 <= hits / 300 <= 0.985
+
+
+def test_draws_are_common_to_all_methods():
+    random = np.random.default_rng(2)
+    first, second = random.normal(0, 1, (7, 2)), random.normal(0, 1, (7, 2))
+    difference = BOOTSTRAP.means((first - second)[:, :, None])
+    np.testing.assert_allclose(
+        difference, BOOTSTRAP.means(first[:, :, None]) - BOOTSTRAP.means(second[:, :, None])
+    )
+
+
+def test_missing_seeds_and_requests_do_not_count():
+    values = np.array([[1.0, 3.0], [4.0, np.nan], [np.nan, np.nan]])
+    assert mean_of_requests(values) == 3.0
+    resampled = BOOTSTRAP.means(values[:, :, None])
+    assert resampled.min() == 1.0
+    assert resampled.max() == 4.0
+    np.testing.assert_array_equal(spread_over_seeds(values)[:2], [[1.0, 3.0], [4.0, 4.0]])
+
+
+def test_too_few_requests_get_a_point_and_no_interval():
+    found = BOOTSTRAP.interval(np.ones((5, 2)))
+    assert (found.mean, found.requests, found.seeds) == (1.0, 5, 2)
+    assert np.isnan(found.low)
+    assert found.above(0.0) is None
+
+
+def test_ratio_has_no_interval_over_a_denominator_around_zero():
+    top = np.full((8, 1), 2.0)
+    assert BOOTSTRAP.ratio(top, np.full((8, 1), 4.0)).low == pytest.approx(0.5)
+    noise = np.random.default_rng(1).normal(0, 1, (8, 1))
+    assert np.isnan(BOOTSTRAP.ratio(top, noise).low)
+
+
+def test_above_is_three_valued():
+    values = np.random.default_rng(3).normal(10, 0.1, (8, 2))
+    found = BOOTSTRAP.interval(values)
+    assert [found.above(level) for level in (9, 11, 10)] == [True, False, None]
+
+
+def test_holm_by_hand():
+    np.testing.assert_allclose(holm(np.array([0.04, 0.01, 0.03])), [0.06, 0.03, 0.06])
+    np.testing.assert_allclose(holm(np.array([0.9, 0.8])), [1.0, 1.0])
+
+
+def test_signed_rank_agrees_with_scipy_and_knows_its_extremes():
+    differences = np.array([0.5, 1.0, -0.2, 2.0, 3.0, 0.1])
+    p_value, effect = signed_rank(differences)
+    assert p_value == stats.wilcoxon(differences).pvalue
+    assert effect == pytest.approx((21 - 2 * 2) / 21)
+    assert signed_rank(np.arange(1.0, 7.0)) == (0.03125, 1.0)
+    assert signed_rank(np.zeros(6)) == (1.0, 0.0)
