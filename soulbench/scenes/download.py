@@ -24,6 +24,7 @@ FIRST_PAUSE = 2.0  # seconds
 STALLED = ("--speed-limit", "1000", "--speed-time", "60")  # under 1 kB/s for a minute: cut and resume
 PASSING = (408, 429)  # and 5xx: the server may answer later
 NO_RANGES = 33  # curl's exit status when the server cannot resume
+NO_MORE = 416  # HTTP: nothing behind the place where we want to resume
 Log = Callable[[str], object]
 
 
@@ -127,11 +128,12 @@ def _transfer(address: str, part: Path, size: int | None, log: Log, pause: float
         if attempt:
             time.sleep(pause * 2 ** (attempt - 1))
         status, code, reason = _curl(address, part)
-        if status == 0:
-            return ""
-        if status == NO_RANGES or code == 416:
-            # The server cannot go on where we were, or has less than we hold: begin again.
+        if status == NO_RANGES or code == NO_MORE:
+            # The server cannot go on where we were, or has no more than we hold, which curl takes for success
+            # whatever it is that we hold: begin again.
             part.unlink(missing_ok=True)
+        elif status == 0:
+            return ""
         elif code and code < 500 and code not in (200, 206, *PASSING):
             return reason
         log(f"{address}: {reason}; attempt {attempt + 1} of {ATTEMPTS}")
@@ -169,7 +171,7 @@ def _curl(address: str, part: Path) -> tuple[int, int, str]:
 
 def _wrong(part: Path, size: int | None, sha256: str | None) -> str:
     """Return what is wrong with a whole file, "" if nothing; delete a wrong one, lest it be resumed."""
-    found = part.stat().st_size
+    found = part.stat().st_size if part.is_file() else 0
     reason = ""
     if size is not None and found != size:
         reason = f"{found} bytes instead of {size}"
@@ -178,7 +180,7 @@ def _wrong(part: Path, size: int | None, sha256: str | None) -> str:
     elif sha256 is not None and file_hash(part) != sha256:
         reason = f"other bytes than expected (SHA-256 is not {sha256})"
     if reason:
-        part.unlink()
+        part.unlink(missing_ok=True)
     return reason
 
 

@@ -14,7 +14,7 @@ WIDE, NARROW = (0, 0, 50, 60), (0, 0, 20, 60)
 
 @pytest.fixture
 def source(tmp_path):
-    """Images 1-4: men and women; 5: a narrow boy; 6: no human; 7: dropped, one object; 8, 9: not for training."""
+    """Images 1-4: men and women; 5: a narrow boy; 6: nobody; 7: to be dropped; 8, 9: not for training."""
     objects = {
         1: [entry(10, "man", WIDE), entry(11, "dog"), entry(12, "dog", (0, 0, 1, 9))],
         2: [entry(20, "woman", (0, 0, 80, 60)), entry(21, "dog")],

@@ -1,0 +1,110 @@
+"""The data steps on real annotations and photographs."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from scenes_factory import config, no_log
+from scenes_oracle import preprocess
+from scenes_steps import everything, vocabulary
+
+from soulbench.errors import UserError
+from soulbench.scenes.annotations import read_annotations
+from soulbench.scenes.filters import run_filters
+from soulbench.scenes.graphs import counts
+from soulbench.scenes.packed import PackedScenes
+from soulbench.scenes.splits import split_images
+
+SPEC = {  # thresholds of the specification, but for the vocabularies
+    "min_image_side": 200,
+    "min_object_side": 32,
+    "min_objects": 3,
+    "max_objects": 30,
+    "min_relationships": 1,
+    "max_relationships": 30,
+    "max_attributes": 30,
+    "min_object_instances": 10,
+    "min_attribute_instances": 10,
+    "min_predicate_instances": 5,
+}
+SPLITS = {"train": list(range(1, 85)), "val": list(range(85, 93)), "test": list(range(93, 101))}
+
+
+@pytest.mark.parametrize("mode", ["all", "train"])
+def test_visual_genome_sample_as_the_classical_script_has_it(shared, tmp_path, mode):
+    folder = shared / "data" / "vg_sample"
+    setting = config(SPEC | {"alias_predicates": mode})
+    (tmp_path / "splits.json").write_text(json.dumps(SPLITS))
+    notes = read_annotations(folder, no_log)
+    kept = run_filters(setting, notes, split_images(setting, notes.images.image_id, tmp_path / "splits.json"))
+    names, expected = preprocess(folder, setting["data"], SPLITS)
+    assert kept.objects[1:] == names["objects"]
+    assert kept.predicates[1:] == names["predicates"]
+    assert kept.attributes == names["attributes"]
+    assert counts(notes, kept)["splits"] == expected
+
+
+def test_missing_photographs_are_counted_before_work_starts(shared, tmp_path):
+    setting = config(
+        SPEC | {"root": str(shared / "data" / "vg_sample")},
+        {"labels": ["man", "woman"]},
+    )
+    with pytest.raises(
+        UserError, match=r"photographs missing: .*VG_100K/3\.jpg.* more; .*bad_photographs: skip"
+    ):
+        everything(setting, tmp_path, tmp_path)
+
+
+def test_photographs_that_are_there_are_packed(shared, tmp_path):
+    root = shared / "data" / "vg_sample"
+    setting = config(
+        SPEC
+        | {
+            "root": str(root),
+            "bad_photographs": "skip",
+            "min_objects": 1,
+            "min_relationships": 0,
+            "max_objects": 99,
+        },
+        {"labels": ["man", "woman", "chair", "tree"], "min_width": 0.01},
+    )
+    everything(setting, tmp_path, tmp_path)
+    packed = PackedScenes.open(tmp_path / "packed")
+    assert packed.image_ids.tolist() == [1, 2, 4, 5]
+    assert len(packed.about["bad_photographs"]) > 80
+    with Image.open(root / "images" / "VG_100K" / "4.jpg") as picture:
+        plain = np.asarray(picture.convert("RGB").resize((16, 16), Image.Resampling.BILINEAR)).astype(int)
+    assert np.abs(packed.scene(packed.find(4)).pixels - plain).mean() < 2
+
+
+def test_coco_sample_end_to_end(shared, tmp_path):
+    root = shared / "data" / "coco_sample"
+    setting = config(
+        SPEC | {"root": str(root), "min_object_instances": 4, "split_shares": {"val": 0.1, "test": 0.1}},
+        {"labels": ["person"], "size": 24, "held_out": 6},
+        {"count": 6},
+    )
+    everything(setting, tmp_path, tmp_path)
+    packed = PackedScenes.open(tmp_path / "packed")
+    assert 80 <= len(packed) <= 128
+    subset = pd.read_csv(tmp_path / "subset.csv")
+    assert (subset["role"] == "subset").sum() == 24
+    assert (subset["role"] == "held_out").sum() == 6
+    requests = pd.read_csv(tmp_path / "requests.csv")
+    assert (requests["category"] == "person").all()
+    assert requests["image_id"].isin(subset["image_id"]).all()
+    assert requests["twin_of"].isna().all()
+    widths = requests["width"].sort_values().to_numpy()
+    assert widths[0] < 0.35
+    assert widths[-1] > 0.8
+    for row in requests.itertuples():
+        assert row.object_id in packed.scene(packed.find(row.image_id)).object_ids
+
+
+def test_nothing_is_written_into_the_source(shared, tmp_path):
+    root = shared / "data" / "coco_sample"
+    before = sorted(path.name for path in root.iterdir())
+    vocabulary(config({"root": str(root)}, {"labels": ["person"]}), tmp_path, tmp_path)
+    assert sorted(path.name for path in root.iterdir()) == before
