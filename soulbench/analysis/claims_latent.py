@@ -42,7 +42,8 @@ def of_logarithm(bootstrap: Bootstrap, cells: np.ndarray) -> Interval:
     A ratio, 1 where nothing differs.
     """
     found = bootstrap.interval(cells)
-    return Interval(*np.exp([found.mean, found.low, found.high]).tolist(), found.requests, found.seeds)
+    mean, low, high = np.exp([found.mean, found.low, found.high]).tolist()
+    return Interval(mean, low, high, found.requests, found.seeds)
 
 
 def c6(tables: Any) -> Verdict:

@@ -4,10 +4,11 @@ The one place that tables, figures and docs read.
 """
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
-import pandas as pd
 
+Value = TypeVar("Value", np.ndarray, float)
 TASKS = ("reconstruction", "synthesis")
 METRICS = ("ssim", "lpips", "mae", "changed")
 UNITS = {"ssim": "index", "lpips": "lpips", "mae": "grey levels", "changed": "share"}
@@ -102,6 +103,6 @@ def paper_better(dimension: str, metric: str) -> str:
     return _of_metric(known.paper, metric) if known and metric in ("ssim", "lpips", "mae") else ""
 
 
-def as_distance(metric: str, value: np.ndarray | pd.Series | float) -> np.ndarray | pd.Series | float:
+def as_distance(metric: str, value: Value) -> Value:
     """Return a metric's value as a distance, greater = more different: 1 - SSIM, the others as they are."""
     return 1.0 - value if is_similarity(metric) else value

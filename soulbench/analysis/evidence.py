@@ -52,14 +52,14 @@ class Finding:
 class Evidence:
     """The measured cells of a benchmark, and the questions one asks of them."""
 
-    def __init__(self, config: dict[str, Any], metrics: pd.DataFrame, leakage: pd.DataFrame | None = None):
+    def __init__(self, config: dict[str, Any], metrics: pd.DataFrame, leakage: pd.DataFrame):
         """Index the tables; requests and seeds of `metrics` are the axes."""
         self.config = config
         self.bootstrap = Bootstrap.of(config)
         real = metrics[metrics["method"] != RESEED]
         self.cells = Cubes(metrics, ("method", "task", "dimension", "metric"), axes=real)
         self.methods = list(dict.fromkeys(real["method"]))
-        self.leaks = None if leakage is None else self._leaks(leakage, real)
+        self.leaks = self._leaks(leakage, real)
 
     @classmethod
     def read(cls, config: dict[str, Any], tables_dir: Path) -> "Evidence":

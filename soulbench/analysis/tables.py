@@ -44,9 +44,7 @@ def write_tables(
     metrics, latent, leakage = (
         gather(results_dir, cells, f"{name}.csv") for name in ("metrics", "latent", "leakage")
     )
-    log(
-        f"{len(cells)} records: {len(metrics)} metrics, {len(latent)} distances, {len(leakage)} queries"
-    )
+    log(f"{len(cells)} records: {len(metrics)} metrics, {len(latent)} distances, {len(leakage)} queries")
     evidence = Evidence(config, metrics, leakage)
     made = jobs(config, results_dir, cells)
     price = costs(made)

@@ -28,7 +28,8 @@ def draw(config: dict[str, Any], results_dir: Path, out_stem: Path, log: Callabl
     columns, grid, request = _pictures(config, results_dir, alphas)
     width, height = gallery.size(columns, len(TASKS), 1.2)
     with style.figure(max(width, 9.5), height + 4.2, out_stem) as made:
-        top, bottom = made.subfigures(2, 1, height_ratios=[height, 4.2])
+        parts: Any = made.subfigures(2, 1, height_ratios=[height, 4.2])
+        top, bottom = parts
         gallery.show(top, grid, columns, list(TASKS), [TASK_COLOURS[task] for task in TASKS])
         for axes, (dimension, words) in zip(bottom.subplots(1, 2), CURVES.items(), strict=True):
             _curves(axes, table, dimension)
@@ -87,5 +88,5 @@ def _references(axes: Axes, summary: pd.DataFrame, dimension: str) -> None:
     kept = (summary["method"] == "retrain") & (summary["task"] == TASKS[0])
     kept &= (summary["dimension"] == dimension) & (summary["metric"] == PRIMARY)
     for value in summary.loc[kept, "mean"][:1]:
-        line = {"color": style.RETRAIN_COLOUR, "linewidth": 1.2, "linestyle": (0, (4, 2))}
+        line: dict[str, Any] = {"color": style.RETRAIN_COLOUR, "linewidth": 1.2, "linestyle": (0, (4, 2))}
         axes.axhline(value, label=f"retrained model ({TASKS[0]})", **line)

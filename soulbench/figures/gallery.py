@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import FigureBase
 from matplotlib.patches import Rectangle
 
 from soulbench.analysis import roster
@@ -53,7 +53,7 @@ class Pictures:
 
     def target(self, request: str) -> tuple[int, tuple[float, ...], str]:
         """Return a request's image, box and category."""
-        row = self.requests.loc[request]
+        row: Any = self.requests.loc[request]
         return int(row["image_id"]), tuple(row[["x0", "y0", "x1", "y1"]].astype(float)), str(row["category"])
 
     def others(self, request: str, count: int = OTHERS) -> list[tuple[int, bool]]:
@@ -132,7 +132,7 @@ def _number(text: str) -> str:
         return text
 
 
-def rows_of(pictures: Pictures, requests: list[str]) -> dict[str, list[dict | None]]:
+def rows_of(pictures: Pictures, requests: list[str]) -> dict[str, list[Any]]:
     """Return the rows of a picture figure, truth first: each the outputs by request."""
     truth = [{task: _Truth(pictures) for task in TASKS} for _ in requests]
     drawn = {
@@ -172,19 +172,19 @@ def mosaic(
 
 
 def show(
-    made: Figure | Axes,
+    made: FigureBase,
     grid: list[list[np.ndarray | None]],
     columns: list[Column],
     rows: list[str],
     colours: list[str],
 ) -> Axes:
     """Draw the mosaic with its headings, and the outlines over it."""
-    axes = made if isinstance(made, Axes) else made.subplots()
+    axes = made.subplots()
     canvas, lefts, tops, side = mosaic(grid, columns)
     axes.imshow(canvas, interpolation="none", extent=(0, canvas.shape[1], canvas.shape[0], 0))
     axes.set_axis_off()
     # A page shows every figure equally wide, so a wide one needs larger letters.
-    scale = max(1.0, axes.get_figure(root=True).get_figwidth() / 11)
+    scale = max(1.0, made.get_figure(root=True).get_figwidth() / 11)
     for name, top, colour in zip(rows, tops, colours, strict=True):
         axes.text(-GAP * 2, top + side / 2, name, ha="right", va="center", color=colour, fontsize=10 * scale)
     for number, (column, left) in enumerate(zip(columns, lefts, strict=True)):

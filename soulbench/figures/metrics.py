@@ -19,7 +19,7 @@ PAPER_METRICS = ("ssim", "lpips", "mae")
 PAPER_DIMENSIONS = ("A1", "A2", "A3")
 # Collapsed methods stand two orders beside the others; a linear axis would hide everything else.
 WIDE = 12.0
-ARROWS = {
+ARROWS: dict[str, tuple[str, Any]] = {
     "lower": ("← better", "left"),
     "higher": ("better →", "right"),
     "towards retrain": ("better: towards the dashed line", "center"),
@@ -33,7 +33,8 @@ def draw(config: dict[str, Any], results_dir: Path, out_stem: Path, log: Callabl
     methods = [name for name in roster.ordered(config, table["method"]) if name not in (RESEED, "original")]
     with style.figure(11, 1.2 + 6 * (0.75 + 0.19 * len(methods)), out_stem) as made:
         rows = [(task, dimension) for task in TASKS for dimension in PAPER_DIMENSIONS]
-        for part, (task, dimension) in zip(made.subfigures(len(rows), 1), rows, strict=True):
+        parts: Any = made.subfigures(len(rows), 1)
+        for part, (task, dimension) in zip(parts, rows, strict=True):
             words = f"{task.capitalize()} · {dimension}: {DIMENSIONS[dimension].words}"
             part.suptitle(words, x=0.01, ha="left", fontsize=12, weight="bold")
             for axes, metric in zip(part.subplots(1, 3), PAPER_METRICS, strict=True):
@@ -66,7 +67,7 @@ def _panel(axes: Axes, config: dict[str, Any], rows: pd.DataFrame, methods: list
         )
     for place, name in enumerate(methods):
         if name in rows.index:
-            row = rows.loc[name]
+            row: Any = rows.loc[name]
             ends = row["mean"], row["ci_low"], row["ci_high"]
             style.interval(axes, place, ends, style.colour(config, name), "X" if row["collapsed"] else "o")
 
@@ -96,7 +97,9 @@ def _titles(axes: Axes, config: dict[str, Any], dimension: str, metric: str) -> 
 
 
 def _legend(made: Any, config: dict[str, Any], methods: list[str], requests: int) -> None:
-    handles = style.level_handles(list(dict.fromkeys(roster.level(config, name) for name in methods)))
+    handles: list[Any] = style.level_handles(
+        list(dict.fromkeys(roster.level(config, name) for name in methods))
+    )
     handles += [
         Line2D([], [], color=style.RETRAIN_COLOUR, linestyle=(0, (4, 2)), label="retrained model"),
         Patch(color=style.FLOOR_COLOUR, label="inside the noise floor"),

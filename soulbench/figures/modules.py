@@ -55,7 +55,9 @@ def _numbers(axes: Any, table: Any, modules: list[str]) -> None:
     low, high = sorted(axes.get_ylim())
     step = (high - low + gallery.GAP) / len(modules)
     edge = max(axes.get_xlim()) + 2 * gallery.GAP
-    found = {name: gallery.means_by(table, "module", name, PRIMARY) for name in ("fidelity", "A2")}
+    found: dict[str, Any] = {
+        name: gallery.means_by(table, "module", name, PRIMARY) for name in ("fidelity", "A2")
+    }
     axes.text(edge, -gallery.GAP, "MAE, grey levels\n(recon. / synth.)", va="bottom", fontsize=8.5)
     for place, module in enumerate(modules):
         lines = [

@@ -28,7 +28,7 @@ GROUP_COLOURS = {"target": "#D55E00", "same-image": "#56B4E9", "other-images": "
 RETRAIN_COLOUR, ORIGINAL_COLOUR, FLOOR_COLOUR, BOX_COLOUR = "#CC3377", "#111111", "#D8D8D8", "#FFD400"
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h", "p", "<", ">", "*")
 DPI = 150
-STYLE = {
+STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
     "axes.titlesize": 11,

@@ -30,7 +30,7 @@ def draw(config: dict[str, Any], results_dir: Path, out_stem: Path, log: Callabl
     shapes = _shapes(config, methods)
     with style.figure(11, 6.6, out_stem) as made:
         for axes, task in zip(made.subplots(1, len(TASKS), sharey=True), TASKS, strict=True):
-            _panel(axes, config, points[points["task"] == task].set_index("method"), shapes)
+            _panel(axes, config, points[points["task"] == task].set_index("method"), shapes, task == TASKS[0])
             axes.set_title(task.capitalize(), loc="left", weight="bold")
         _legend(made, config, shapes, int(points["n_requests"].max()))
     log(f"{len(methods)} methods")
@@ -47,13 +47,16 @@ def _shapes(config: dict[str, Any], methods: list[str]) -> dict[str, str]:
     return shapes
 
 
-def _panel(axes: Axes, config: dict[str, Any], rows: pd.DataFrame, shapes: dict[str, str]) -> None:
+def _panel(
+    axes: Axes, config: dict[str, Any], rows: pd.DataFrame, shapes: dict[str, str], first: bool
+) -> None:
     axes.axvspan(100 * REMOVED, 100 * OVERSHOT, color="#F3E3EC", linewidth=0, zorder=0)
     axes.axvline(100, color=style.RETRAIN_COLOUR, linewidth=1.2, linestyle=(0, (4, 2)))
     axes.axvline(0, color=style.ORIGINAL_COLOUR, linewidth=1.2, linestyle=(0, (4, 2)))
     for method, shape in shapes.items():
-        if method in rows.index and np.isfinite(rows.loc[method, "forgotten"]):
-            _point(axes, rows.loc[method], style.colour(config, method), shape)
+        found: Any = rows.loc[method] if method in rows.index else None
+        if found is not None and np.isfinite(found["forgotten"]):
+            _point(axes, found, style.colour(config, method), shape)
     axes.set_xscale("symlog", linthresh=200, linscale=2)
     low, high = axes.get_xlim()
     axes.set_xticks([tick for tick in TICKS if low <= tick <= high])
@@ -61,7 +64,7 @@ def _panel(axes: Axes, config: dict[str, Any], rows: pd.DataFrame, shapes: dict[
     axes.set_xlim(low, high)
     axes.minorticks_off()
     axes.set_xlabel("forgotten, % of the way from the original (0) to the retrained model (100)")
-    if axes.get_subplotspec().is_first_col():
+    if first:
         axes.set_ylabel("error of the retained images (MAE, grey levels); ↓ better")
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter("{x:g}")

@@ -51,11 +51,12 @@ def board(config: dict[str, Any], scores: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _entries(scores: pd.DataFrame, methods: list[str], task: str, outcome: str) -> list[Entry]:
-    own = scores[(scores["task"] == task) & (scores["outcome"] == outcome)].set_index("method")
+    own = scores[(scores["task"] == task) & (scores["outcome"] == outcome)]
+    found: dict[Any, Any] = own.set_index("method").to_dict("index")
     return [
-        Entry(name, own.loc[name, "level"], percent(own.loc[name, "forgotten"]))
+        Entry(name, found[name]["level"], percent(found[name]["forgotten"]))
         for name in methods
-        if name in own.index
+        if name in found
     ]
 
 
@@ -92,8 +93,8 @@ def _best(config: dict[str, Any], scores: pd.DataFrame, task: str) -> str:
         return f"In {task} no method certainly removes the object and keeps the rest of what the model knew."
     good = good.assign(off=(good["forgotten"] - 1).abs()).sort_values("off")
     texts = [
-        f"{row.method} ({percent(row.forgotten)} of the way, {cost(row.ratio_to_retrain)} of the cost)"
-        for row in good.itertuples()
+        f"{row['method']} ({percent(row['forgotten'])} of the way, {cost(row['ratio_to_retrain'])} the cost)"
+        for row in good.to_dict("records")
     ]
     return (
         f"In {task} the object goes and the rest stays with {', '.join(texts)}; nearest to retraining first."

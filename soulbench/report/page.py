@@ -59,9 +59,7 @@ def build(config: dict[str, Any], results_dir: Path, out_html: Path, log: Callab
         raise UserError(f"{out_html}: {size / 1e6:.1f} MB, the page may have 15; lower report.pictures")
     with atomic_path(out_html) as part:
         part.write_text(text, encoding="utf-8")
-    log(
-        f"page: {size / 1e6:.1f} MB; {len(content['figures'])} figures, {len(content['grids'])} tables"
-    )
+    log(f"page: {size / 1e6:.1f} MB; {len(content['figures'])} figures, {len(content['grids'])} tables")
 
 
 def _content(config: dict[str, Any], results_dir: Path) -> dict[str, Any]:
@@ -99,11 +97,11 @@ def number(value: Any, digits: int = 1) -> str:
 
 def _scores(config: dict[str, Any], scores: pd.DataFrame, task: str) -> list[dict[str, Any]]:
     """Return the scoreboard's rows of a task, references first, with the outcome's symbol and tone."""
-    own = scores[scores["task"] == task].set_index("method")
+    own: dict[Any, Any] = scores[scores["task"] == task].set_index("method").to_dict("index")
     rows = []
-    for method in roster.ordered(config, own.index):
-        symbol, tone, _ = headline.OUTCOMES[own.loc[method, "outcome"]]
-        rows.append({**own.loc[method].to_dict(), "method": method, "symbol": symbol, "tone": tone})
+    for method in roster.ordered(config, own):
+        symbol, tone, _ = headline.OUTCOMES[own[method]["outcome"]]
+        rows.append({**own[method], "method": method, "symbol": symbol, "tone": tone})
     return rows
 
 

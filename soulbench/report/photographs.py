@@ -31,12 +31,12 @@ def contact_sheet(data_dir: Path) -> list[dict[str, Any]]:
     chosen = chosen.sort_values(["role", "asked"], ascending=[False, False], kind="stable")[:SHOWN]
     return [
         {
-            "uri": _png(scenes.scene(scenes.find(row.image_id)).pixels),
-            "role": "held out" if row.role == "held_out" else row.role,
-            "image": row.image_id,
-            "boxes": _boxes(requests[requests["image_id"] == row.image_id]),
+            "uri": _png(scenes.scene(scenes.find(row["image_id"])).pixels),
+            "role": str(row["role"]).replace("_", " "),
+            "image": row["image_id"],
+            "boxes": _boxes(requests[requests["image_id"] == row["image_id"]]),
         }
-        for row in chosen.itertuples()
+        for row in chosen.to_dict("records")
     ]
 
 
@@ -50,13 +50,13 @@ def _boxes(requests: pd.DataFrame) -> list[dict[str, Any]]:
     """Return boxes in per cent of the picture, as the page's style wants them."""
     return [
         {
-            "name": f"{row.request}: {row.category}",
-            "left": 100 * row.x0,
-            "top": 100 * row.y0,
-            "width": 100 * (row.x1 - row.x0),
-            "height": 100 * (row.y1 - row.y0),
+            "name": f"{row['request']}: {row['category']}",
+            "left": 100 * row["x0"],
+            "top": 100 * row["y0"],
+            "width": 100 * (row["x1"] - row["x0"]),
+            "height": 100 * (row["y1"] - row["y0"]),
         }
-        for row in requests.itertuples()
+        for row in requests.to_dict("records")
     ]
 
 
@@ -75,7 +75,7 @@ def counts(data_dir: Path) -> list[tuple[str, list[tuple[str, str]]]]:
 
 def _flat(part: Any, name: str = "") -> list[tuple[str, str]]:
     if isinstance(part, dict):
-        if part and set(part) <= set(SPLITS):
+        if part and name and set(part) <= set(SPLITS):
             return [(name, ", ".join(f"{split} {part[split]}" for split in SPLITS if split in part))]
         return [
             row
