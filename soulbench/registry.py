@@ -48,7 +48,7 @@ class Method:
 
 def suggest(name: object, known: Iterable[str]) -> str:
     """Return ` (did you mean X?)` for the nearest known name, or nothing if none is near."""
-    near = difflib.get_close_matches(str(name).lower(), [str(item) for item in known], n=1, cutoff=0.5)
+    near = difflib.get_close_matches(str(name).lower(), [str(item) for item in known], n=1, cutoff=0.6)
     return f" (did you mean {near[0]}?)" if near else ""
 
 

@@ -21,5 +21,6 @@ for ablation in ("modules", "alpha"):
             source=source_hash("soulbench.evaluation.ablations", module_name("methods", "obj-if")),
             settings=settings(*MODELS, "unlearning", "evaluation", "ablations", "methods.obj-if"),
             data=DATA,
+            ablation=ablation,
         script:
-            f"../scripts/ablate_{ablation}.py"
+            "../scripts/ablate.py"

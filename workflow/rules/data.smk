@@ -22,13 +22,13 @@ if config["data"]["source"] == "demo":
     rule world:
         output:
             directory(SOURCE),
-        params:
-            source=source_hash("soulbench.scenes.world"),
-            settings=settings("seed", "data.demo"),
         log:
             f"{RESULTS}/logs/world.log",
         benchmark:
             f"{RESULTS}/benchmarks/world.tsv"
+        params:
+            source=source_hash("soulbench.scenes.world"),
+            settings=settings("seed", "data.demo"),
         script:
             "../scripts/world.py"
 
@@ -38,14 +38,14 @@ if config["data"]["source"] == "visual_genome":
     rule download:
         output:
             f"{SOURCE}/{{file}}.done",
-        params:
-            source=source_hash("soulbench.scenes.download"),
-            settings=settings("data.source"),
         log:
             f"{RESULTS}/logs/download/{{file}}.log",
         benchmark:
             f"{RESULTS}/benchmarks/download/{{file}}.tsv"
         retries: 2
+        params:
+            source=source_hash("soulbench.scenes.download"),
+            settings=settings("data.source"),
         script:
             "../scripts/download.py"
 
@@ -56,14 +56,14 @@ rule vocabulary:
     output:
         vocabulary=f"{DATA}/vocabulary.json",
         graphs=directory(GRAPHS),
-    params:
-        source=source_hash("soulbench.scenes.vocabulary"),
-        settings=settings("seed", "data"),
-        folder=SOURCE,
     log:
         f"{RESULTS}/logs/vocabulary.log",
     benchmark:
         f"{RESULTS}/benchmarks/vocabulary.tsv"
+    params:
+        source=source_hash("soulbench.scenes.vocabulary"),
+        settings=settings("seed", "data"),
+        folder=SOURCE,
     script:
         "../scripts/vocabulary.py"
 
@@ -75,14 +75,14 @@ rule pack:
         graphs=GRAPHS,
     output:
         directory(f"{DATA}/packed"),
-    params:
-        source=source_hash("soulbench.scenes.pack"),
-        settings=settings("data"),
-        folder=SOURCE,
     log:
         f"{RESULTS}/logs/pack.log",
     benchmark:
         f"{RESULTS}/benchmarks/pack.tsv"
+    params:
+        source=source_hash("soulbench.scenes.pack"),
+        settings=settings("data"),
+        folder=SOURCE,
     script:
         "../scripts/pack.py"
 
@@ -96,13 +96,13 @@ rule human_filter:
         human=f"{DATA}/human.csv",
         subset=f"{DATA}/subset.csv",
         summary=f"{DATA}/summary.json",
-    params:
-        source=source_hash("soulbench.scenes.human"),
-        settings=settings("seed", "human", "requests"),
     log:
         f"{RESULTS}/logs/human_filter.log",
     benchmark:
         f"{RESULTS}/benchmarks/human_filter.tsv"
+    params:
+        source=source_hash("soulbench.scenes.human"),
+        settings=settings("seed", "human", "requests"),
     script:
         "../scripts/human_filter.py"
 
@@ -117,14 +117,14 @@ rule requests:
         human=f"{DATA}/human.csv",
     output:
         f"{DATA}/requests.csv",
-    params:
-        source=source_hash("soulbench.scenes.requests"),
-        settings=settings("seed", "data.source", "data.root", "human", "requests"),
-        folder=SOURCE,
     log:
         f"{RESULTS}/logs/requests.log",
     benchmark:
         f"{RESULTS}/benchmarks/requests.tsv"
+    params:
+        source=source_hash("soulbench.scenes.requests"),
+        settings=settings("seed", "data.source", "data.root", "human", "requests"),
+        folder=SOURCE,
     script:
         "../scripts/requests.py"
 
@@ -134,12 +134,12 @@ rule visual_features:
         f"{DATA}/packed",
     output:
         f"{DATA}/visual.npy",
-    params:
-        source=source_hash("soulbench.generator.visual"),
-        settings=settings("generator.visual"),
     log:
         f"{RESULTS}/logs/visual_features.log",
     benchmark:
         f"{RESULTS}/benchmarks/visual_features.tsv"
+    params:
+        source=source_hash("soulbench.generator.visual"),
+        settings=settings("generator.visual"),
     script:
         "../scripts/visual_features.py"

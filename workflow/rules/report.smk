@@ -1,4 +1,6 @@
 # The figures, one rule each, and the page that holds them.
+from pathlib import Path
+
 ABLATED = ["module_time", "alpha", "modules"] if plan.ablation_cells(config) else []
 FIGURES = ["tradeoff", "metrics", "pictures", "pictures_more", "latent", "queries", *ABLATED]
 PICTURES = {
@@ -59,6 +61,9 @@ rule page:
     params:
         source=source_hash("soulbench.report.page"),
         settings=settings(*config),
+        captions=[
+            path.read_text() for path in sorted(Path(workflow.basedir, "workflow", "report").glob("*.rst"))
+        ],
         results=RESULTS,
     script:
         "../scripts/page.py"

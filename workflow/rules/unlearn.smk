@@ -26,7 +26,7 @@ for method in plan.methods(config):
         resources:
             gpu=GPU,
         params:
-            source=source_hash("soulbench.unlearning.run", code.module),
+            source=source_hash("soulbench.training.unlearn", code.module),
             settings=settings(*MODELS, "unlearning", f"methods.{method}"),
             data=DATA,
             method=method,

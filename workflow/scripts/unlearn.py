@@ -1,8 +1,7 @@
 """Run one method for one request and seed."""
 
-from soulbench.unlearning.run import unlearn
-
 from soulbench.joblog import job
+from soulbench.training.unlearn import unlearn
 
 with job(snakemake.log[0]) as log:
     unlearn(

@@ -1,11 +1,10 @@
-"""Redact one module at a time."""
+"""Run one ablation of obj-if for one request and seed."""
 
-from soulbench.evaluation.ablations import ablate_modules
-
+from soulbench.evaluation import ablations
 from soulbench.joblog import job
 
 with job(snakemake.log[0]) as log:
-    ablate_modules(
+    getattr(ablations, f"ablate_{snakemake.params.ablation}")(
         config=snakemake.params.settings,
         request=snakemake.wildcards.request,
         seed=int(snakemake.wildcards.seed),

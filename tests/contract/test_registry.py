@@ -1,0 +1,128 @@
+import dataclasses
+import json
+import subprocess
+import sys
+import textwrap
+import typing
+
+import pytest
+
+from soulbench import registry
+from soulbench.errors import UserError
+from soulbench.sources import ROOT
+
+METHODS, ATTACKS = registry.ids("methods"), registry.ids("attacks")
+
+
+def test_ids_are_file_names():
+    files = {path.stem for path in (ROOT / "soulbench" / "methods").glob("[a-z]*.py")}
+    assert {name.replace("-", "_") for name in METHODS} == files
+    assert {"original", "noop-ft", "retrain", "retrain-sample"} <= set(METHODS)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_keeps_the_interface(name):
+    method = registry.method(name)
+    assert method.level in registry.LEVELS
+    assert method.family in registry.FAMILIES
+    assert isinstance(method.per_request, bool)
+    assert callable(method.plan)
+    assert len((registry.module("methods", name).__doc__ or "").strip()) > 20
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("methods", m) for m in METHODS] + [("attacks", a) for a in ATTACKS]
+)
+def test_parameters_are_a_frozen_dataclass_whose_defaults_fit_their_types(kind, name):
+    made = registry.parameters_class(kind, name)
+    assert dataclasses.is_dataclass(made)
+    assert made.__dataclass_params__.frozen
+    defaults = dataclasses.asdict(made())
+    assert dataclasses.asdict(registry.parameters(kind, name, defaults)) == defaults
+    assert not set(defaults) & {"seeds", "requests", "variant_of"}
+    for hint in typing.get_type_hints(made).values():
+        assert "typing" not in registry.type_text(hint)
+
+
+def test_methods_and_checks_need_no_torch():
+    code = textwrap.dedent("""
+        import json, sys
+        from soulbench import checks, registry
+        [registry.method(name) for name in registry.ids("methods")]
+        print(json.dumps("torch" in sys.modules))
+    """)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) is False
+
+
+def test_looking_one_up_imports_no_other():
+    code = textwrap.dedent("""
+        import json, sys
+        from soulbench import registry
+        registry.ids("methods"), registry.method("obj-ng")
+        print(json.dumps([name for name in sys.modules if name.startswith("soulbench.methods.")]))
+    """)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == ["soulbench.methods.obj_ng"]
+
+
+@pytest.mark.parametrize("kind", ["methods", "attacks"])
+def test_an_unknown_id_is_refused_with_the_known_ones(kind):
+    with pytest.raises(UserError, match=rf"there is no {kind[:-1]} 'zzz'; known: {registry.ids(kind)[0]}"):
+        registry.module(kind, "zzz")
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    rate: float = 0.5
+    steps: int = 3
+    where: typing.Literal["input", "target"] = "input"
+    weights: str | None = None
+    widths: tuple[int, ...] = (1, 2)
+    on: bool = True
+
+    def __post_init__(self):
+        if self.rate < 0:
+            raise ValueError("rate must not be negative")
+
+
+@pytest.fixture
+def sample(monkeypatch):
+    monkeypatch.setattr(registry, "parameters_class", lambda kind, name: Sample)
+    return lambda **given: registry.parameters("methods", "sample", given, "methods.sample")
+
+
+def test_values_are_taken_over(sample):
+    assert sample(rate=1, widths=[4], weights="a.pth") == Sample(1.0, 3, "input", "a.pth", (4,), True)
+    assert isinstance(sample(rate=1).rate, float)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"rates": 1}, r"methods\.sample\.rates: sample has no such parameter \(did you mean rate\?\)"),
+        ({"rate": "0.5"}, r"methods\.sample\.rate: '0\.5' is not allowed; allowed: number"),
+        ({"rate": True}, "allowed: number"),
+        ({"rate": float("nan")}, "allowed: number"),
+        ({"steps": 1.5}, r"1\.5 is not allowed; allowed: integer"),
+        ({"steps": None}, "None is not allowed; allowed: integer"),
+        ({"where": "inputs"}, r"allowed: input \| target \(did you mean input\?\)"),
+        ({"weights": 3}, r"allowed: text \| null"),
+        ({"widths": [1, "2"]}, "allowed: list of integer"),
+        ({"on": 1}, r"allowed: true \| false"),
+        ({"rate": -1.0}, "methods.sample: rate must not be negative"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_what_is_allowed(sample, given, message):
+    with pytest.raises(UserError, match=message):
+        sample(**given)
+
+
+def test_a_file_without_the_interface_is_named(monkeypatch):
+    monkeypatch.setattr(registry, "module", lambda kind, name: sys.modules[__name__])
+    registry.method.cache_clear()
+    with pytest.raises(
+        UserError, match=r"test_registry\.py: a method's file must define LEVEL, FAMILY, PER_REQUEST, Parameters, plan"
+    ):
+        registry.method("sample")
+    registry.method.cache_clear()

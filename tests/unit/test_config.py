@@ -1,0 +1,262 @@
+import copy
+import shutil
+
+import pytest
+
+from soulbench import config as plan
+from soulbench.checks import check
+from soulbench.errors import UserError
+from soulbench.schema import schema
+from soulbench.sources import ROOT
+
+BASE = plan.load(ROOT / "config.yaml")
+PRESETS = sorted(path.name for path in (ROOT / "configs").glob("*.yaml"))
+
+
+def changed(**overlay):
+    return plan.merge(copy.deepcopy(BASE), overlay)
+
+
+def test_the_configuration_of_the_demo_is_right():
+    check(BASE)
+
+
+WRONG = {
+    "unknown key": (
+        {"training": {"learnig_rate": 1}},
+        ["training.learnig_rate", "did you mean learning_rate?"],
+    ),
+    "unknown section": ({"trainign": {}}, ["trainign: there is no such key (did you mean training?)"]),
+    "unknown nested key": (
+        {"generator": {"visual": {"tronk": 1}}},
+        ["generator.visual.tronk", "did you mean trunk?", "known here: trunk, weights"],
+    ),
+    "unknown source": (
+        {"data": {"source": "locale"}},
+        ["data.source: 'locale'", "demo | local", "did you mean local?"],
+    ),
+    "wrong type": (
+        {"training": {"pretrain": {"steps": "many"}}},
+        ["training.pretrain.steps: 'many'", "integer >= 0"],
+    ),
+    "number that YAML reads as text": (
+        {"training": {"learning_rate": "2e-3"}},
+        ["learning_rate", "written 0.002"],
+    ),
+    "wrong range": ({"human": {"min_width": 1.5}}, ["human.min_width: 1.5", "number >= 0 and <= 1"]),
+    "empty list": ({"human": {"labels": []}}, ["human.labels: []", "at least 1"]),
+    "seed twice": ({"seeds": [1, 1]}, ["seeds: [1, 1] names something twice"]),
+    "name that is a path": ({"name": "../x"}, ["name: '../x'"]),
+    "method twice off": ({"methods": {"retrain": 3}}, ["methods.retrain: 3", "a mapping | null"]),
+    "unknown method": (
+        {"methods": {"obj-mk-p": {}}},
+        ["methods.obj-mk-p", "did you mean obj-mk-pa?", "known: feat-if"],
+    ),
+    "badly written id": ({"methods": {"Obj_NG": {}}}, ["methods.Obj_NG", "lower-case"]),
+    "variant of nothing": (
+        {"methods": {"mine": {"variant_of": "obj-mg"}}},
+        ["methods.mine.variant_of", "did you mean obj-ng?"],
+    ),
+    "variant with a file of its own": (
+        {"methods": {"obj-ng": {"variant_of": "feat-ng"}}},
+        ["has its own file"],
+    ),
+    "taken name": ({"methods": {"reseed": {"variant_of": "noop-ft"}}}, ["methods.reseed", "taken"]),
+    "no original": ({"methods": {"original": None}}, ["methods.original"]),
+    "unknown parameter": (
+        {"methods": {"obj-ng": {"guidence": 2.0}}},
+        ["methods.obj-ng.guidence", "did you mean guidance?"],
+    ),
+    "parameter of a wrong type": (
+        {"methods": {"obj-ng": {"guidance": "strong"}}},
+        ["obj-ng.guidance", "number"],
+    ),
+    "parameter of no choice": (
+        {"methods": {"obj-mk-pa": {"mask_on": "inputs"}}},
+        ["methods.obj-mk-pa.mask_on", "target | input | both", "did you mean input?"],
+    ),
+    "parameter of a variant": (
+        {"methods": {"mine": {"variant_of": "obj-ng", "gide": 1}}},
+        ["methods.mine.gide: obj-ng has no such parameter"],
+    ),
+    "unknown attack": (
+        {"evaluation": {"attacks": ["fuzy"]}},
+        ["evaluation.attacks[0]", "did you mean fuzzy?"],
+    ),
+    "unknown module": ({"ablations": {"modules": ["grap"]}}, ["ablations.modules[0]", "did you mean graph?"]),
+    "decoder against image size": (
+        {"data": {"image_size": 128}},
+        ["generator.decoder: 5 blocks", "2 * 2^blocks"],
+    ),
+    "mask size": ({"generator": {"mask_size": 12}}, ["generator.mask_size: 12", "power of two"]),
+    "local without a folder": ({"data": {"source": "local"}}, ["data.root: null"]),
+    "folder that is not there": (
+        {"data": {"source": "local", "root": "nowhere"}},
+        ["data.root: there is no folder nowhere"],
+    ),
+    "demo with a folder": ({"data": {"root": "photos"}}, ["data.root: photos", "source: local"]),
+    "split file": ({"data": {"split_file": "s.json"}}, ["data.split_file: there is no file s.json"]),
+    "split shares": ({"data": {"split_shares": {"val": 0.6, "test": 0.4}}}, ["data.split_shares"]),
+    "limits crossed": (
+        {"data": {"min_objects": 31}},
+        ["data.min_objects: 31 is above data.max_objects (30)"],
+    ),
+    "vgg without weights": (
+        {"generator": {"visual": {"trunk": "vgg16"}}},
+        ["generator.visual.weights: null", "imagenet"],
+    ),
+    "weights for what is untrained": (
+        {"generator": {"visual": {"weights": "imagenet"}}},
+        ["generator.visual.weights"],
+    ),
+    "perceptual loss without weights": (
+        {"training": {"losses": {"perceptual": 5.0}}},
+        ["training.perceptual_weights: null"],
+    ),
+    "lpips weights": (
+        {"evaluation": {"lpips": {"weights": "alex.pth"}}},
+        ["evaluation.lpips.weights: there is no file alex.pth", "seeded"],
+    ),
+    "no requests file": ({"requests": {"file": "wanted.csv"}}, ["requests.file", "wanted.csv"]),
+    "more requests than images": ({"requests": {"count": 25}}, ["human.size", "25 requests"]),
+    "ablations of a method that is off": ({"methods": {"obj-if": None}}, ["ablations.requests", "obj-if"]),
+}
+
+
+@pytest.mark.parametrize(("overlay", "parts"), WRONG.values(), ids=WRONG)
+def test_what_is_wrong_is_said(overlay, parts):
+    with pytest.raises(UserError) as caught:
+        check(changed(**overlay))
+    for part in parts:
+        assert part in str(caught.value)
+
+
+def test_everything_that_breaks_the_schema_is_said_at_once():
+    with pytest.raises(UserError) as caught:
+        check(changed(device="gpu", seed=-1, report={"pictures": None}))
+    assert [line.split(":")[0] for line in str(caught.value).splitlines()] == [
+        "device",
+        "report.pictures",
+        "seed",
+    ]
+
+
+def test_a_missing_key_is_said():
+    config = copy.deepcopy(BASE)
+    del config["human"]["size"]
+    with pytest.raises(UserError, match=r"human\.size: this key is missing; allowed: integer >= 1"):
+        check(config)
+
+
+def parts_of(part, key=""):
+    yield key, part
+    for name, inner in part.get("properties", {}).items():
+        yield from parts_of(inner, f"{key}.{name}" if key else name)
+
+
+def test_the_schema_describes_every_key_and_forbids_others():
+    for key, part in parts_of(schema()):
+        assert len(part.get("description", "")) > 5, key
+        if "properties" in part:
+            assert part["additionalProperties"] is False, key
+            assert set(part["required"]) == set(part["properties"]), key
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_break_nothing_that_can_be_checked_here(name, tmp_path, monkeypatch):
+    config = plan.merge(BASE, plan.load(ROOT / "configs" / name))
+    if config["data"]["source"] == "local":
+        for file in ("image_data", "objects", "relationships"):
+            (tmp_path / f"{file}.json").write_text("[]")
+        config["data"]["root"] = str(tmp_path)
+    if config["evaluation"]["lpips"]["weights"] not in ("imagenet", "seeded"):
+        config["evaluation"]["lpips"]["weights"] = str(tmp_path / "image.pth")
+        (tmp_path / "image.pth").touch()
+    check(config)
+
+
+def test_the_photographs_preset_is_ten_lines():
+    assert len((ROOT / "configs" / "photos.yaml").read_text().splitlines()) <= 10
+
+
+def test_overlays_merge_mappings_and_replace_lists(tmp_path):
+    (tmp_path / "a.yaml").write_text("a: {x: 1, y: [1, 2]}\nb: 1\n")
+    (tmp_path / "b.yaml").write_text("a: {y: [3]}\nb: null\n")
+    assert plan.load(tmp_path / "a.yaml", tmp_path / "b.yaml") == {"a": {"x": 1, "y": [3]}, "b": None}
+
+
+@pytest.mark.parametrize(("text", "message"), [("a: [", "not YAML"), ("- 1", "mapping"), ("", "mapping")])
+def test_a_file_that_is_no_configuration_is_said(tmp_path, text, message):
+    (tmp_path / "a.yaml").write_text(text)
+    with pytest.raises(UserError, match=rf"a\.yaml: .*{message}"):
+        plan.load(tmp_path / "a.yaml")
+
+
+def test_cells_are_methods_times_their_requests_and_seeds():
+    config = changed(
+        seeds=[1, 2, 3],
+        requests={"count": 2},
+        methods={
+            **dict.fromkeys(BASE["methods"]),
+            "original": {},
+            "retrain": {"seeds": 1},
+            "obj-ng": {"requests": 1},
+        },
+    )
+    found = plan.cells(config)
+    assert [cell for cell in found if cell.method == "retrain"] == [
+        ("retrain", "r1", 1),
+        ("retrain", "r2", 1),
+    ]
+    assert [cell.seed for cell in found if cell.method == "obj-ng"] == [1, 2, 3]
+    assert {cell.request for cell in found if cell.method == "obj-ng"} == {"r1"}
+    assert sum(cell.method == "reseed" for cell in found) == 6
+    assert len(found) == 6 + 2 + 3 + 6
+
+
+def test_one_seed_has_no_reseeded_original():
+    assert not any(cell.method == plan.RESEED for cell in plan.cells(changed(seeds=[4])))
+
+
+def test_the_last_seed_is_followed_by_the_first():
+    config = changed(seeds=[5, 3, 8])
+    assert [plan.next_seed(config, seed) for seed in (5, 3, 8)] == [3, 8, 5]
+
+
+def test_each_cell_is_compared_with_the_first_retrained_model_but_not_in_circles():
+    config = changed(seeds=[7, 8], methods={"retrain": {"requests": 1, "seeds": 2}})
+    for cell, seed in {
+        ("obj-ng", "r1", 8): 7,
+        ("obj-ng", "r2", 8): None,
+        ("retrain", "r1", 7): None,
+        ("retrain", "r1", 8): 7,
+        ("original", "r1", 7): None,
+        (plan.RESEED, "r1", 7): None,
+    }.items():
+        assert plan.oracle_seed(config, plan.Cell(*cell)) == seed, cell
+
+
+def test_a_file_names_the_requests(tmp_path):
+    path = tmp_path / "wanted.csv"
+    path.write_text("request,image_id,object_id\nanna,1,2\nbob_2,3,4\n")
+    assert plan.request_ids(changed(requests={"file": str(path)})) == ["anna", "bob_2"]
+
+
+def test_a_variant_runs_other_parameters_of_the_same_code():
+    config = changed(methods={"mine": {"variant_of": "obj-mk-pa", "mask_on": "input", "seeds": 1}})
+    check(config)
+    assert plan.method(config, "mine").id == "obj-mk-pa"
+    assert plan.resolved(config, "mine")["mask_on"] == "input"
+    assert plan.resolved(config, "obj-mk-pa")["mask_on"] == "target"
+
+
+def test_a_selection_holds_the_named_parts_whatever_their_order():
+    part = plan.select({"b": {"y": 1, "x": {"z": 2, "a": 1}}, "c": 3, "d": 4}, "c", "b.x")
+    assert part == {"b": {"x": {"a": 1, "z": 2}}, "c": 3}
+    assert repr(part) == repr(plan.select({"c": 3, "b": {"x": {"a": 1, "z": 2}}}, "b.x", "c"))
+
+
+def test_a_local_folder_without_annotations_is_said(tmp_path):
+    shutil.copy(ROOT / "README.md", tmp_path / "objects.json")
+    with pytest.raises(UserError, match=r"lacks image_data\.json, relationships\.json"):
+        check(changed(data={"source": "local", "root": str(tmp_path)}))

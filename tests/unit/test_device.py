@@ -1,0 +1,37 @@
+import pytest
+import torch
+
+from soulbench import device
+from soulbench.errors import UserError
+
+
+@pytest.fixture(autouse=True)
+def as_before():
+    threads = torch.get_num_threads()
+    yield
+    torch.use_deterministic_algorithms(False)
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_said(monkeypatch):
+    with pytest.raises(UserError, match="device: cuda"):
+        device.prepare("cuda")
+    assert device.prepare("auto").type == "cpu"
+
+
+def test_the_threads_are_those_that_the_job_was_given(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    chosen = device.prepare("cpu")
+    assert torch.get_num_threads() == 2
+    assert torch.are_deterministic_algorithms_enabled()
+    assert "2 thread(s)" in device.describe(chosen)
+
+
+def test_the_meter_sees_time_and_memory():
+    with device.Meter(torch.device("cpu")) as meter:
+        held = torch.ones(40 * 2**18)
+    timing = meter.timing(steps=5)
+    assert timing["seconds"] > 0
+    assert timing["peak_mib"] > held.nbytes / 2**20
+    assert timing["steps"] == 5

@@ -1,0 +1,96 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from soulbench import registry, sources
+from soulbench.errors import UserError
+
+ENTRIES = [
+    ("soulbench.scenes.world",),
+    ("soulbench.scenes.requests",),
+    ("soulbench.training.stages",),
+    ("soulbench.evaluation.run",),
+    ("soulbench.analysis.tables",),
+    ("soulbench.checks", *(registry.module_name("methods", name) for name in registry.ids("methods"))),
+]
+
+
+@pytest.mark.parametrize("entries", ENTRIES, ids=lambda entries: entries[0])
+def test_the_closure_holds_all_that_is_really_imported(entries):
+    code = (
+        "import importlib, json, sys\n"
+        f"[importlib.import_module(name) for name in {entries!r}]\n"
+        "print(json.dumps([name for name in sys.modules if name.split('.')[0] == 'soulbench']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=sources.ROOT, capture_output=True, text=True, check=True
+    )
+    assert set(json.loads(done.stdout)) <= set(sources.closure(*entries))
+
+
+def test_the_closure_does_not_reach_what_is_not_imported():
+    assert "soulbench.generator.model" not in sources.closure("soulbench.scenes.world")
+    assert sources.closure("soulbench.seeds") == ("soulbench", "soulbench.seeds")
+
+
+def test_a_module_that_is_not_there_is_named():
+    with pytest.raises(UserError, match=r"soulbench\.gone"):
+        sources.closure("soulbench.gone")
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A tiny package in the place of the project."""
+    files = {
+        "__init__.py": "",
+        "a.py": '"""Doc."""\nfrom . import b\n\n\ndef f():\n    """Doc."""\n    import soulbench.deep.c\n',
+        "b.py": "X = 1\n",
+        "deep/__init__.py": "",
+        "deep/c.py": "from ..b import X\n\n\ndef g():\n    return X\n",
+        "deep/page.html": "<p>",
+        "other.py": "Y = 1\n",
+    }
+    for name, text in files.items():
+        path = tmp_path / "soulbench" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    monkeypatch.setattr(sources, "ROOT", tmp_path)
+    forget()
+    yield tmp_path / "soulbench"
+    monkeypatch.undo()
+    forget()
+
+
+def forget():
+    for cached in (sources._tree, sources._module_hash, sources.closure, sources.source_hash):
+        cached.cache_clear()
+
+
+def test_relative_and_late_imports_are_followed(package):
+    assert sources.closure("soulbench.a") == (
+        "soulbench",
+        "soulbench.a",
+        "soulbench.b",
+        "soulbench.deep",
+        "soulbench.deep.c",
+    )
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "changes"),
+    [
+        ("b.py", "X = 1", "X = 2", True),
+        ("deep/page.html", "<p>", "<div>", True),
+        ("a.py", "Doc.", "Other words.", False),
+        ("b.py", "X = 1", "X  =  1  # why", False),
+        ("other.py", "Y = 1", "Y = 2", False),
+    ],
+)
+def test_the_hash_sees_code_and_data_but_not_documentation(package, file, old, new, changes):
+    before = sources.source_hash("soulbench.a")
+    path = package / file
+    path.write_text(path.read_text().replace(old, new))
+    forget()
+    assert (sources.source_hash("soulbench.a") != before) == changes

@@ -1,0 +1,82 @@
+"""What would run: counted, for the demo and for every preset."""
+
+import pytest
+
+from soulbench import config as configuration
+from soulbench import registry
+from soulbench.sources import ROOT
+
+FIGURES = (
+    "tradeoff",
+    "metrics",
+    "pictures",
+    "pictures_more",
+    "latent",
+    "queries",
+    "module_time",
+    "alpha",
+    "modules",
+)
+
+
+def test_the_demo_has_a_job_for_each_model_and_each_record(plan):
+    config = configuration.load(ROOT / "config.yaml")
+    requests, seeds = len(configuration.request_ids(config)), len(config["seeds"])
+    jobs = plan().jobs
+    assert jobs["pretrain"] == jobs["finetune"] == seeds
+    assert jobs["obj-mk-pa"] == jobs["sample-ng"] == requests * seeds
+    assert jobs["noop-ft"] == seeds
+    assert jobs["retrain"] == requests
+    assert jobs["retrain-sample"] == 2
+    assert (
+        jobs["evaluate"]
+        == len(configuration.cells(config))
+        == 11 * requests * seeds + requests + 2 + requests * seeds
+    )
+    assert jobs["ablate_modules"] == jobs["ablate_alpha"] == 2
+    assert all(jobs[f"figure_{name}"] == 1 for name in FIGURES)
+    assert "original" not in jobs
+
+
+def test_every_method_has_a_rule_of_its_own_name(plan):
+    assert set(registry.ids("methods")) - {"original"} <= set(plan().jobs)
+
+
+def test_a_variant_and_a_method_that_is_off(plan):
+    jobs = plan(
+        "methods: {feat-ng: null, mine: {variant_of: obj-mk-pa, mask_on: input, requests: 2, seeds: 1}}"
+    ).jobs
+    assert "feat-ng" not in jobs
+    assert jobs["mine"] == 2
+
+
+def test_one_seed_and_one_request(plan):
+    jobs = plan("seeds: [3]\nrequests: {count: 1}\nablations: {requests: 1}").jobs
+    assert jobs["evaluate"] == 13
+    assert jobs["ablate_alpha"] == 1
+
+
+def test_without_ablations_their_figures_go_too(plan):
+    jobs = plan("ablations: {requests: 0}").jobs
+    assert not {"ablate_modules", "figure_modules", "figure_alpha", "figure_module_time"} & set(jobs)
+    assert jobs["figure_metrics"] == 1
+
+
+@pytest.mark.parametrize("name", ["smoke", "paper4", "released", "visual-genome"])
+def test_presets_plan_a_page(plan, name):
+    run = plan(ROOT / "configs" / f"{name}.yaml")
+    assert run.status == 0, run.text
+    assert run.jobs["page"] == 1
+    assert ("download" in run.jobs) == (name == "visual-genome")
+
+
+def test_ones_own_folder_plans_a_page(plan, tmp_path):
+    for name in ("image_data", "objects", "relationships", "attributes"):
+        (tmp_path / f"{name}.json").write_text("[]")
+    overlay = (ROOT / "configs" / "photos.yaml").read_text()
+    overlay = overlay.replace("root: photographs", f"root: {tmp_path}")
+    overlay = overlay.replace("squeezenet1_1.pth", str(tmp_path / "image_data.json"))
+    run = plan(overlay)
+    assert run.status == 0, run.text
+    assert run.jobs["page"] == 1
+    assert "world" not in run.jobs

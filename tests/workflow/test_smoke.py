@@ -1,0 +1,126 @@
+"""The whole benchmark as small as it goes, in a copy of the project with one more method; then what reruns."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import call, copy_of_the_project
+
+from soulbench.sources import ROOT
+
+GATHERED = {"tables", "claims", "page", "all"}
+TABLES = ("metrics", "summary", "latent", "leakage", "timing", "ablation_modules", "ablation_alpha", "claims")
+
+
+def added_method() -> str:
+    """The file that docs/add-a-method.md tells the reader to write."""
+    return re.search(r"```python\n(.*?)```", (ROOT / "docs" / "add-a-method.md").read_text(), re.DOTALL)[1]
+
+
+class Bench:
+    """A copy of the project with one more method, and a folder where it runs."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder / "work"
+        self.folder.mkdir()
+        self.tree = copy_of_the_project(folder / "tree")
+        self.overlay = self.tree / "configs" / "smoke.yaml"
+        (self.tree / "soulbench" / "methods" / "obj_cut.py").write_text(added_method())
+        self.set("methods: {", "methods: {obj-cut: {roi_counts: true}, ")
+        self.results = self.folder / "results" / "smoke"
+
+    def set(self, old: str, new: str) -> None:
+        text = self.overlay.read_text()
+        assert text.count(old) == 1, old
+        self.overlay.write_text(text.replace(old, new))
+
+    def run(self, *arguments: str):
+        return call(self.tree, self.folder, "--configfile", str(self.overlay), *arguments, "--", "all")
+
+    def planned(self) -> set[str]:
+        run = self.run("--dry-run")
+        assert run.status == 0, run.text
+        return set(run.jobs)
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
+    made = Bench(tmp_path_factory.mktemp("bench"))
+    run = made.run("--cores", "2")
+    assert run.status == 0, run.text
+    return made
+
+
+def test_everything_is_there(bench):
+    assert (bench.results / "report" / "index.html").stat().st_size > 10_000
+    for name in TABLES:
+        assert len((bench.results / "tables" / f"{name}.csv").read_text().splitlines()) > 1, name
+    assert len(list((bench.results / "figures").glob("*.png"))) == 9
+
+
+def test_the_added_method_is_in_the_tables_and_on_the_page(bench):
+    assert (bench.results / "unlearned" / "obj-cut" / "r1" / "seed1" / "model.safetensors").is_file()
+    assert "\nobj-cut,r1,1," in (bench.results / "tables" / "metrics.csv").read_text()
+    assert "obj-cut" in (bench.results / "report" / "index.html").read_text().lower()
+
+
+def test_every_rule_has_its_log_and_no_work_folder_is_left(bench):
+    for path in (bench.results / "logs").rglob("*.log"):
+        assert "done in" in path.read_text(), path
+    assert not list(bench.results.rglob("*.work"))
+
+
+def test_then_nothing_is_to_be_done(bench):
+    assert "Nothing to be done" in bench.run("--cores", "1").text
+
+
+def test_a_deleted_model_is_made_again_with_what_gathers_it(bench):
+    folder = bench.results / "unlearned" / "obj-mk-pa"
+    shutil.move(folder, bench.folder / "away")
+    try:
+        planned = bench.planned()
+    finally:
+        shutil.move(bench.folder / "away", folder)
+    assert {"obj-mk-pa", "evaluate"} | GATHERED <= planned
+    assert not planned & {"pretrain", "finetune", "retrain", "obj-ng", "ablate_alpha"}
+
+
+def test_a_deleted_record_is_made_again_without_its_model(bench):
+    folder = bench.results / "records" / "obj-ng"
+    shutil.move(folder, bench.folder / "away")
+    try:
+        planned = bench.planned()
+    finally:
+        shutil.move(bench.folder / "away", folder)
+    assert {"evaluate"} | GATHERED <= planned
+    assert "obj-ng" not in planned
+
+
+def test_a_heading_rebuilds_the_page_alone(bench):
+    before = bench.overlay.read_text()
+    bench.set("report: {", "report: {title: Another, ")
+    planned = bench.planned()
+    bench.overlay.write_text(before)
+    assert planned == {"page", "all"}
+
+
+def test_a_parameter_reruns_its_method_alone(bench):
+    before = bench.overlay.read_text()
+    bench.set("roi_counts: true", "roi_counts: false")
+    planned = bench.planned()
+    bench.overlay.write_text(before)
+    assert {"obj-cut", "evaluate"} | GATHERED <= planned
+    assert not planned & {"pretrain", "retrain", "obj-ng", "ablate_modules"}
+
+
+def test_code_reruns_what_reaches_it_and_comments_nothing(bench):
+    path = bench.tree / "soulbench" / "methods" / "obj_cut.py"
+    before = path.read_text()
+    path.write_text(before + "\n# A remark.\n")
+    assert "Nothing to be done" in bench.run("--dry-run").text
+    path.write_text(before.replace("not parameters.roi_counts", "parameters.roi_counts"))
+    planned = bench.planned()
+    path.write_text(before)
+    assert {"obj-cut", "evaluate"} | GATHERED <= planned
+    assert not planned & {"pretrain", "retrain", "obj-ng"}
