@@ -234,6 +234,11 @@ def size(columns: list[Column], rows: int, cell: float = 1.05) -> tuple[float, f
 
 
 def means_by(table: pd.DataFrame, key: str, dimension: str, metric: str) -> pd.DataFrame:
-    """Return the mean of an ablation's dimension by key (rows) and task (columns)."""
+    """Return the mean of an ablation's dimension by key (rows) and task (columns), NaN where it was not measured."""
     kept = table[(table["dimension"] == dimension) & (table["metric"] == metric)]
-    return kept.groupby([key, "task"], sort=False)["value"].mean().unstack()
+    return (
+        kept.groupby([key, "task"], sort=False)["value"]
+        .mean()
+        .unstack()
+        .reindex(table[key].unique(), columns=list(TASKS))
+    )

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from soulbench.analysis.gather import read_csv
 from soulbench.analysis.tables import write_tables
 from soulbench.errors import UserError
 from soulbench.figures import gallery, style
@@ -113,3 +114,9 @@ def test_mosaic_places_every_picture():
 def test_no_pictures_is_a_plain_message():
     with pytest.raises(UserError, match=r"outputs\.npz"):
         gallery.mosaic([[None]], [Column("a", "x")])
+
+
+def test_a_dimension_that_was_not_measured_is_empty_not_an_error(results):
+    table = read_csv(results / "tables" / "ablation_modules.csv")
+    found = gallery.means_by(table[table["dimension"] != "A2"], "module", "A2", "mae")
+    assert found.isna().all(axis=None)
