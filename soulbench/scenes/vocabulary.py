@@ -15,9 +15,13 @@ from soulbench.scenes.layout import source_folder
 from soulbench.scenes.packed import Vocabulary
 from soulbench.scenes.splits import split_file, split_images
 
+# Images by split, object and predicate vocabulary that sg2im and SIMSG report for Visual Genome.
+PUBLISHED = ({"train": 62_565, "val": 5_506, "test": 5_088}, 179, 46)
+Log = Callable[[str], object]
+
 
 def build_vocabulary(
-    config: dict[str, Any], source_dir: Path, out_json: Path, out_graphs: Path, log: Callable[[str], object]
+    config: dict[str, Any], source_dir: Path, out_json: Path, out_graphs: Path, log: Log
 ) -> None:
     """Read the annotations, apply every filter, and write the vocabulary and the graphs that are left.
 
@@ -47,6 +51,16 @@ def build_vocabulary(
         f"vocabulary: {len(kept.objects)} objects, {len(kept.predicates)} predicates, "
         f"{len(kept.attributes)} attributes"
     )
+    if config["data"]["source"] == "visual_genome":
+        _compare_with_published(counted, vocabulary, log)
     check_people(config, graphs, vocabulary.objects)
     graphs.save(out_graphs, counted)
     write_json(out_json, msgspec.to_builtins(vocabulary))
+
+
+def _compare_with_published(counted: dict[str, Any], vocabulary: Vocabulary, log: Log) -> None:
+    """Warn where Visual Genome gives other numbers than published: other files, or other thresholds."""
+    images = {split: number["images"] for split, number in counted["splits"].items()}
+    found = (images, len(vocabulary.objects), len(vocabulary.predicates))
+    if found != PUBLISHED:
+        log(f"warning: images, object and predicate vocabulary are {found}; published is {PUBLISHED}")

@@ -12,6 +12,7 @@ from soulbench.scenes.annotations import read_annotations
 from soulbench.scenes.filters import IMAGE_FATES, OBJECT_FATES, RELATIONSHIP_FATES, run_filters
 from soulbench.scenes.graphs import build_graphs, counts
 from soulbench.scenes.splits import split_images
+from soulbench.scenes.vocabulary import build_vocabulary
 
 
 def filtered(folder, setting, split=None):
@@ -225,3 +226,14 @@ def test_equal_to_the_usual_form(tmp_path_factory, data, mode):
     assert kept.predicates[1:] == vocabulary["predicates"]
     assert kept.attributes == vocabulary["attributes"]
     assert counts(notes, kept)["splits"] == expected
+
+
+def test_visual_genome_with_other_numbers_than_published_warns(tmp_path):
+    write_layout(tmp_path / "source", {1: [entry(1, "man"), entry(2, "dog")]}, {1: [edge(1, "on", 2)]})
+    for source, warned in (("visual_genome", True), ("local", False)):
+        lines = []
+        data = tmp_path / source
+        build_vocabulary(
+            config({"source": source}), tmp_path / "source", data / "v.json", data / "graphs", lines.append
+        )
+        assert any("warning" in line and "62565" in line for line in lines) == warned

@@ -1,0 +1,90 @@
+"""Photographs a second into the packed set: 500 x 375 JPEGs, decoded in full and at reduced scale.
+
+    python benchmarks/photographs.py [--number 1500] [--workers 2] [--folder DIR]
+
+`--folder` names photographs of one's own (all .jpg below it); without it, textured ones are made.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from soulbench.scenes.photographs import read_photograph  # noqa: E402
+
+SIDE, SIZE = 64, (500, 375)
+
+
+def make(folder: Path, number: int) -> list[Path]:
+    """Write JPEGs with detail at all scales, about 100 kB each, as photographs have."""
+    rng, paths = np.random.default_rng(0), []
+    for index in range(number):
+        layers = [(rng.normal(0, 50 / 2**k, (6 * 2**k, 8 * 2**k, 3)), 2**k) for k in range(6)]
+        picture = 128 + sum(
+            np.asarray(Image.fromarray(np.clip(layer + 128, 0, 255).astype(np.uint8)).resize(SIZE), float)
+            - 128
+            for layer, _ in layers
+        )
+        paths.append(folder / f"{index}.jpg")
+        Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8)).save(paths[-1], quality=90)
+    return paths
+
+
+def in_full(path: Path) -> np.ndarray:
+    """Decode a photograph in full and resize it."""
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR))
+
+
+def reduced(path: Path) -> np.ndarray:
+    """Decode a photograph as packing does."""
+    with Image.open(path) as picture:
+        size = picture.size
+    return read_photograph(path, size, SIDE)[0]
+
+
+def rate(read: Callable[[Path], np.ndarray], paths: list[Path], workers: int) -> float:
+    """Return photographs a second with so many threads."""
+    started = time.perf_counter()
+    with ThreadPoolExecutor(workers) as pool:
+        for _ in pool.map(read, paths):
+            pass
+    return len(paths) / (time.perf_counter() - started)
+
+
+def main() -> None:
+    """Measure both ways on the same files, interleaved, and how far their pixels are apart."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--number", type=int, default=1500)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--folder", type=Path)
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        found = sorted(chosen.folder.rglob("*.jpg"))[: chosen.number] if chosen.folder else []
+        paths = found or make(Path(temporary), chosen.number)
+        print(
+            f"{len(paths)} photographs, {np.mean([path.stat().st_size for path in paths]) / 1e3:.0f} kB each"
+        )
+        for workers in (1, chosen.workers):
+            rates = [(rate(in_full, paths, workers), rate(reduced, paths, workers)) for _ in range(3)]
+            full, small = np.median(rates, axis=0)
+            print(
+                f"{workers} threads: in full {full:.0f} a second, reduced {small:.0f} ({small / full:.1f} x)"
+            )
+        apart = np.mean([np.abs(in_full(path).astype(int) - reduced(path)).mean() for path in paths[:100]])
+        print(f"mean difference of the pixels: {apart:.2f} grey levels")
+
+
+if __name__ == "__main__":
+    main()
