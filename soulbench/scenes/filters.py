@@ -154,7 +154,7 @@ def _object_vocabulary(notes: Annotations, train: np.ndarray, least: int) -> lis
 def _attribute_vocabulary(notes: Annotations, train: np.ndarray, least: int) -> list[str]:
     in_train = train[notes.object_image[notes.attribute_object]]
     return _vocabulary(
-        _counts(notes.attribute_names.all, notes.attribute[in_train]), least, "attribute", None
+        _counts(notes.attribute_names.all, notes.attribute[in_train]), least, "attribute", needed=False
     )
 
 

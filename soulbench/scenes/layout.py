@@ -7,7 +7,7 @@ import contextlib
 import mmap
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 from urllib.parse import urlparse
 
 import msgspec
@@ -16,21 +16,24 @@ from soulbench.errors import UserError
 
 LONGEST_NAME = 1000  # characters; what is longer is a damaged file, not a word
 Record = TypeVar("Record", bound=msgspec.Struct)
+Whole = Annotated[
+    int, msgspec.Meta(ge=0, le=2**63 - 1)
+]  # what an int64 column holds; -1 is the image node's id
 
 
 class ImageRecord(msgspec.Struct, gc=False):
     """One image of `image_data.json`."""
 
-    image_id: int
-    width: int
-    height: int
+    image_id: Whole
+    width: Whole
+    height: Whole
     url: str
 
 
 class ObjectEntry(msgspec.Struct, gc=False):
     """One object: box in pixels, one or more names."""
 
-    object_id: int
+    object_id: Whole
     x: float
     y: float
     w: float
@@ -41,28 +44,28 @@ class ObjectEntry(msgspec.Struct, gc=False):
 class ObjectsRecord(msgspec.Struct, gc=False):
     """The objects of an image, `objects.json`."""
 
-    image_id: int
+    image_id: Whole
     objects: list[ObjectEntry]
 
 
 class AttributeEntry(msgspec.Struct, gc=False):
     """The attributes of an object; the release lists objects without any, too."""
 
-    object_id: int
+    object_id: Whole
     attributes: list[str] | None = None
 
 
 class AttributesRecord(msgspec.Struct, gc=False):
     """The described objects of an image, `attributes.json`."""
 
-    image_id: int
+    image_id: Whole
     attributes: list[AttributeEntry]
 
 
 class End(msgspec.Struct, gc=False):
     """Subject or object of a relationship."""
 
-    object_id: int
+    object_id: Whole
 
 
 class RelationshipEntry(msgspec.Struct, gc=False):
@@ -76,7 +79,7 @@ class RelationshipEntry(msgspec.Struct, gc=False):
 class RelationshipsRecord(msgspec.Struct, gc=False):
     """The relationships of an image, `relationships.json`."""
 
-    image_id: int
+    image_id: Whole
     relationships: list[RelationshipEntry]
 
 

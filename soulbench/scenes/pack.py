@@ -114,6 +114,14 @@ def _report_bad(bad: Paths, total: int, skip: bool, log: Callable[[str], None]) 
         log(f"skipped {len(bad)} of {total} photographs; packed.json names them all")
 
 
+def _new_array(path: Path, shape: tuple[int, ...]) -> np.memmap:
+    """Make a mapped array of bytes with its room reserved: a full disk is an error here, a crash on first use."""
+    array = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
+    with path.open("r+b") as file:
+        os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return array
+
+
 class _Work:
     """Decoding in progress: pixels and states on disk, valid for one list of photographs at one size."""
 
@@ -124,8 +132,8 @@ class _Work:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
             shape = (len(paths), side, side, 3)
-            self.pixels = np.lib.format.open_memmap(folder / "pixels.npy", "w+", np.uint8, shape)
-            self.state = np.lib.format.open_memmap(folder / "state.npy", "w+", np.uint8, (len(paths),))
+            _new_array(folder / "pixels.npy", shape)
+            _new_array(folder / "state.npy", (len(paths),))
             write_json(folder / "key.json", key)
         self.pixels = np.load(folder / "pixels.npy", mmap_mode="r+", allow_pickle=False)
         self.state = np.load(folder / "state.npy", mmap_mode="r+", allow_pickle=False)
@@ -172,7 +180,7 @@ class _Work:
         if len(rows) == len(self.paths):
             os.link(self.folder / "pixels.npy", path)
             return
-        chosen = np.lib.format.open_memmap(path, "w+", np.uint8, (len(rows), *self.pixels.shape[1:]))
+        chosen = _new_array(path, (len(rows), *self.pixels.shape[1:]))
         for start in range(0, len(rows), CHUNK):
             chosen[start : start + CHUNK] = self.pixels[rows[start : start + CHUNK]]
         chosen.flush()

@@ -95,7 +95,16 @@ def test_missing_key_inside(folder, name, key):
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("names", "man"), ("w", "40"), ("object_id", 1.5), ("x", None), ("names", [3])]
+    ("key", "value"),
+    [
+        ("names", "man"),
+        ("w", "40"),
+        ("object_id", 1.5),
+        ("object_id", -1),
+        ("object_id", 2**63),
+        ("x", None),
+        ("names", [3]),
+    ],
 )
 def test_wrong_type(folder, key, value):
     write(folder, "objects", [{"image_id": 1, "objects": [entry(1, "man") | {key: value}]}])

@@ -1,5 +1,6 @@
 """Packing: the arrays, and photographs in every state."""
 
+import errno
 import json
 
 import numpy as np
@@ -202,3 +203,14 @@ def test_broken_photographs_say_why(tmp_path):
     (tmp_path / "b.jpg").write_bytes(b"")
     with pytest.raises(BrokenPhotograph, match=r"b\.jpg: broken"):
         read_photograph(tmp_path / "b.jpg", (4, 4), 8)
+
+
+def test_a_full_disk_is_an_error_before_anything_is_decoded(source, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(module.os, "posix_fallocate", full)
+    with pytest.raises(OSError, match="No space left"):
+        packed(config(), source, tmp_path)
+    monkeypatch.undo()
+    assert len(packed(config(), source, tmp_path)) == 3
