@@ -6,7 +6,7 @@ import numpy as np
 
 from soulbench.scenes.packed import Scene
 
-GENERAL = {name: "person" for name in ("man", "woman", "boy", "girl", "lady", "child")} | {"person": "people"}
+GENERAL = dict.fromkeys(("man", "woman", "boy", "girl", "lady", "child"), "person") | {"person": "people"}
 
 
 def rewrite(scene: Scene, target: int, names: list[str], rng: np.random.Generator) -> Scene | str:

@@ -8,7 +8,9 @@ from soulbench.scenes.packed import Scene
 HOPS = 2
 
 
-def rewrite(scene: Scene, target: int, names: list[str], rng: np.random.Generator, distance: int = HOPS) -> Scene | str:
+def rewrite(
+    scene: Scene, target: int, names: list[str], rng: np.random.Generator, distance: int = HOPS
+) -> Scene | str:
     """Return the scene with one object at `distance` hops relabelled, or why that cannot be.
 
     Args:

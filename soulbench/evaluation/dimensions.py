@@ -58,7 +58,11 @@ def _retained(scene: Scene, target: int, roi: Region, size: int) -> list[Region]
     for index, box in enumerate(scene.boxes):
         pixels = region(box.tolist(), size)
         area = inside([pixels], size)
-        if index != target and scene.object_ids[index] >= 0 and (area & ~hidden).sum() >= MIN_VISIBLE * area.sum():
+        if (
+            index != target
+            and scene.object_ids[index] >= 0
+            and (area & ~hidden).sum() >= MIN_VISIBLE * area.sum()
+        ):
             boxes.append(pixels)
     return boxes
 

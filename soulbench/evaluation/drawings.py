@@ -43,7 +43,9 @@ class Drawings:
         """Read what `save` wrote."""
         with np.load(path) as file:
             pictures = {task: np.concatenate([file[task][None], file[f"{task}-draws"]]) for task in TASKS}
-            objects = {(task, name): file[f"latent-{task}-{name}"] for task in TASKS for name in REPRESENTATIONS}
+            objects = {
+                (task, name): file[f"latent-{task}-{name}"] for task in TASKS for name in REPRESENTATIONS
+            }
         return cls(pictures, objects)
 
 
@@ -66,7 +68,9 @@ class Artist:
         condition = task_condition(batch, task, noise, self.settings["generator"]["synthesis"])
         drawing = self.model(moved(batch, self.device), moved(condition, self.device))
         pictures = (to_pixels(drawing.images) * 255).round().byte().movedim(1, -1).cpu().numpy()
-        return pictures, {name: getattr(drawing, field).cpu().numpy() for name, field in REPRESENTATIONS.items()}
+        return pictures, {
+            name: getattr(drawing, field).cpu().numpy() for name, field in REPRESENTATIONS.items()
+        }
 
     def draw_all(self, batches: SceneBatches, rows: Sequence[int], draws: int) -> Drawings:
         """Draw all scenes in both tasks; representations are those of the first draw."""

@@ -31,4 +31,10 @@ def rows(model: Drawings, original: Drawings, masks: Mapping[str, np.ndarray]) -
         for group, mask in masks.items():
             for name, values in distances.items():
                 value = values[mask].mean() if mask.any() else np.nan
-                yield {"task": task, "group": group, "representation": representation, "distance": name, "value": value}
+                yield {
+                    "task": task,
+                    "group": group,
+                    "representation": representation,
+                    "distance": name,
+                    "value": value,
+                }

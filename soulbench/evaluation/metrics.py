@@ -42,7 +42,9 @@ class Comparison:
     def __init__(self, distance: nn.Module, threshold: float):
         self.distance, self.threshold = distance, threshold
 
-    def __call__(self, pictures: np.ndarray, references: np.ndarray, places: Sequence[Place]) -> dict[str, float]:
+    def __call__(
+        self, pictures: np.ndarray, references: np.ndarray, places: Sequence[Place]
+    ) -> dict[str, float]:
         """Return each metric, averaged over the places.
 
         MAE and changed share are taken on the pixels as they are; for SSIM and LPIPS regions are resized to 64 x 64
@@ -71,7 +73,9 @@ class Comparison:
     ) -> tuple[float, float]:
         size = pictures.shape[1]
         boxes = torch.tensor([p.region for p in places], dtype=torch.float32) / size
-        first = torch.stack([_tensor(_neutral(pictures[p.picture], references[p.picture], p)) for p in places])
+        first = torch.stack(
+            [_tensor(_neutral(pictures[p.picture], references[p.picture], p)) for p in places]
+        )
         second = torch.stack([_tensor(references[p.picture]) for p in places])
         first, second = crop(first, boxes, CROP), crop(second, boxes, CROP)
         counts = torch.stack([torch.from_numpy(_counting(p, size)) for p in places])[:, None].float()

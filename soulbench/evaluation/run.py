@@ -53,8 +53,16 @@ class Setting:
 
 
 def evaluate(
-    config: Mapping[str, Any], method: str, request: str, seed: int, data_dir: str, model: str,
-    original_record: str | None, retrain_record: str | None, out_dir: str, log: Log,
+    config: Mapping[str, Any],
+    method: str,
+    request: str,
+    seed: int,
+    data_dir: str,
+    model: str,
+    original_record: str | None,
+    retrain_record: str | None,
+    out_dir: str,
+    log: Log,
 ) -> None:
     """Evaluate a model; writes metrics.csv, latent.csv, leakage.csv, outputs.npz and record.json.
 
@@ -81,9 +89,11 @@ def evaluate(
         # The original needs one more draw: its floor is the same model under other noise.
         drawn = artist.draw_all(batches, setting.rows, max(draws, 2) if original_record is None else draws)
         log(f"drew {len(setting.rows)} graphs in both tasks")
-        reference = Drawings.load(Path(original_record) / "outputs.npz") if original_record else _next_draw(drawn)
-        compare = Comparison(lpips_trunk.build(config["evaluation"]["lpips"]), config["evaluation"]["changed_threshold"])
-        metrics = list(_metrics(drawn, reference, retrain_record, setting, compare))
+        reference = (
+            Drawings.load(Path(original_record) / "outputs.npz") if original_record else _next_draw(drawn)
+        )
+        compare = comparison(config)
+        metrics = list(metric_rows(drawn, reference, retrain_record, setting, compare))
         latents = list(latent.rows(drawn, reference, latent.groups(setting.scenes, setting.request)))
         leaks = list(_leakage(artist, data, setting, compare, config))
     out = Path(out_dir)
@@ -96,14 +106,21 @@ def evaluate(
     log(f"{len(metrics)} metrics, {len(latents)} latent distances, {len(leaks)} leakage rows")
 
 
+def comparison(config: Mapping[str, Any]) -> Comparison:
+    """The comparison that the configuration asks for."""
+    settings = config["evaluation"]
+    return Comparison(lpips_trunk.build(settings["lpips"]), settings["changed_threshold"])
+
+
 def _next_draw(drawn: Drawings) -> Drawings:
     """The same model's drawings under other noise."""
     return Drawings({task: np.roll(p, -1, axis=0) for task, p in drawn.pictures.items()}, drawn.objects)
 
 
-def _metrics(
+def metric_rows(
     drawn: Drawings, original: Drawings, retrain_record: str | None, setting: Setting, compare: Comparison
 ) -> Iterator[dict[str, Any]]:
+    """Rows of metrics.csv: every dimension and metric in both tasks, averaged over the noise draws."""
     retrained = Drawings.load(Path(retrain_record) / "outputs.npz") if retrain_record else None
     for task in TASKS:
         pictures = drawn.pictures[task]
@@ -117,7 +134,13 @@ def _metrics(
             results = [compare(picture, other, setting.regions[regions]) for picture, other in pairs]
             for metric in results[0]:
                 value = float(np.mean([result[metric] for result in results]))
-                yield {"task": task, "dimension": dimension, "metric": metric, "value": value, "unit": UNITS[metric]}
+                yield {
+                    "task": task,
+                    "dimension": dimension,
+                    "metric": metric,
+                    "value": value,
+                    "unit": UNITS[metric],
+                }
         yield from _diversity(task, pictures[0], setting)
 
 
@@ -148,13 +171,20 @@ def _leakage(
         if attack != "none":
             # Seeded by the request alone: every model gets the same altered graph.
             rng = generator(config["seed"], "attack", attack, setting.request.id)
-            asked = registry.module("attacks", attack).rewrite(scene, target, data.scenes.vocabulary.objects, rng)
+            asked = registry.module("attacks", attack).rewrite(
+                scene, target, data.scenes.vocabulary.objects, rng
+            )
         for task in TASKS:
             if isinstance(asked, str):
-                yield {"task": task, "attack": attack, "status": f"not applicable: {asked}", "metric": "mae", "value": None}
+                yield {
+                    "task": task,
+                    "attack": attack,
+                    "status": f"not applicable: {asked}",
+                    "metric": "mae",
+                    "value": None,
+                }
                 continue
             batch = batches.collate([asked], [visual])
             picture, _ = artist.draw(batch, task)
             for metric, value in compare(picture, truth, [Place(0, place.region)]).items():
                 yield {"task": task, "attack": attack, "status": "ok", "metric": metric, "value": value}
-

@@ -79,7 +79,10 @@ class SpadeBlock(nn.Module):
     def __init__(self, before: int, after: int, layout_width: int, picture_width: int, hidden: int):
         super().__init__()
         middle = min(before, after)
-        self.norm_in, self.norm_middle = nn.BatchNorm2d(before, affine=False), nn.BatchNorm2d(middle, affine=False)
+        self.norm_in, self.norm_middle = (
+            nn.BatchNorm2d(before, affine=False),
+            nn.BatchNorm2d(middle, affine=False),
+        )
         self.modulate_in = Modulation(layout_width, hidden, before)
         self.modulate_middle = Modulation(layout_width, hidden, middle)
         self.conv_in = spectral_norm(nn.Conv2d(before + picture_width, middle, 3, padding=1))

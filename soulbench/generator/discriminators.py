@@ -42,7 +42,9 @@ class PatchDiscriminator(nn.Sequential):
     """PatchGAN on one scale; `layers` strided convolutions, then one more and the patch logits."""
 
     def __init__(self, filters: int, layers: int):
-        stages: list[nn.Module] = [nn.Sequential(nn.Conv2d(3, filters, 4, stride=2, padding=2), nn.LeakyReLU(LEAK))]
+        stages: list[nn.Module] = [
+            nn.Sequential(nn.Conv2d(3, filters, 4, stride=2, padding=2), nn.LeakyReLU(LEAK))
+        ]
         for index in range(1, layers + 1):
             stride = 2 if index < layers else 1
             stages.append(

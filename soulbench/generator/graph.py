@@ -1,5 +1,7 @@
 """Graph representation learner: triple convolutions over scene graphs (sg2im, Johnson et al., CVPR 2018)."""
 
+import itertools
+
 import torch
 from torch import Tensor, nn
 
@@ -7,7 +9,7 @@ from torch import Tensor, nn
 def mlp(*widths: int) -> nn.Sequential:
     """Linear layers of the given widths, a ReLU after every one."""
     layers: list[nn.Module] = []
-    for before, after in zip(widths, widths[1:], strict=False):
+    for before, after in itertools.pairwise(widths):
         layers += [nn.Linear(before, after), nn.ReLU()]
     return nn.Sequential(*layers)
 

@@ -136,4 +136,6 @@ class Generator(nn.Module):
 def module_parameters(model: Generator, name: str) -> list[str]:
     """Names of the trainable parameters of a module as `ablations.modules` names it."""
     prefixes = MODULES[name]
-    return [key for key, value in model.named_parameters() if value.requires_grad and key.startswith(prefixes)]
+    return [
+        key for key, value in model.named_parameters() if value.requires_grad and key.startswith(prefixes)
+    ]

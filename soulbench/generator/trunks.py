@@ -54,7 +54,9 @@ def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
 
 def _load(trunk: nn.Sequential, state: dict[str, torch.Tensor], source: str) -> None:
     prefix = "features."
-    state = {key.removeprefix(prefix): value.float() for key, value in state.items() if key.startswith(prefix)}
+    state = {
+        key.removeprefix(prefix): value.float() for key, value in state.items() if key.startswith(prefix)
+    }
     try:
         trunk.load_state_dict(state)
     except RuntimeError as error:
@@ -63,4 +65,6 @@ def _load(trunk: nn.Sequential, state: dict[str, torch.Tensor], source: str) -> 
 
 def weights_label(weights: str) -> str:
     """How weights are named beside a number that was computed with them."""
-    return {"imagenet": "ImageNet", "seeded": "untrained, seeded"}.get(weights, f"weights {Path(weights).name}")
+    return {"imagenet": "ImageNet", "seeded": "untrained, seeded"}.get(
+        weights, f"weights {Path(weights).name}"
+    )

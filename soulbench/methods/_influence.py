@@ -15,7 +15,7 @@ class Parameters:
         hessian: images whose learning loss is curved: the subset, or the target image alone (release).
         solver: damped conjugate gradients, or the LiSSA recursion.
         iterations, tolerance: of the solver; it stops at a relative residual below the tolerance.
-        damping: added to the diagonal of H (conjugate gradients: as a share of the curvature along v).
+        damping: added to the diagonal of H (conjugate gradients: as a share of its largest curvature).
         scale: divides H in the LiSSA recursion.
         discrepancy: of the ROI between drawing and photograph: 1 - mean SSIM, or the release's 1 - sum.
         reverse: True reverses the sign (release).
@@ -26,9 +26,9 @@ class Parameters:
     edit: Literal["object", "all"] = "object"
     hessian: Literal["subset", "image"] = "subset"
     solver: Literal["cg", "lissa"] = "cg"
-    iterations: int = 20
+    iterations: int = 25
     tolerance: float = 0.05
-    damping: float = 0.01
+    damping: float = 0.1
     scale: float = 100.0
     discrepancy: Literal["mean", "sum"] = "mean"
     reverse: bool = False

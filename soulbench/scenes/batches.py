@@ -90,7 +90,9 @@ class SceneBatches:
         edited: scenes that stand in for the packed ones, by row.
     """
 
-    def __init__(self, scenes: PackedScenes, visual: np.ndarray, edited: Mapping[int, EditedScene] | None = None):
+    def __init__(
+        self, scenes: PackedScenes, visual: np.ndarray, edited: Mapping[int, EditedScene] | None = None
+    ):
         self.scenes, self.visual, self.edited = scenes, visual, edited or {}
 
     def _graph(self, row: int) -> tuple[Scene, np.ndarray]:

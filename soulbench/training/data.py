@@ -13,8 +13,8 @@ from soulbench.scenes.batches import SceneBatches
 from soulbench.scenes.packed import PackedScenes
 from soulbench.seeds import derive_seed
 from soulbench.training.edits import edited_scenes
-from soulbench.training.networks import Networks, build
 from soulbench.training.losses import uses_discriminators
+from soulbench.training.networks import Networks, build
 from soulbench.training.plans import Plan, Request, Subset
 
 
@@ -56,7 +56,10 @@ class Data:
 
     def networks(self, seed: int) -> Networks:
         """Fresh networks of the configured sizes for this vocabulary."""
-        vocabulary = {"objects": self.scenes.vocabulary.objects, "predicates": self.scenes.vocabulary.predicates}
+        vocabulary = {
+            "objects": self.scenes.vocabulary.objects,
+            "predicates": self.scenes.vocabulary.predicates,
+        }
         adversarial = uses_discriminators(self.config["training"]["losses"])
         return build(self.config["generator"], vocabulary, seed, adversarial)
 

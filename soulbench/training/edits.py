@@ -32,7 +32,9 @@ def edited_scenes(
     }
 
 
-def _edited(edit: Edit, scene: Scene, visual: np.ndarray, extractor: VisualFeatures, seed: int) -> EditedScene:
+def _edited(
+    edit: Edit, scene: Scene, visual: np.ndarray, extractor: VisualFeatures, seed: int
+) -> EditedScene:
     original = normalise(torch.from_numpy(scene.pixels))
     filled = _fill(edit, original, derive_seed(seed, "mask-noise", scene.image_id))
     size = original.shape[-1]

@@ -1,8 +1,9 @@
 """Influence functions: the change of parameters that the removal of an object's visual feature would have caused.
 
-theta' = theta + alpha h, (H + damping) h = v, v = g_kept - g_removed (GIF, Wu et al., WWW 2023; Koh and Liang, ICML 2017).
-H is the Hessian of the learning loss, g the gradients of the ROI's discrepancy between drawing and photograph with the
-object's visual feature kept and set to zero. H is never formed: products with it are two passes of
+theta' = theta + alpha h, (H + damping) h = v, v = (g_kept - g_removed) / n (GIF, Wu et al., WWW 2023; Koh and Liang,
+ICML 2017). H is the Hessian of the learning loss, a mean over n images, of which the removed term is one; g are the
+gradients of the ROI's discrepancy between drawing and photograph with the object's visual feature kept and set to
+zero. H is never formed: products with it are two passes of
 automatic differentiation (Pearlmutter, 1994). All passes see the same noise and the same hidden pixels.
 """
 
@@ -13,7 +14,6 @@ import numpy as np
 import torch
 from scipy.sparse.linalg import LinearOperator, cg
 from torch import Tensor
-from torch.nn import functional as F
 
 from soulbench.generator.model import Generator, module_parameters
 from soulbench.generator.sampling import crop
@@ -83,7 +83,10 @@ class Redaction:
             tensors = list(self.parameters.values())
             parts = torch.autograd.grad(gradient @ vector, tensors, retain_graph=True, allow_unused=True)
             return torch.cat(
-                [(torch.zeros_like(p) if g is None else g).flatten() for p, g in zip(tensors, parts, strict=True)]
+                [
+                    (torch.zeros_like(p) if g is None else g).flatten()
+                    for p, g in zip(tensors, parts, strict=True)
+                ]
             )
 
         return product
@@ -96,7 +99,9 @@ class Redaction:
             parameter += part.view_as(parameter)
 
 
-def discrepancy(model: Generator, batch: Batch, condition: Condition, objects: Sequence[int], how: str) -> Tensor:
+def discrepancy(
+    model: Generator, batch: Batch, condition: Condition, objects: Sequence[int], how: str
+) -> Tensor:
     """Summed discrepancy of the objects' crops between drawing and photograph: 1 - SSIM.
 
     Args:
@@ -115,7 +120,7 @@ def discrepancy(model: Generator, batch: Batch, condition: Condition, objects: S
 def difference_of_gradients(
     redaction: Redaction, batch: Batch, condition: Condition, objects: Sequence[int], settings: Parameters
 ) -> Tensor:
-    """v = g_kept - g_removed [P] over the objects (indices into the batch's objects)."""
+    """V = g_kept - g_removed [P] over the objects (indices into the batch's objects)."""
     removed = condition.features.clone()
     if settings.edit == "all":
         removed[:] = 0
@@ -167,7 +172,7 @@ def _conjugate_gradients(
 def _lissa(
     product: Product, v: Tensor, settings: Parameters, progress: Progress
 ) -> tuple[Tensor, int, float]:
-    """h <- v + (1 - damp) h - H h / scale (Agarwal et al., 2017); h / scale solves (H + damp scale) h = v."""
+    """H <- v + (1 - damp) h - H h / scale (Agarwal et al., 2017); h / scale solves (H + damp scale) h = v."""
     h = v.clone()
     for _ in range(settings.iterations):
         h = v + (1 - settings.damping) * h - product(h) / settings.scale

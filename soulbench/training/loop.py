@@ -52,8 +52,14 @@ class Stage:
 
 
 def fit(
-    networks: Networks, objective: Objective, batches: SceneBatches, rows: Sequence[int], stage: Stage,
-    device: torch.device, work: Path, log: Log,
+    networks: Networks,
+    objective: Objective,
+    batches: SceneBatches,
+    rows: Sequence[int],
+    stage: Stage,
+    device: torch.device,
+    work: Path,
+    log: Log,
 ) -> dict[str, Any]:
     """Train the networks in place; takes up an interrupted run of the same stage where its state was saved.
 
@@ -83,7 +89,12 @@ def fit(
 
 
 def _steps(
-    run: "_Run", batches: SceneBatches, rows: Sequence[int], steps: range, state_file: Path, progress: Progress
+    run: "_Run",
+    batches: SceneBatches,
+    rows: Sequence[int],
+    steps: range,
+    state_file: Path,
+    progress: Progress,
 ) -> dict[str, float]:
     seen: list[tuple[int, Batch, dict[str, Tensor]]] = []
     losses: dict[str, float] = {}
@@ -120,7 +131,9 @@ class _Run:
     def step(self, step: int, batch: Batch) -> dict[str, Tensor]:
         """One update of the generator, then one of the discriminators; returns the detached losses by part."""
         stage = self.stage
-        condition = training_condition(batch, stage.masking, derive_seed(stage.seed, "hide", stage.name, step))
+        condition = training_condition(
+            batch, stage.masking, derive_seed(stage.seed, "hide", stage.name, step)
+        )
         batch, condition = moved(batch, self.device), moved(condition, self.device)
         for optimiser in self.optimisers.values():
             for group in optimiser.param_groups:

@@ -1,7 +1,7 @@
 """The objective of the generator and of its discriminators (SIMSG's losses, every weight from the configuration)."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,8 @@ from soulbench.generator.model import Condition, Drawing
 from soulbench.generator.trunks import convolutions
 from soulbench.scenes.batches import Batch
 
+#: Index of relu1_1 .. relu5_1 in VGG19's convolutional part -> weight.
+PERCEPTUAL_LAYERS = {1: 1 / 32, 6: 1 / 16, 11: 1 / 8, 20: 1 / 4, 29: 1.0}
 GAN_TERMS = ("object_class", "object_gan", "image_gan", "feature_matching")
 
 
@@ -23,11 +25,9 @@ def uses_discriminators(weights: Mapping[str, float]) -> bool:
 class Perceptual(nn.Module):
     """L1 between VGG19 activations relu1_1 .. relu5_1 (Johnson et al., 2016), weighted 1/32 .. 1."""
 
-    LAYERS = {1: 1 / 32, 6: 1 / 16, 11: 1 / 8, 20: 1 / 4, 29: 1.0}
-
     def __init__(self, weights: str):
         super().__init__()
-        self.trunk = convolutions("vgg19", weights)[: max(self.LAYERS) + 1]
+        self.trunk = convolutions("vgg19", weights)[: max(PERCEPTUAL_LAYERS) + 1]
 
     def forward(self, images: Tensor, targets: Tensor) -> Tensor:
         """Return the distance of normalised images [B, 3, H, W]; gradients reach `images` only."""
@@ -36,8 +36,8 @@ class Perceptual(nn.Module):
             images = layer(images)
             with torch.no_grad():
                 targets = layer(targets)
-            if index in self.LAYERS:
-                total = total + self.LAYERS[index] * F.l1_loss(images, targets)
+            if index in PERCEPTUAL_LAYERS:
+                total = total + PERCEPTUAL_LAYERS[index] * F.l1_loss(images, targets)
         return total
 
 

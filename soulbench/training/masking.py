@@ -81,7 +81,10 @@ def noise_for(image_ids: tuple[int, ...], size: int, base_seed: int, draw: int) 
     return torch.stack(
         [
             torch.randn(
-                3, size, size, generator=torch.Generator().manual_seed(derive_seed(base_seed, "noise", image, draw))
+                3,
+                size,
+                size,
+                generator=torch.Generator().manual_seed(derive_seed(base_seed, "noise", image, draw)),
             )
             for image in image_ids
         ]

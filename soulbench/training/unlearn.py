@@ -8,7 +8,6 @@ import torch
 
 from soulbench import config as configs
 from soulbench import device as devices
-from soulbench import registry
 from soulbench.checkpoint import work_folder
 from soulbench.device import Meter, moved
 from soulbench.joblog import Log
@@ -24,8 +23,15 @@ from soulbench.training.stages import between_stages, objective_for, train_stage
 
 
 def unlearn(
-    config: Mapping[str, Any], method: str, request: str, seed: int, data_dir: str, original: str, pretrained: str,
-    out_model: str, log: Log,
+    config: Mapping[str, Any],
+    method: str,
+    request: str,
+    seed: int,
+    data_dir: str,
+    original: str,
+    pretrained: str,
+    out_model: str,
+    log: Log,
 ) -> None:
     """Run a configured method; writes the model, and its cost and facts beside it (.json).
 
@@ -56,8 +62,17 @@ def unlearn(
                 facts = _finetune(data, networks, plan, seed, work, log, asked.id)
         networks.save(out_model, seed=seed, method=method, request=request)
         timing = {name: facts.pop(name) for name in ("seconds", "peak_mib", "steps")}
-        record = {"method": method, "request": request, "seed": seed, "family": code.family, "level": code.level}
-        write_json(Path(out_model).with_suffix(".json"), {**record, "parameters": parameters, "timing": timing, **facts})
+        record = {
+            "method": method,
+            "request": request,
+            "seed": seed,
+            "family": code.family,
+            "level": code.level,
+        }
+        write_json(
+            Path(out_model).with_suffix(".json"),
+            {**record, "parameters": parameters, "timing": timing, **facts},
+        )
 
 
 def _retrain(
@@ -109,7 +124,6 @@ def solve_influence(
     settings = plan.influence.settings
     networks.modules().to(device).eval()
     redaction = influence.Redaction(networks.generator, settings.module)
-    v = _difference(data, redaction, plan, device)
     chosen = {image_id for image_id, _ in plan.influence.objects}
     rows = data.subset if settings.hessian == "subset" else [data.scenes.find(i) for i in sorted(chosen)]
     batch = data.batches(Plan()).batch(rows)
@@ -117,11 +131,12 @@ def solve_influence(
     batch, hide = moved(batch, device), moved(hide, device)
     objective = objective_for(data.config, networks, Plan()).to(device)
     loss = influence.learning_loss(objective, networks.generator, batch, hide)
+    v = _difference(data, redaction, plan, device) / len(rows)
     return redaction, influence.solve(redaction.hessian(loss), v, settings, log)
 
 
 def _difference(data: Data, redaction: influence.Redaction, plan: Plan, device: torch.device) -> torch.Tensor:
-    """v of the plan: the objects' discrepancies in reconstruction, where visual features are given."""
+    """V of the plan: the objects' discrepancies in reconstruction, where visual features are given."""
     image_ids = sorted({image_id for image_id, _ in plan.influence.objects})
     batch = data.batches(Plan()).batch([data.scenes.find(image_id) for image_id in image_ids])
     image_of = batch.image_of.tolist()
