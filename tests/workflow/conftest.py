@@ -1,51 +1,9 @@
-"""Run Snakemake as a user does, in a folder of the test's own."""
-
-import os
-import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from snakemake_runs import Run, call
 
 from soulbench.sources import ROOT
-
-NOT_SOURCES = shutil.ignore_patterns(
-    ".git", ".venv", "results", ".snakemake", "__pycache__", ".*_cache", ".hypothesis", "*.work"
-)
-
-
-class Run:
-    """What a Snakemake call said: its exit status, all of its text, and the planned jobs by rule."""
-
-    def __init__(self, done: subprocess.CompletedProcess):
-        self.status = done.returncode
-        self.text = done.stdout + done.stderr
-
-    @property
-    def jobs(self) -> dict[str, int]:
-        """Planned jobs by rule; empty where nothing is to be done."""
-        table = re.search(r"^job +count\n[- ]+\n(.*?)^total +\d+$", self.text, re.MULTILINE | re.DOTALL)
-        return {} if table is None else {row.split()[0]: int(row.split()[1]) for row in table[1].splitlines()}
-
-
-def call(tree: Path, folder: Path, *arguments: str) -> Run:
-    """Run the Snakefile of a tree in a folder."""
-    command = [
-        sys.executable,
-        "-m",
-        "snakemake",
-        "--snakefile",
-        str(tree / "Snakefile"),
-        "--directory",
-        str(folder),
-    ]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [*command, *arguments], capture_output=True, text=True, env=environment, cwd=folder, check=False
-    )
-    return Run(done)
 
 
 @pytest.fixture
@@ -59,9 +17,3 @@ def plan(tmp_path):
         return call(ROOT, tmp_path, "--dry-run", "--configfile", str(overlay), *arguments, "--", "all")
 
     return planned
-
-
-def copy_of_the_project(target: Path) -> Path:
-    """Copy the sources, so that a test may add to them."""
-    shutil.copytree(ROOT, target, ignore=NOT_SOURCES)
-    return target

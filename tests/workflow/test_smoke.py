@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import call, copy_of_the_project
+from snakemake_runs import call, copy_of_the_project
 
 from soulbench.sources import ROOT
 
@@ -27,10 +27,10 @@ class Bench:
         self.tree = copy_of_the_project(folder / "tree")
         self.overlay = self.tree / "configs" / "smoke.yaml"
         (self.tree / "soulbench" / "methods" / "obj_cut.py").write_text(added_method())
-        self.set("methods: {", "methods: {obj-cut: {roi_counts: true}, ")
+        self.change("methods: {", "methods: {obj-cut: {roi_counts: true}, ")
         self.results = self.folder / "results" / "smoke"
 
-    def set(self, old: str, new: str) -> None:
+    def change(self, old: str, new: str) -> None:
         text = self.overlay.read_text()
         assert text.count(old) == 1, old
         self.overlay.write_text(text.replace(old, new))
@@ -99,7 +99,7 @@ def test_a_deleted_record_is_made_again_without_its_model(bench):
 
 def test_a_heading_rebuilds_the_page_alone(bench):
     before = bench.overlay.read_text()
-    bench.set("report: {", "report: {title: Another, ")
+    bench.change("report: {", "report: {title: Another, ")
     planned = bench.planned()
     bench.overlay.write_text(before)
     assert planned == {"page", "all"}
@@ -107,7 +107,7 @@ def test_a_heading_rebuilds_the_page_alone(bench):
 
 def test_a_parameter_reruns_its_method_alone(bench):
     before = bench.overlay.read_text()
-    bench.set("roi_counts: true", "roi_counts: false")
+    bench.change("roi_counts: true", "roi_counts: false")
     planned = bench.planned()
     bench.overlay.write_text(before)
     assert {"obj-cut", "evaluate"} | GATHERED <= planned
