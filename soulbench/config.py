@@ -9,7 +9,6 @@ import yaml
 
 from soulbench import registry
 from soulbench.errors import UserError
-from soulbench.scenes.request_file import read_requests
 
 RESERVED = ("seeds", "requests", "variant_of")
 ANY = "any"  # stands for the request of a model that serves all of them
@@ -81,6 +80,9 @@ def resolved(config: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 def request_ids(config: Mapping[str, Any]) -> list[str]:
     """Return the ids of the requests: r1, r2, ... where they are drawn, else the file's."""
+    # Imported here: every training job reads the configuration, and pandas costs it a second.
+    from soulbench.scenes.request_file import read_requests
+
     wanted = read_requests(dict(config))
     if wanted is None:
         return [f"r{number}" for number in range(1, config["requests"]["count"] + 1)]

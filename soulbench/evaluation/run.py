@@ -1,6 +1,6 @@
 """Evaluate one model for one request: everything that is measured of it, in one job."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,14 @@ from soulbench.evaluation import latent, lpips_trunk
 from soulbench.evaluation.dimensions import mean_picture_error, places, spread
 from soulbench.evaluation.drawings import Artist, Drawings
 from soulbench.evaluation.metrics import UNITS, Comparison, Place
-from soulbench.joblog import Log
+from soulbench.joblog import Log, Progress
 from soulbench.records import atomic_path, write_json
 from soulbench.scenes.packed import Scene
 from soulbench.seeds import generator
 from soulbench.training.data import Data
 from soulbench.training.masking import TASKS
 from soulbench.training.plans import Plan, Request
+from soulbench.training.stages import origin
 
 ORIGINAL = "original"
 AGAINST_ORIGINAL = ("A1", "A2", "A2-rest", "A3", "A3-heldout", "A4")
@@ -52,58 +53,75 @@ class Setting:
         return cls(request, rows, scenes, roles, np.stack([s.pixels for s in scenes]), regions)
 
 
+@dataclass(frozen=True)
+class Case:
+    """What is judged for one request.
+
+    Attributes:
+        request: its id.
+        model: the checkpoint.
+        original: folder of the original model's record for this request and seed; None for the original itself,
+            which is compared with itself under other noise.
+        retrained: folder of the record of the model retrained without the object, where there is one.
+        out: folder to write.
+    """
+
+    request: str
+    model: str
+    original: Path | None
+    retrained: Path | None
+    out: Path
+
+
 def evaluate(
     config: Mapping[str, Any],
     method: str,
-    request: str,
     seed: int,
+    cases: Sequence[Case],
     data_dir: str,
-    model: str,
-    original_record: str | None,
-    retrain_record: str | None,
-    out_dir: str,
+    source: str,
     log: Log,
 ) -> None:
-    """Evaluate a model; writes metrics.csv, latent.csv, leakage.csv, outputs.npz and record.json.
+    """Evaluate a method's models of one seed, request by request; writes one record folder each.
 
-    Args:
-        config: the whole configuration.
-        method, request, seed: which cell this is.
-        data_dir: results/<name>/data.
-        model: its checkpoint.
-        original_record: the folder that evaluating the original model for this request and seed wrote; None for
-            the original itself, which is compared with itself under other noise.
-        retrain_record: the folder of the model retrained without the object, where there is one.
-        out_dir: where to write.
-        log: takes a line.
+    A record is metrics.csv, latent.csv, leakage.csv, outputs.npz and record.json. Requests share a job because
+    starting one (PyTorch, LPIPS) takes several times as long as judging a model.
     """
     device = devices.prepare(config["device"])
     data = Data.open(config, data_dir)
-    setting = Setting.of(data, data.requests[request])
-    networks = data.networks(seed)
-    networks.load(model)
-    artist = Artist(networks.generator, config, device)
-    batches = data.batches(Plan())
-    draws = config["evaluation"]["noise_draws"]
-    with Meter(device) as meter:
-        # The original needs one more draw: its floor is the same model under other noise.
-        drawn = artist.draw_all(batches, setting.rows, max(draws, 2) if original_record is None else draws)
-        log(f"drew {len(setting.rows)} graphs in both tasks")
-        reference = (
-            Drawings.load(Path(original_record) / "outputs.npz") if original_record else _next_draw(drawn)
-        )
-        compare = comparison(config)
-        metrics = list(metric_rows(drawn, reference, retrain_record, setting, compare))
-        latents = list(latent.rows(drawn, reference, latent.groups(setting.scenes, setting.request)))
-        leaks = list(_leakage(artist, data, setting, compare, config))
-    out = Path(out_dir)
-    for name, found in (("metrics", metrics), ("latent", latents), ("leakage", leaks)):
-        with atomic_path(out / f"{name}.csv") as path:
-            pd.DataFrame(found).to_csv(path, index=False)
-    drawn.save(out / "outputs.npz", [s.image_id for s in setting.scenes], setting.roles)
-    cell = {"method": method, "request": request, "seed": seed}
-    write_json(out / "record.json", {**cell, "device": devices.describe(device), **meter.timing(0)})
-    log(f"{len(metrics)} metrics, {len(latents)} latent distances, {len(leaks)} leakage rows")
+    compare, networks = comparison(config), data.networks(seed)
+    about = origin(config, config["evaluation"], seed, source)
+    drawn, loaded = None, None
+    with Progress(f"judging {method}", len(cases), log) as progress:
+        for case in cases:
+            setting = Setting.of(data, data.requests[case.request])
+            with Meter(device) as meter:
+                if case.model != loaded:
+                    networks.load(case.model)
+                    artist, loaded = Artist(networks.generator, config, device), case.model
+                    # The original needs one more draw: its floor is the same model under other noise.
+                    draws = max(config["evaluation"]["noise_draws"], 2 if case.original is None else 1)
+                    drawn = artist.draw_all(data.batches(Plan()), setting.rows, draws)
+                tables = _judge(case, artist, drawn, data, setting, compare)
+            for name, rows in tables.items():
+                with atomic_path(case.out / f"{name}.csv") as path:
+                    pd.DataFrame(rows).to_csv(path, index=False)
+            drawn.save(case.out / "outputs.npz", [s.image_id for s in setting.scenes], setting.roles)
+            cell = {"method": method, "request": case.request, "seed": seed}
+            write_json(case.out / "record.json", {**cell, **meter.timing(0), **about})
+            progress.advance(images=len(setting.rows))
+
+
+def _judge(
+    case: Case, artist: Artist, drawn: Drawings, data: Data, setting: Setting, compare: Comparison
+) -> dict[str, list[dict[str, Any]]]:
+    reference = Drawings.load(case.original / "outputs.npz") if case.original else _next_draw(drawn)
+    retrained = Drawings.load(case.retrained / "outputs.npz") if case.retrained else None
+    return {
+        "metrics": list(metric_rows(drawn, reference, retrained, setting, compare)),
+        "latent": list(latent.rows(drawn, reference, latent.groups(setting.scenes, setting.request))),
+        "leakage": list(_leakage(artist, data, setting, compare)),
+    }
 
 
 def comparison(config: Mapping[str, Any]) -> Comparison:
@@ -118,10 +136,9 @@ def _next_draw(drawn: Drawings) -> Drawings:
 
 
 def metric_rows(
-    drawn: Drawings, original: Drawings, retrain_record: str | None, setting: Setting, compare: Comparison
+    drawn: Drawings, original: Drawings, retrained: Drawings | None, setting: Setting, compare: Comparison
 ) -> Iterator[dict[str, Any]]:
     """Rows of metrics.csv: every dimension and metric in both tasks, averaged over the noise draws."""
-    retrained = Drawings.load(Path(retrain_record) / "outputs.npz") if retrain_record else None
     for task in TASKS:
         pictures = drawn.pictures[task]
         truth = np.broadcast_to(setting.truth, pictures.shape)
@@ -156,9 +173,7 @@ def _diversity(task: str, pictures: np.ndarray, setting: Setting) -> Iterator[di
         yield {"task": task, "dimension": "diversity", "metric": metric, "value": value, "unit": unit}
 
 
-def _leakage(
-    artist: Artist, data: Data, setting: Setting, compare: Comparison, config: Mapping[str, Any]
-) -> Iterator[dict[str, Any]]:
+def _leakage(artist: Artist, data: Data, setting: Setting, compare: Comparison) -> Iterator[dict[str, Any]]:
     """Fidelity of the target's ROI under the unaltered query and under every leakage query."""
     place = setting.regions["A1"][0]
     scene = setting.scenes[place.picture]
@@ -166,11 +181,11 @@ def _leakage(
     visual = data.visual[scene.first_row : scene.first_row + len(scene.categories)]
     target = scene.object_ids.tolist().index(setting.request.object_id)
     truth = setting.truth[[place.picture]]
-    for attack in ("none", *config["evaluation"]["attacks"]):
+    for attack in ("none", *data.config["evaluation"]["attacks"]):
         asked: Scene | str = scene
         if attack != "none":
             # Seeded by the request alone: every model gets the same altered graph.
-            rng = generator(config["seed"], "attack", attack, setting.request.id)
+            rng = generator(data.config["seed"], "attack", attack, setting.request.id)
             asked = registry.module("attacks", attack).rewrite(
                 scene, target, data.scenes.vocabulary.objects, rng
             )

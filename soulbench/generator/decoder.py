@@ -58,48 +58,45 @@ def spread(layout: Layout, weight: Tensor, bias: Tensor) -> Tensor:
     return result.view(len(kernels), -1, *layout.picture.shape[2:]) + bias[:, None, None]
 
 
-class Modulation(nn.Module):
-    """The part of SPADE that turns the layout into gamma and beta for `channels` normalised channels."""
-
-    def __init__(self, layout_width: int, hidden: int, channels: int):
-        super().__init__()
-        self.shared = nn.Conv2d(layout_width, hidden, 3, padding=1)
-        self.scale_shift = nn.Conv2d(hidden, 2 * channels, 3, padding=1)
-
-    def forward(self, normalised: Tensor, layout: Layout) -> Tensor:
-        """Return normalised * (1 + gamma) + beta, [B, channels, H, W]."""
-        hidden = spread(layout, self.shared.weight, self.shared.bias).relu()
-        gamma, beta = self.scale_shift(hidden).chunk(2, dim=1)
-        return torch.addcmul(normalised + beta, normalised, gamma)
-
-
 class SpadeBlock(nn.Module):
-    """Residual block with two SPADE-normalised convolutions and a learned shortcut where the widths differ."""
+    """Residual block with two SPADE-normalised convolutions and a learned shortcut where the widths differ.
+
+    SPADE turns the layout into hidden channels and those into gamma and beta: x (1 + gamma) + beta. The hidden
+    channels of all of a block's normalisations are convolved from the layout in one go, by `condition`.
+    """
 
     def __init__(self, before: int, after: int, layout_width: int, picture_width: int, hidden: int):
         super().__init__()
         middle = min(before, after)
+        modulated = {"in": before, "middle": middle} | ({"shortcut": before} if before != after else {})
         self.norm_in, self.norm_middle = (
             nn.BatchNorm2d(before, affine=False),
             nn.BatchNorm2d(middle, affine=False),
         )
-        self.modulate_in = Modulation(layout_width, hidden, before)
-        self.modulate_middle = Modulation(layout_width, hidden, middle)
+        self.condition = nn.Conv2d(layout_width, len(modulated) * hidden, 3, padding=1)
+        self.modulate = nn.ModuleDict(
+            {name: nn.Conv2d(hidden, 2 * channels, 3, padding=1) for name, channels in modulated.items()}
+        )
         self.conv_in = spectral_norm(nn.Conv2d(before + picture_width, middle, 3, padding=1))
         self.conv_out = spectral_norm(nn.Conv2d(middle, after, 3, padding=1))
-        self.learned = before != after
-        if self.learned:
-            self.modulate_shortcut = Modulation(layout_width, hidden, before)
+        if "shortcut" in modulated:
             self.shortcut = spectral_norm(nn.Conv2d(before, after, 1, bias=False))
 
     def forward(self, x: Tensor, layout: Layout) -> Tensor:
         """Map [B, before, H, W] to [B, after, H, W] under a layout of the same resolution."""
-        # Both modulations of x normalise the same x: one BatchNorm serves them.
+        shared = spread(layout, self.condition.weight, self.condition.bias).relu()
+        hidden = dict(zip(self.modulate, shared.chunk(len(self.modulate), dim=1), strict=True))
+        # The shortcut and the first convolution normalise the same x: one BatchNorm serves them.
         normalised = self.norm_in(x)
-        shortcut = self.shortcut(self.modulate_shortcut(normalised, layout)) if self.learned else x
-        joined = torch.cat([self.modulate_in(normalised, layout), layout.picture], dim=1)
+        if "shortcut" in hidden:
+            x = self.shortcut(self._modulated("shortcut", normalised, hidden))
+        joined = torch.cat([self._modulated("in", normalised, hidden), layout.picture], dim=1)
         middle = self.norm_middle(self.conv_in(F.leaky_relu(joined, LEAK)))
-        return shortcut + self.conv_out(F.leaky_relu(self.modulate_middle(middle, layout), LEAK))
+        return x + self.conv_out(F.leaky_relu(self._modulated("middle", middle, hidden), LEAK))
+
+    def _modulated(self, name: str, normalised: Tensor, hidden: dict[str, Tensor]) -> Tensor:
+        gamma, beta = self.modulate[name](hidden[name]).chunk(2, dim=1)
+        return torch.addcmul(normalised + beta, normalised, gamma)
 
 
 class Decoder(nn.Module):

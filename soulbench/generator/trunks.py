@@ -5,17 +5,12 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 from torch import nn
-from torchvision import models
 
 from soulbench.errors import UserError
 from soulbench.seeds import derive_seed
 
-ARCHITECTURES = {
-    "vgg16": (models.vgg16, models.VGG16_Weights.IMAGENET1K_V1),
-    "vgg19": (models.vgg19, models.VGG19_Weights.IMAGENET1K_V1),
-    "alex": (models.alexnet, models.AlexNet_Weights.IMAGENET1K_V1),
-    "squeeze": (models.squeezenet1_1, models.SqueezeNet1_1_Weights.IMAGENET1K_V1),
-}
+#: Our short names -> torchvision's.
+ARCHITECTURES = {"vgg16": "vgg16", "vgg19": "vgg19", "alex": "alexnet", "squeeze": "squeezenet1_1"}
 
 
 def convolutions(name: str, weights: str) -> nn.Sequential:
@@ -29,11 +24,14 @@ def convolutions(name: str, weights: str) -> nn.Sequential:
     Raises:
         UserError: no such file, not a plain dictionary of tensors, or weights of another architecture.
     """
-    build, pretrained = ARCHITECTURES[name]
+    # Imported here: torchvision costs a job seconds, and most jobs need no trunk.
+    from torchvision import models
+
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(0, "trunk", name))
-        trunk = build().features
+        trunk = models.get_model(ARCHITECTURES[name], weights=None).features
     if weights == "imagenet":
+        pretrained = models.get_model_weights(ARCHITECTURES[name]).IMAGENET1K_V1
         _load(trunk, pretrained.get_state_dict(check_hash=True), pretrained.url)
     elif weights != "seeded":
         _load(trunk, read_weights(weights), weights)

@@ -1,12 +1,12 @@
 """The data of a benchmark as training and evaluation open it."""
 
+import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from soulbench.generator.visual import VisualFeatures
 from soulbench.scenes.batches import SceneBatches
@@ -42,15 +42,18 @@ class Data:
         """Open `results/<name>/data`."""
         folder = Path(data_dir)
         scenes = PackedScenes.open(folder / "packed")
-        roles = pd.read_csv(folder / "subset.csv")
-        rows = {role: [scenes.find(int(i)) for i in part["image_id"]] for role, part in roles.groupby("role")}
+        roles = _table(folder / "subset.csv")
+        rows = {
+            role: [scenes.find(int(entry["image_id"])) for entry in roles if entry["role"] == role]
+            for role in ("subset", "held_out")
+        }
         return cls(
             config,
             scenes,
             np.load(folder / "visual.npy", mmap_mode="r"),
             np.flatnonzero(np.asarray(scenes.splits) == "train").tolist(),
             rows["subset"],
-            rows.get("held_out", []),
+            rows["held_out"],
             _requests(folder / "requests.csv", scenes.vocabulary.objects),
         )
 
@@ -82,8 +85,15 @@ class Data:
 
 
 def _requests(path: Path, objects: list[str]) -> dict[str, Request]:
-    table = pd.read_csv(path, keep_default_na=False, dtype={"request": str})
     return {
-        row.request: Request(row.request, int(row.image_id), int(row.object_id), objects.index(row.category))
-        for row in table.itertuples()
+        row["request"]: Request(
+            row["request"], int(row["image_id"]), int(row["object_id"]), objects.index(row["category"])
+        )
+        for row in _table(path)
     }
+
+
+def _table(path: Path) -> list[dict[str, str]]:
+    """Rows of a small CSV file; pandas would take longer to import than to read it."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))

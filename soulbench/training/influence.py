@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from scipy.sparse.linalg import LinearOperator, cg
 from torch import Tensor
 
 from soulbench.generator.model import Generator, module_parameters
@@ -154,6 +153,9 @@ def _conjugate_gradients(
     product: Product, v: Tensor, settings: Parameters, progress: Progress
 ) -> tuple[Tensor, int, float]:
     """SciPy's conjugate gradients; damping is a share of the largest curvature that power iteration finds."""
+    # Imported here: only this solver needs it, and every job pays for its imports.
+    from scipy.sparse.linalg import LinearOperator, cg
+
     damping = settings.damping * largest_curvature(product, v)
     count = 0
 

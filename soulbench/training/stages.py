@@ -8,7 +8,7 @@ from typing import Any
 from soulbench import device as devices
 from soulbench.checkpoint import work_folder
 from soulbench.joblog import Log
-from soulbench.records import write_json
+from soulbench.records import provenance, write_json
 from soulbench.training.data import Data
 from soulbench.training.loop import Stage, fit
 from soulbench.training.losses import Objective
@@ -58,17 +58,25 @@ def between_stages(data: Data, networks: Networks, seed: int) -> Networks:
     return replace(networks, discriminators=fresh)
 
 
-def pretrain(config: Mapping[str, Any], data_dir: str, seed: int, out_model: str, log: Log) -> None:
+def pretrain(
+    config: Mapping[str, Any], data_dir: str, seed: int, out_model: str, source: str, log: Log
+) -> None:
     """Pre-train on the whole training split; writes the checkpoint and its facts beside it (.json)."""
     data = Data.open(config, data_dir)
     networks = data.networks(seed)
     with work_folder(out_model) as work:
         facts = train_stage(data, networks, "pretrain", Plan(), seed, work, log)
-        _finish(networks, out_model, facts, seed)
+        _finish(data, networks, out_model, facts, seed, source)
 
 
 def finetune(
-    config: Mapping[str, Any], data_dir: str, pretrained: str, seed: int, out_model: str, log: Log
+    config: Mapping[str, Any],
+    data_dir: str,
+    pretrained: str,
+    seed: int,
+    out_model: str,
+    source: str,
+    log: Log,
 ) -> None:
     """Fine-tune a pre-trained model on the human subset: the original model."""
     data = Data.open(config, data_dir)
@@ -77,9 +85,21 @@ def finetune(
     networks = between_stages(data, networks, seed)
     with work_folder(out_model) as work:
         facts = train_stage(data, networks, "finetune", Plan(), seed, work, log)
-        _finish(networks, out_model, facts, seed)
+        _finish(data, networks, out_model, facts, seed, source)
 
 
-def _finish(networks: Networks, out_model: str, facts: Mapping[str, Any], seed: int) -> None:
+def _finish(
+    data: Data, networks: Networks, out_model: str, facts: Mapping[str, Any], seed: int, source: str
+) -> None:
     networks.save(out_model, seed=seed)
-    write_json(Path(out_model).with_suffix(".json"), {"seed": seed, **facts})
+    about = origin(data.config, data.config["training"], seed, source)
+    write_json(Path(out_model).with_suffix(".json"), {"seed": seed, **facts, **about})
+
+
+def origin(
+    config: Mapping[str, Any], parameters: Mapping[str, Any], seed: int, source: str
+) -> dict[str, Any]:
+    """Where a result comes from: parameters, seeds, sources, versions, device, commit."""
+    seeds = {"base": config["seed"], "training": seed}
+    device = devices.describe(devices.prepare(config["device"]))
+    return provenance(parameters=parameters, seeds=seeds, source_hash=source, device=device)

@@ -19,7 +19,7 @@ from soulbench.training.loop import Stage, fit
 from soulbench.training.masking import noise_for, task_condition, training_condition
 from soulbench.training.networks import Networks
 from soulbench.training.plans import Plan
-from soulbench.training.stages import between_stages, objective_for, train_stage
+from soulbench.training.stages import between_stages, objective_for, origin, train_stage
 
 
 def unlearn(
@@ -31,6 +31,7 @@ def unlearn(
     original: str,
     pretrained: str,
     out_model: str,
+    source: str,
     log: Log,
 ) -> None:
     """Run a configured method; writes the model, and its cost and facts beside it (.json).
@@ -43,6 +44,7 @@ def unlearn(
         data_dir: results/<name>/data.
         original, pretrained: checkpoints of that seed. A method never gets a retrained one.
         out_model: the checkpoint to write.
+        source: hash of the sources, for the record.
         log: takes a line.
     """
     data = Data.open(config, data_dir)
@@ -61,6 +63,7 @@ def unlearn(
             else:
                 facts = _finetune(data, networks, plan, seed, work, log, asked.id)
         networks.save(out_model, seed=seed, method=method, request=request)
+        about = origin(config, {"unlearning": config["unlearning"], "method": parameters}, seed, source)
         timing = {name: facts.pop(name) for name in ("seconds", "peak_mib", "steps")}
         record = {
             "method": method,
@@ -71,7 +74,7 @@ def unlearn(
         }
         write_json(
             Path(out_model).with_suffix(".json"),
-            {**record, "parameters": parameters, "timing": timing, **facts},
+            {**record, **facts, "timing": timing, **about},
         )
 
 

@@ -1,43 +1,65 @@
-# One job judges one model for one request: all metrics, both tasks, latent distances, every query.
+# One job judges a method's models of one seed, for all its requests: starting a job costs more than judging a model.
+RECORD = ["record.json", "outputs.npz", "metrics.csv", "latent.csv", "leakage.csv"]
 
 
-def compared(wildcards):
-    """What a cell's model is compared with: the original's outputs, and those of the retrained model if planned."""
-    cell = plan.Cell(wildcards.method, wildcards.request, int(wildcards.seed))
-    files = {}
-    if cell.method != "original":
-        files["original"] = f"{record('original', cell.request, cell.seed)}/outputs.npz"
-    seed = plan.oracle_seed(config, cell)
-    if seed is not None:
-        files["retrained"] = f"{record('retrain', cell.request, seed)}/outputs.npz"
-    return files
+def compared(method, request, seed):
+    """The outputs that a cell is compared with: the original's, and those of the retrained model if planned."""
+    cell = plan.Cell(method, request, int(seed))
+    with_seed = {
+        "original": None if method == "original" else cell.seed,
+        "retrain": plan.oracle_seed(config, cell),
+    }
+    return {
+        other: f"{record(other, request, against)}/outputs.npz"
+        for other, against in with_seed.items()
+        if against is not None
+    }
 
 
-rule evaluate:
-    input:
-        OPENED,
-        f"{DATA}/human.csv",
-        unpack(compared),
-        model=lambda wildcards: model(**wildcards),
-    output:
-        f"{record('{method}', '{request}', '{seed}')}/record.json",
-        f"{record('{method}', '{request}', '{seed}')}/outputs.npz",
-        f"{record('{method}', '{request}', '{seed}')}/metrics.csv",
-        f"{record('{method}', '{request}', '{seed}')}/latent.csv",
-        f"{record('{method}', '{request}', '{seed}')}/leakage.csv",
-    log:
-        f"{RESULTS}/logs/evaluate/{{method}}/{{request}}/seed{{seed}}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/evaluate/{{method}}/{{request}}/seed{{seed}}.tsv"
-    priority: lambda wildcards: 90 if wildcards.method == "original" else 10
-    resources:
-        gpu=GPU,
-    params:
-        source=source_hash(
-            "soulbench.evaluation.run",
-            *[module_name("attacks", attack) for attack in config["evaluation"]["attacks"]],
-        ),
-        settings=settings(*MODELS, "unlearning.roi_margin", "human.labels", "evaluation"),
-        data=DATA,
-    script:
-        "../scripts/evaluate.py"
+for judged in sorted({cell.method for cell in CELLS}):
+    asked = list(dict.fromkeys(cell.request for cell in CELLS if cell.method == judged))
+
+    rule:
+        name:
+            f"evaluate_{judged}"
+        input:
+            OPENED,
+            f"{DATA}/human.csv",
+            models=lambda wildcards, judged=judged, asked=asked: [
+                model(judged, request, wildcards.seed) for request in asked
+            ],
+            compared=lambda wildcards, judged=judged, asked=asked: [
+                path for request in asked for path in compared(judged, request, wildcards.seed).values()
+            ],
+        output:
+            expand(
+                "{folder}/{file}",
+                folder=[record(judged, request, "{seed}") for request in asked],
+                file=RECORD,
+            ),
+        log:
+            f"{RESULTS}/logs/evaluate/{judged}/seed{{seed}}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/evaluate/{judged}/seed{{seed}}.tsv"
+        priority: 90 if judged == "original" else 10
+        resources:
+            gpu=GPU,
+        params:
+            source=source_hash(
+                "soulbench.evaluation.run",
+                *[module_name("attacks", attack) for attack in config["evaluation"]["attacks"]],
+            ),
+            settings=settings(*MODELS, "unlearning.roi_margin", "human.labels", "evaluation"),
+            data=DATA,
+            method=judged,
+            cases=lambda wildcards, judged=judged, asked=asked: [
+                {
+                    "request": request,
+                    "model": model(judged, request, wildcards.seed),
+                    "compared": compared(judged, request, wildcards.seed),
+                    "out": record(judged, request, wildcards.seed),
+                }
+                for request in asked
+            ],
+        script:
+            "../scripts/evaluate.py"

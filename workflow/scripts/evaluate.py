@@ -1,20 +1,27 @@
-"""Judge one model for one request."""
+"""Judge a method's models of one seed."""
 
 from pathlib import Path
 
-from soulbench.evaluation.run import evaluate
+from soulbench.evaluation.run import Case, evaluate
 from soulbench.joblog import job
 
-compared = {name: snakemake.input.get(name) for name in ("original", "retrained")}
-folders = {name: Path(outputs).parent if outputs else None for name, outputs in compared.items()}
+
+def folder(outputs):
+    """The record that an outputs.npz belongs to."""
+    return Path(outputs).parent if outputs else None
+
+
 with job(snakemake.log[0]) as log:
-    evaluate(
-        config=snakemake.params.settings,
-        **{**snakemake.wildcards, "seed": int(snakemake.wildcards.seed)},
-        data_dir=snakemake.params.data,
-        model=snakemake.input.model,
-        original_record=folders["original"],
-        retrain_record=folders["retrained"],
-        out_dir=Path(snakemake.output[0]).parent,
-        log=log,
-    )
+    cases = [
+        Case(
+            case["request"],
+            case["model"],
+            folder(case["compared"].get("original")),
+            folder(case["compared"].get("retrain")),
+            Path(case["out"]),
+        )
+        for case in snakemake.params.cases
+    ]
+    seed = int(snakemake.wildcards.seed)
+    given = snakemake.params
+    evaluate(given.settings, given.method, seed, cases, given.data, given.source, log)

@@ -10,5 +10,6 @@ with job(snakemake.log[0]) as log:
         pretrained=snakemake.input.pretrained,
         seed=int(snakemake.wildcards.seed),
         out_model=snakemake.output.model,
+        source=snakemake.params.source,
         log=log,
     )

@@ -9,5 +9,6 @@ with job(snakemake.log[0]) as log:
         data_dir=snakemake.params.data,
         seed=int(snakemake.wildcards.seed),
         out_model=snakemake.output.model,
+        source=snakemake.params.source,
         log=log,
     )

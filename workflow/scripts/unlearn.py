@@ -13,5 +13,6 @@ with job(snakemake.log[0]) as log:
         original=snakemake.input.get("original"),
         pretrained=snakemake.input.get("pretrained"),
         out_model=snakemake.output.model,
+        source=snakemake.params.source,
         log=log,
     )
