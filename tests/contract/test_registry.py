@@ -122,7 +122,8 @@ def test_a_file_without_the_interface_is_named(monkeypatch):
     monkeypatch.setattr(registry, "module", lambda kind, name: sys.modules[__name__])
     registry.method.cache_clear()
     with pytest.raises(
-        UserError, match=r"test_registry\.py: a method's file must define LEVEL, FAMILY, PER_REQUEST, Parameters, plan"
+        UserError,
+        match=r"test_registry\.py: a method's file must define LEVEL, FAMILY, PER_REQUEST, Parameters, plan",
     ):
         registry.method("sample")
     registry.method.cache_clear()

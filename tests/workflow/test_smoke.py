@@ -82,8 +82,8 @@ def test_a_deleted_model_is_made_again_with_what_gathers_it(bench):
         planned = bench.planned()
     finally:
         shutil.move(bench.folder / "away", folder)
-    assert {"obj-mk-pa", "evaluate"} | GATHERED <= planned
-    assert not planned & {"pretrain", "finetune", "retrain", "obj-ng", "ablate_alpha"}
+    assert {"obj-mk-pa", "evaluate_obj-mk-pa"} | GATHERED <= planned
+    assert not planned & {"pretrain", "finetune", "retrain", "obj-ng", "evaluate_obj-ng", "ablate_alpha"}
 
 
 def test_a_deleted_record_is_made_again_without_its_model(bench):
@@ -93,7 +93,7 @@ def test_a_deleted_record_is_made_again_without_its_model(bench):
         planned = bench.planned()
     finally:
         shutil.move(bench.folder / "away", folder)
-    assert {"evaluate"} | GATHERED <= planned
+    assert {"evaluate_obj-ng"} | GATHERED <= planned
     assert "obj-ng" not in planned
 
 
@@ -110,7 +110,7 @@ def test_a_parameter_reruns_its_method_alone(bench):
     bench.change("roi_counts: true", "roi_counts: false")
     planned = bench.planned()
     bench.overlay.write_text(before)
-    assert {"obj-cut", "evaluate"} | GATHERED <= planned
+    assert {"obj-cut", "evaluate_obj-cut"} | GATHERED <= planned
     assert not planned & {"pretrain", "retrain", "obj-ng", "ablate_modules"}
 
 
@@ -122,5 +122,5 @@ def test_code_reruns_what_reaches_it_and_comments_nothing(bench):
     path.write_text(before.replace("not parameters.roi_counts", "parameters.roi_counts"))
     planned = bench.planned()
     path.write_text(before)
-    assert {"obj-cut", "evaluate"} | GATHERED <= planned
+    assert {"obj-cut", "evaluate_obj-cut"} | GATHERED <= planned
     assert not planned & {"pretrain", "retrain", "obj-ng"}
