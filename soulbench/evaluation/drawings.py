@@ -30,13 +30,15 @@ class Drawings:
     pictures: Mapping[str, np.ndarray]
     objects: Mapping[tuple[str, str], np.ndarray]
 
-    def save(self, path: Path, image_ids: Sequence[int], roles: Sequence[str]) -> None:
-        """Write outputs.npz: per task the first draw, `task-draws` the others, `latent-task-representation`."""
+    def save(
+        self, path: Path, image_ids: Sequence[int], roles: Sequence[str], more: Mapping[str, np.ndarray]
+    ) -> None:
+        """Write outputs.npz: per task the first draw, `task-draws` the others, `latent-task-representation`, more."""
         arrays = {task: drawn[0] for task, drawn in self.pictures.items()}
         arrays |= {f"{task}-draws": drawn[1:] for task, drawn in self.pictures.items()}
         arrays |= {f"latent-{task}-{name}": values for (task, name), values in self.objects.items()}
         with atomic_path(path) as part:
-            np.savez_compressed(part, image_ids=np.array(image_ids), roles=np.array(roles), **arrays)
+            np.savez_compressed(part, image_ids=np.array(image_ids), roles=np.array(roles), **arrays, **more)
 
     @classmethod
     def load(cls, path: str | Path) -> "Drawings":

@@ -73,6 +73,16 @@ class Case:
     out: Path
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What a model drew for a query: uint8 [1, H, W, 3], or None where the status says why there is none."""
+
+    attack: str
+    task: str
+    status: str
+    picture: np.ndarray | None
+
+
 def evaluate(
     config: Mapping[str, Any],
     method: str,
@@ -102,25 +112,28 @@ def evaluate(
                     # The original needs one more draw: its floor is the same model under other noise.
                     draws = max(config["evaluation"]["noise_draws"], 2 if case.original is None else 1)
                     drawn = artist.draw_all(data.batches(Plan()), setting.rows, draws)
-                tables = _judge(case, artist, drawn, data, setting, compare)
+                answers = list(_ask(artist, data, setting))
+                tables = _judge(case, drawn, answers, setting, compare)
             for name, rows in tables.items():
                 with atomic_path(case.out / f"{name}.csv") as path:
                     pd.DataFrame(rows).to_csv(path, index=False)
-            drawn.save(case.out / "outputs.npz", [s.image_id for s in setting.scenes], setting.roles)
+            queried = {f"query-{a.attack}-{a.task}": a.picture for a in answers if a.picture is not None}
+            image_ids = [scene.image_id for scene in setting.scenes]
+            drawn.save(case.out / "outputs.npz", image_ids, setting.roles, queried)
             cell = {"method": method, "request": case.request, "seed": seed}
             write_json(case.out / "record.json", {**cell, **meter.timing(0), **about})
             progress.advance(images=len(setting.rows))
 
 
 def _judge(
-    case: Case, artist: Artist, drawn: Drawings, data: Data, setting: Setting, compare: Comparison
+    case: Case, drawn: Drawings, answers: Sequence[Answer], setting: Setting, compare: Comparison
 ) -> dict[str, list[dict[str, Any]]]:
     reference = Drawings.load(case.original / "outputs.npz") if case.original else _next_draw(drawn)
     retrained = Drawings.load(case.retrained / "outputs.npz") if case.retrained else None
     return {
         "metrics": list(metric_rows(drawn, reference, retrained, setting, compare)),
         "latent": list(latent.rows(drawn, reference, latent.groups(setting.scenes, setting.request))),
-        "leakage": list(_leakage(artist, data, setting, compare)),
+        "leakage": list(_leakage(answers, setting, compare)),
     }
 
 
@@ -173,33 +186,36 @@ def _diversity(task: str, pictures: np.ndarray, setting: Setting) -> Iterator[di
         yield {"task": task, "dimension": "diversity", "metric": metric, "value": value, "unit": unit}
 
 
-def _leakage(artist: Artist, data: Data, setting: Setting, compare: Comparison) -> Iterator[dict[str, Any]]:
-    """Fidelity of the target's ROI under the unaltered query and under every leakage query."""
+def _ask(artist: Artist, data: Data, setting: Setting) -> Iterator[Answer]:
+    """Ask the unaltered query ("none") and every leakage query, in both tasks."""
     place = setting.regions["A1"][0]
     scene = setting.scenes[place.picture]
     batches = data.batches(Plan())
     visual = data.visual[scene.first_row : scene.first_row + len(scene.categories)]
     target = scene.object_ids.tolist().index(setting.request.object_id)
-    truth = setting.truth[[place.picture]]
     for attack in ("none", *data.config["evaluation"]["attacks"]):
         asked: Scene | str = scene
         if attack != "none":
             # Seeded by the request alone: every model gets the same altered graph.
             rng = generator(data.config["seed"], "attack", attack, setting.request.id)
-            asked = registry.module("attacks", attack).rewrite(
-                scene, target, data.scenes.vocabulary.objects, rng
-            )
+            names = data.scenes.vocabulary.objects
+            asked = registry.module("attacks", attack).rewrite(scene, target, names, rng)
         for task in TASKS:
             if isinstance(asked, str):
-                yield {
-                    "task": task,
-                    "attack": attack,
-                    "status": f"not applicable: {asked}",
-                    "metric": "mae",
-                    "value": None,
-                }
-                continue
-            batch = batches.collate([asked], [visual])
-            picture, _ = artist.draw(batch, task)
-            for metric, value in compare(picture, truth, [Place(0, place.region)]).items():
-                yield {"task": task, "attack": attack, "status": "ok", "metric": metric, "value": value}
+                yield Answer(attack, task, f"not applicable: {asked}", None)
+            else:
+                picture, _ = artist.draw(batches.collate([asked], [visual]), task)
+                yield Answer(attack, task, "ok", picture)
+
+
+def _leakage(answers: Sequence[Answer], setting: Setting, compare: Comparison) -> Iterator[dict[str, Any]]:
+    """Rows of leakage.csv: fidelity of the target's ROI in every answer."""
+    place = setting.regions["A1"][0]
+    truth = setting.truth[[place.picture]]
+    for answer in answers:
+        row = {"task": answer.task, "attack": answer.attack, "status": answer.status}
+        if answer.picture is None:
+            yield {**row, "metric": "mae", "value": None}
+            continue
+        for metric, value in compare(answer.picture, truth, [Place(0, place.region)]).items():
+            yield {**row, "metric": metric, "value": value}

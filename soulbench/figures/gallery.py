@@ -75,16 +75,26 @@ class Pictures:
 
         None if this cell was not planned.
         """
-        seed = self.config["seeds"][0]
-        path = (
-            cell_folder(self.results_dir, {"method": method, "request": request, "seed": seed})
-            / "outputs.npz"
-        )
+        path = self._record(method, request)
         if not path.is_file():
             return None
         with np.load(path, allow_pickle=False) as stored:
             ids = stored["image_ids"].tolist()
             return {task: dict(zip(ids, stored[task], strict=True)) for task in TASKS}
+
+    def answers(self, method: str, request: str) -> dict[tuple[str, str], np.ndarray]:
+        """Return a model's drawings of the target image by (task, query), of the first seed."""
+        path = self._record(method, request)
+        if not path.is_file():
+            return {}
+        with np.load(path, allow_pickle=False) as stored:
+            keys = [key for key in stored.files if key.startswith("query-")]
+            parts = {key: key.removeprefix("query-").rpartition("-") for key in keys}
+            return {(task, query): stored[key][0] for key, (query, _, task) in parts.items()}
+
+    def _record(self, method: str, request: str) -> Path:
+        cell = {"method": method, "request": request, "seed": self.config["seeds"][0]}
+        return cell_folder(self.results_dir, cell) / "outputs.npz"
 
     def ablation(self, name: str, request: str) -> dict[tuple[str, str], np.ndarray]:
         """Return an ablation's drawings by (value, task): uint8 [k, H, W, 3], the target's image first."""

@@ -28,6 +28,7 @@ FIGURES = {
     "metrics": "Nine metrics, two tasks (Fig. 4)",
     "latent": "Distances in latent space (Fig. 6)",
     "queries": "Leakage queries (Fig. 7)",
+    "query_pictures": "Leakage queries in pictures (Fig. 7)",
     "pictures_more": "More requests (Fig. 8)",
     "module_time": "Obj-IF: time by module (Fig. 10)",
     "alpha": "Obj-IF: strength alpha (Fig. 11)",

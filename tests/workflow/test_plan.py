@@ -13,6 +13,7 @@ FIGURES = (
     "pictures_more",
     "latent",
     "queries",
+    "query_pictures",
     "module_time",
     "alpha",
     "modules",

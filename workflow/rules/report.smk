@@ -2,10 +2,20 @@
 from pathlib import Path
 
 ABLATED = ["module_time", "alpha", "modules"] if plan.ablation_cells(config) else []
-FIGURES = ["tradeoff", "metrics", "pictures", "pictures_more", "latent", "queries", *ABLATED]
+FIGURES = [
+    "tradeoff",
+    "metrics",
+    "pictures",
+    "pictures_more",
+    "latent",
+    "queries",
+    "query_pictures",
+    *ABLATED,
+]
 PICTURES = {
     "pictures": [f"{record(*cell)}/outputs.npz" for cell in CELLS],
     "pictures_more": [f"{record(*cell)}/outputs.npz" for cell in CELLS],
+    "query_pictures": [f"{record(*cell)}/outputs.npz" for cell in CELLS],
     "alpha": [
         f"{RESULTS}/ablations/alpha/{request}/seed{seed}.npz" for request, seed in plan.ablation_cells(config)
     ],
