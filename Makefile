@@ -18,9 +18,9 @@ test: .venv/test.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -q -n 2 tests/unit tests/contract
-	$(BIN)/pytest -q -n 2 tests/golden tests/real tests/gpu
-	$(BIN)/pytest -q -n 2 tests/workflow
+	$(BIN)/pytest -q -n 2 --dist loadfile tests/unit tests/contract
+	$(BIN)/pytest -q -n 2 --dist loadfile tests --ignore=tests/unit --ignore=tests/contract --ignore=tests/workflow
+	$(BIN)/pytest -q -n 2 --dist loadfile tests/workflow
 
 # The runtime lock needs nothing of the test lock; whichever was installed last, both hold the same versions.
 .venv/run.stamp: envs/requirements.txt

@@ -143,7 +143,9 @@ class Progress:
         return ", ".join([f"{self._stage}: {self._done} of {self._total}", *self._facts(now), *end])
 
     def __enter__(self) -> Self:
-        """Return itself."""
+        """Say where an interrupted stage goes on; return itself."""
+        if self._first:
+            self._log(f"{self._stage}: goes on at {self._first} of {self._total}")
         return self
 
     def __exit__(

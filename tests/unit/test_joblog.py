@@ -57,6 +57,7 @@ def test_progress_says_stage_count_values_speed_and_time_left(monkeypatch):
     with joblog.Progress("pre-training", total=12, log=lines.append, done=10) as progress:
         progress.advance(images=16, loss=0.25)
         progress.advance(images=16, loss=0.125)
+    assert lines.pop(0) == "pre-training: goes on at 10 of 12"
     assert lines[0] == "pre-training: 11 of 12, loss 0.25, 1.6 images/s, 10 s left"
     assert lines[1] == "pre-training: 12 of 12, loss 0.125, 1.6 images/s, took 20 s"
 

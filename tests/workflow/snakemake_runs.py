@@ -28,9 +28,8 @@ class Run:
         return {} if table is None else {row.split()[0]: int(row.split()[1]) for row in table[1].splitlines()}
 
 
-def call(tree: Path, folder: Path, *arguments: str) -> Run:
-    """Run the Snakefile of a tree in a folder."""
-    command = [
+def _command(tree: Path, folder: Path, arguments: tuple[str, ...]) -> tuple[list[str], dict]:
+    program = [
         sys.executable,
         "-m",
         "snakemake",
@@ -40,10 +39,20 @@ def call(tree: Path, folder: Path, *arguments: str) -> Run:
         str(folder),
     ]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [*command, *arguments], capture_output=True, text=True, env=environment, cwd=folder, check=False
-    )
-    return Run(done)
+    return [*program, *arguments], {"text": True, "env": environment, "cwd": folder}
+
+
+def call(tree: Path, folder: Path, *arguments: str) -> Run:
+    """Run the Snakefile of a tree in a folder."""
+    command, options = _command(tree, folder, arguments)
+    return Run(subprocess.run(command, capture_output=True, check=False, **options))
+
+
+def started(tree: Path, folder: Path, *arguments: str) -> subprocess.Popen:
+    """Start the same as the head of a process group of its own, which a test may kill as a whole."""
+    command, options = _command(tree, folder, arguments)
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen(command, start_new_session=True, **silent, **options)
 
 
 def copy_of_the_project(target: Path) -> Path:

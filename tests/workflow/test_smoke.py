@@ -1,11 +1,14 @@
 """The whole benchmark as small as it goes, in a copy of the project with one more method; then what reruns."""
 
+import os
 import re
 import shutil
+import signal
+import time
 from pathlib import Path
 
 import pytest
-from snakemake_runs import call, copy_of_the_project
+from snakemake_runs import call, copy_of_the_project, started
 
 from soulbench.sources import ROOT
 
@@ -124,3 +127,27 @@ def test_code_reruns_what_reaches_it_and_comments_nothing(bench):
     path.write_text(before)
     assert {"obj-cut", "evaluate_obj-cut"} | GATHERED <= planned
     assert not planned & {"pretrain", "retrain", "obj-ng"}
+
+
+def test_a_killed_training_goes_on_where_it_was(bench):
+    """The last test here: it makes another original model."""
+    bench.change("finetune: {steps: 6,", "checkpoint_seconds: 0.5, finetune: {steps: 200,")
+    model = bench.results / "models" / "original" / "seed1.safetensors"
+    model.unlink()
+    target = ["--configfile", str(bench.overlay), "--cores", "1", "--", str(model.relative_to(bench.folder))]
+    running = started(bench.tree, bench.folder, *target)
+    saved = model.with_suffix(".work") / "fine-tuning.safetensors"
+    while not saved.exists():
+        assert running.poll() is None
+        time.sleep(0.2)
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    assert not model.exists()
+
+    call(bench.tree, bench.folder, "--unlock", "--configfile", str(bench.overlay))
+    run = call(bench.tree, bench.folder, *target)
+    assert run.status == 0, run.text
+    assert model.exists()
+    assert not saved.parent.exists()
+    log = (bench.results / "logs" / "finetune" / "seed1.log").read_text()
+    assert int(re.search(r"fine-tuning: goes on at (\d+) of 200", log)[1]) > 0

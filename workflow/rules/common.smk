@@ -41,6 +41,12 @@ def settings(*keys):
     return plan.select(config, *keys)
 
 
+def stage(other):
+    """What one stage of the training depends on: all that models do, without the other stage's steps."""
+    training = [f"training.{key}" for key in config["training"] if key != other]
+    return settings(*[key for key in MODELS if key != "training"], *training)
+
+
 def all_but_report():
     """The configuration without what only the page shows."""
     return [key for key in config if key != "report"]

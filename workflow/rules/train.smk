@@ -17,7 +17,7 @@ rule pretrain:
         gpu=GPU,
     params:
         source=source_hash("soulbench.training.stages"),
-        settings=settings(*MODELS),
+        settings=stage(other="finetune"),
         data=DATA,
     script:
         "../scripts/pretrain.py"
@@ -39,7 +39,7 @@ rule finetune:
         gpu=GPU,
     params:
         source=source_hash("soulbench.training.stages"),
-        settings=settings(*MODELS),
+        settings=stage(other="pretrain"),
         data=DATA,
     script:
         "../scripts/finetune.py"
