@@ -34,6 +34,15 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_methods)
     command = commands.add_parser("attacks", help="list the leakage queries")
     command.set_defaults(run=_attacks)
+    command = commands.add_parser(
+        "parameters", help="count the parameters of the configured networks, by module"
+    )
+    command.add_argument("overlay", nargs="*", help="files as for --configfile")
+    command.add_argument("--objects", type=int, default=179, help="object vocabulary (179: Visual Genome's)")
+    command.add_argument(
+        "--predicates", type=int, default=46, help="predicate vocabulary (46: Visual Genome's)"
+    )
+    command.set_defaults(run=_parameters)
     return parser
 
 
@@ -67,6 +76,17 @@ def _methods(options: argparse.Namespace) -> None:
 def _attacks(options: argparse.Namespace) -> None:
     for name in registry.ids("attacks"):
         print(f"{name}\n    {_summary(registry.module('attacks', name))}")
+
+
+def _parameters(options: argparse.Namespace) -> None:
+    # Imported here: the other commands need no torch.
+    from soulbench.generator.parameters import table
+
+    config = plan.load(ROOT / "config.yaml", *options.overlay)
+    check(config)
+    print(f"{'module':24}{'total':>14}{'trainable':>14}")
+    for name, total, trainable in table(config["generator"], options.objects, options.predicates):
+        print(f"{name:24}{total:14,}{trainable:14,}")
 
 
 if __name__ == "__main__":
