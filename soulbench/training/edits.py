@@ -35,14 +35,14 @@ def edited_scenes(
 def _edited(
     edit: Edit, scene: Scene, visual: np.ndarray, extractor: VisualFeatures, seed: int
 ) -> EditedScene:
-    original = normalise(torch.from_numpy(scene.pixels))
+    original = normalise(torch.tensor(scene.pixels))  # a copy: the packed set is read-only
     filled = _fill(edit, original, derive_seed(seed, "mask-noise", scene.image_id))
     size = original.shape[-1]
     within = torch.from_numpy(inside(edit.regions, size))[None]
     features = np.asarray(visual[scene.first_row : scene.first_row + len(scene.boxes)])
     seen = filled if edit.mask_on in ("input", "both") else original
     if seen is not original:
-        features = extractor.of_scene(seen, torch.from_numpy(scene.boxes)).numpy()
+        features = extractor.of_scene(seen, torch.tensor(scene.boxes)).numpy()
     graph, kept = _without(scene, edit.removed)
     return EditedScene(
         scene=graph,

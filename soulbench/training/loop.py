@@ -19,6 +19,7 @@ from soulbench.joblog import Log, Progress
 from soulbench.records import canonical_json
 from soulbench.scenes.batches import Batch, SceneBatches
 from soulbench.seeds import derive_seed, generator
+from soulbench.training.adam import Adam
 from soulbench.training.losses import Objective
 from soulbench.training.masking import training_condition
 from soulbench.training.networks import Networks
@@ -123,10 +124,9 @@ class _Run:
         objective.to(device)
         if stage.frozen_statistics:
             networks.generator.eval()
-        adam = functools.partial(torch.optim.Adam, lr=stage.learning_rate)
-        self.optimisers = {"generator": adam(networks.generator.parameters())}
+        self.optimisers = {"generator": Adam(networks.generator.parameters())}
         if networks.discriminators is not None:
-            self.optimisers["discriminators"] = adam(networks.discriminators.parameters())
+            self.optimisers["discriminators"] = Adam(networks.discriminators.parameters())
 
     def step(self, step: int, batch: Batch) -> dict[str, Tensor]:
         """One update of the generator, then one of the discriminators; returns the detached losses by part."""
@@ -135,22 +135,19 @@ class _Run:
             batch, stage.masking, derive_seed(stage.seed, "hide", stage.name, step)
         )
         batch, condition = moved(batch, self.device), moved(condition, self.device)
-        for optimiser in self.optimisers.values():
-            for group in optimiser.param_groups:
-                group["lr"] = stage.learning_rate * _factor(stage, step)
         drawing = self.networks.generator(batch, condition)
         parts = self.objective.generator_parts(drawing, batch, condition)
-        self._update("generator", torch.stack(list(parts.values())).sum())
+        self._update("generator", torch.stack(list(parts.values())).sum(), step)
         if self.networks.discriminators is not None:
             parts["discriminators"] = self.objective.discriminator_loss(drawing.images, batch)
-            self._update("discriminators", parts["discriminators"])
+            self._update("discriminators", parts["discriminators"], step)
         return {name: value.detach() for name, value in parts.items()}
 
-    def _update(self, name: str, loss: Tensor) -> None:
+    def _update(self, name: str, loss: Tensor, step: int) -> None:
         # The generator's pass leaves gradients in the discriminators: each update clears its own before.
         self.optimisers[name].zero_grad()
         loss.backward()
-        self.optimisers[name].step()
+        self.optimisers[name].step(self.stage.learning_rate * _factor(self.stage, step))
 
     def _key(self) -> str:
         return canonical_json({"stage": vars(self.stage), "signature": self.networks.signature})
@@ -189,10 +186,21 @@ def _finite(seen: list[tuple[int, Batch, dict[str, Tensor]]], state_file: Path) 
     return losses
 
 
-def rows_of_step(rows: Sequence[int], stage: Stage, step: int) -> list[int]:
-    """The rows of a step: shuffled epochs one after the other, a pure function of the seed and the step."""
-    batch = min(stage.batch, len(rows))
-    positions = range(step * batch, (step + 1) * batch)
+def rows_of_step(
+    rows: Sequence[int], stage: Stage, step: int, rank: int = 0, processes: int = 1
+) -> list[int]:
+    """The rows of a step: shuffled epochs one after the other, a pure function of the seed and the step.
+
+    Args:
+        rows: the images that take part.
+        stage: gives the seed, and the size of one process's batch.
+        step: counted from 0.
+        rank, processes: which of how many; together they take every row once an epoch, none of them another's.
+    """
+    assert 0 <= rank < processes <= len(rows), (rank, processes, len(rows))
+    batch = min(stage.batch, len(rows) // processes)
+    first = (step * processes + rank) * batch
+    positions = range(first, first + batch)
     return [rows[_order(stage.seed, stage.name, len(rows), p // len(rows))[p % len(rows)]] for p in positions]
 
 

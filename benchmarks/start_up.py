@@ -1,0 +1,40 @@
+"""What starting a job costs: seconds of a fresh process, the median of several, interleaved.
+
+    python benchmarks/start_up.py
+
+Rows: PyTorch alone; with its `Optimizer` class used once; with torchvision; with the two heaviest job modules. Ratios to the
+first row are what to quote; seconds depend on the machine.
+"""
+
+import statistics
+import subprocess
+import sys
+import time
+
+OPTIMISER = "import torch; torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))])"
+CASES = {
+    "torch": "import torch",
+    "torch, optimiser made": OPTIMISER,
+    "torchvision": "import torchvision",
+    "soulbench.training.unlearn": "import soulbench.training.unlearn",
+    "soulbench.evaluation.run": "import soulbench.evaluation.run",
+}
+ROUNDS = 5
+
+
+def seconds(code: str) -> float:
+    """Wall-clock seconds of a process that runs `code`."""
+    started = time.perf_counter()
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)
+    return time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    times: dict[str, list[float]] = {name: [] for name in CASES}
+    for _ in range(ROUNDS):
+        for name, code in CASES.items():
+            times[name].append(seconds(code))
+    first = statistics.median(times["torch"])
+    for name, found in times.items():
+        median = statistics.median(found)
+        print(f"{name:30} {median:6.2f} s   x {median / first:.2f}")
