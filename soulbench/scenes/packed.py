@@ -1,9 +1,10 @@
 """The packed set: scenes in memory-mapped arrays that open at once and are shared by processes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 import numpy as np
@@ -57,6 +58,48 @@ class Scene:
 
 
 @dataclass(frozen=True)
+class Columns:
+    """Several scenes in one: their pixels stacked, objects and triples one after the other.
+
+    Attributes:
+        image_ids: [B]; pixels: uint8 [B, H, W, 3].
+        objects, triple_counts: [B], how many objects and triples each scene has.
+        object_ids, categories: [n]; boxes: [n, 4].
+        triples: [t, 3], subject and object counted within their scene.
+    """
+
+    image_ids: np.ndarray
+    pixels: np.ndarray
+    objects: np.ndarray
+    object_ids: np.ndarray
+    categories: np.ndarray
+    boxes: np.ndarray
+    triple_counts: np.ndarray
+    triples: np.ndarray
+
+    @classmethod
+    def of(cls, scenes: Sequence[Scene]) -> Self:
+        """Put single scenes together."""
+        return cls(
+            image_ids=np.array([scene.image_id for scene in scenes]),
+            pixels=np.stack([scene.pixels for scene in scenes]),
+            objects=np.array([len(scene.categories) for scene in scenes]),
+            object_ids=np.concatenate([scene.object_ids for scene in scenes]),
+            categories=np.concatenate([scene.categories for scene in scenes]),
+            boxes=np.concatenate([scene.boxes for scene in scenes]),
+            triple_counts=np.array([len(scene.triples) for scene in scenes]),
+            triples=np.concatenate([scene.triples for scene in scenes]),
+        )
+
+
+def _spans(offsets: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return how many elements each row has, and where they lie, one after the other."""
+    counts = offsets[rows + 1] - offsets[rows]
+    ends = np.cumsum(counts)
+    return counts, np.repeat(offsets[rows] - (ends - counts), counts) + np.arange(ends[-1])
+
+
+@dataclass(frozen=True)
 class PackedScenes:
     """A packed folder; arrays are mapped read-only."""
 
@@ -88,8 +131,10 @@ class PackedScenes:
                 f"{folder}/packed.json: format {about.get('format')!r}, {FORMAT} is expected; pack it again"
             )
         try:
+            # As plain arrays: every slice of a `memmap` costs microseconds, and a batch takes hundreds.
             arrays = {
-                name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS
+                name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False))
+                for name in ARRAYS
             }
         except (OSError, ValueError) as error:
             raise UserError(f"{folder}: not a whole packed set ({error}); pack it again") from None
@@ -128,3 +173,20 @@ class PackedScenes:
             triples=self.triples[self.triple_offsets[row] : self.triple_offsets[row + 1]],
             first_row=first,
         )
+
+    def gather(self, rows: Sequence[int]) -> tuple[Columns, np.ndarray]:
+        """Return the scenes in some rows (at least one), and where their objects are in the object columns."""
+        chosen = np.asarray(rows)
+        objects, places = _spans(self.offsets, chosen)
+        triple_counts, triples = _spans(self.triple_offsets, chosen)
+        columns = Columns(
+            image_ids=self.image_ids[chosen],
+            pixels=self.pixels[chosen],
+            objects=objects,
+            object_ids=self.object_ids[places],
+            categories=self.categories[places],
+            boxes=self.boxes[places],
+            triple_counts=triple_counts,
+            triples=self.triples[triples],
+        )
+        return columns, places
