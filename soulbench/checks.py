@@ -13,6 +13,7 @@ Config = Mapping[str, Any]
 ANNOTATIONS = ("image_data.json", "objects.json", "relationships.json")
 DOWNLOAD = "imagenet"
 UNTRAINED = "seeded"
+VGG16_FEATURES = 512
 
 
 def check(config: Config) -> None:
@@ -72,6 +73,11 @@ def _weights(config: Config) -> None:
     visual, losses = config["generator"]["visual"], config["training"]["losses"]
     if visual["trunk"] == "vgg16":
         _weight_file("generator.visual.weights", visual["weights"])
+        if visual["features"] != VGG16_FEATURES:
+            raise UserError(
+                f"generator.visual.features: {visual['features']}, but the trunk vgg16 has {VGG16_FEATURES}; "
+                f"allowed: {VGG16_FEATURES}"
+            )
     elif visual["weights"] is not None:
         raise UserError(
             "generator.visual.weights: the trunk `projection` is untrained; allowed: null, or trunk: vgg16"
@@ -127,7 +133,7 @@ def _layout(root: Path, needed: tuple[str, ...]) -> None:
 def _requests(config: Config) -> None:
     """The requests can be read, and fit in the subset."""
     requests, size = configuration.request_ids(config), config["human"]["size"]
-    if len(requests) > size:
+    if size is not None and len(requests) > size:
         raise UserError(
             f"human.size: a subset of {size} images cannot hold {len(requests)} requests; "
             f"allowed: at least {len(requests)}, or fewer requests"

@@ -6,6 +6,7 @@ import hashlib
 import importlib.metadata
 import json
 import math
+import os
 import platform
 import subprocess
 import tempfile
@@ -48,6 +49,14 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         if path.is_dir() and part.is_dir():
             path.rename(Path(folder) / "replaced")
         part.replace(path)
+
+
+def new_array(path: Path, shape: tuple[int, ...], dtype: Any) -> np.memmap:
+    """Make a mapped .npy array with its room reserved: a full disk is an error here, a crash on first use."""
+    array = np.lib.format.open_memmap(path, "w+", dtype, shape)
+    with path.open("r+b") as file:
+        os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return array
 
 
 def plain(value: Any) -> Any:

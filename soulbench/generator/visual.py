@@ -10,10 +10,12 @@ from torch import Tensor, nn
 from soulbench.generator.sampling import crop
 from soulbench.generator.trunks import convolutions
 from soulbench.joblog import Log, Progress
-from soulbench.records import atomic_path
+from soulbench.records import atomic_path, new_array
 from soulbench.scenes.batches import normalise
 from soulbench.scenes.packed import PackedScenes
 from soulbench.seeds import derive_seed
+
+CHUNK = 32  # images at a time; VGG16 is twice as fast with 32 as with one, and no faster with more
 
 
 class VisualFeatures(nn.Module):
@@ -55,15 +57,19 @@ def _projection(inputs: int, outputs: int) -> nn.Linear:
 
 
 def compute_features(config: dict[str, Any], data_dir: str, out_npy: str, log: Log) -> None:
-    """Compute the features of every object of the packed set: float32 [rows, F], in packed order."""
-    scenes = PackedScenes.open(Path(data_dir) / "packed")
-    extractor = VisualFeatures(config["generator"]["visual"])
-    parts = []
-    with Progress("visual features", len(scenes), log) as progress:
-        for row in range(len(scenes)):
-            scene = scenes.scene(row)
-            image = normalise(torch.from_numpy(scene.pixels))
-            parts.append(extractor.of_scene(image, torch.from_numpy(scene.boxes)).numpy())
-            progress.advance(images=1)
-    with atomic_path(out_npy) as path:
-        np.save(path, np.concatenate(parts))
+    """Compute the features of every object of the packed set: float32 [rows, F], in packed order.
+
+    They go straight into a mapped file: Visual Genome's take 1.6 GB.
+    """
+    settings = config["generator"]["visual"]
+    scenes, extractor = PackedScenes.open(Path(data_dir) / "packed"), VisualFeatures(settings)
+    with atomic_path(out_npy) as path, Progress("visual features", len(scenes), log) as progress:
+        features = new_array(path, (len(scenes.object_ids), settings["features"]), np.float32)
+        for first in range(0, len(scenes), CHUNK):
+            columns, places = scenes.gather(range(first, min(first + CHUNK, len(scenes))))
+            images = normalise(torch.from_numpy(columns.pixels))
+            one_each = images.repeat_interleave(torch.from_numpy(columns.objects), dim=0)
+            features[places] = extractor(one_each, torch.from_numpy(columns.boxes)).numpy()
+            for _ in columns.objects:
+                progress.advance(images=1)
+        features.flush()

@@ -17,7 +17,7 @@ import numpy as np
 
 from soulbench.errors import UserError
 from soulbench.joblog import Progress
-from soulbench.records import atomic_path, read_json, write_json
+from soulbench.records import atomic_path, new_array, read_json, write_json
 from soulbench.scenes.graphs import Graphs, read_counts
 from soulbench.scenes.layout import photograph_path, source_folder
 from soulbench.scenes.packed import FORMAT
@@ -114,14 +114,6 @@ def _report_bad(bad: Paths, total: int, skip: bool, log: Callable[[str], None]) 
         log(f"skipped {len(bad)} of {total} photographs; packed.json names them all")
 
 
-def _new_array(path: Path, shape: tuple[int, ...]) -> np.memmap:
-    """Make a mapped array of bytes with its room reserved: a full disk is an error here, a crash on first use."""
-    array = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
-    with path.open("r+b") as file:
-        os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
-    return array
-
-
 class _Work:
     """Decoding in progress: pixels and states on disk, valid for one list of photographs at one size."""
 
@@ -132,8 +124,8 @@ class _Work:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
             shape = (len(paths), side, side, 3)
-            _new_array(folder / "pixels.npy", shape)
-            _new_array(folder / "state.npy", (len(paths),))
+            new_array(folder / "pixels.npy", shape, np.uint8)
+            new_array(folder / "state.npy", (len(paths),), np.uint8)
             write_json(folder / "key.json", key)
         self.pixels = np.load(folder / "pixels.npy", mmap_mode="r+", allow_pickle=False)
         self.state = np.load(folder / "state.npy", mmap_mode="r+", allow_pickle=False)
@@ -180,7 +172,7 @@ class _Work:
         if len(rows) == len(self.paths):
             os.link(self.folder / "pixels.npy", path)
             return
-        chosen = _new_array(path, (len(rows), *self.pixels.shape[1:]))
+        chosen = new_array(path, (len(rows), *self.pixels.shape[1:]), np.uint8)
         for start in range(0, len(rows), CHUNK):
             chosen[start : start + CHUNK] = self.pixels[rows[start : start + CHUNK]]
         chosen.flush()

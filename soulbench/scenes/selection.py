@@ -73,7 +73,7 @@ def is_wide(config: dict[str, Any], people: pd.DataFrame) -> pd.Series:
 
 
 def choose_subset(config: dict[str, Any], people: pd.DataFrame, required: Sequence[int] = ()) -> list[int]:
-    """Return the fine-tuning subset: ids of `human.size` training images, those `required` among them.
+    """Return the fine-tuning subset: ids of `human.size` training images (null: all), those `required` among them.
 
     `labels` takes images with a wide enough object of any label, the labels in turns, so that rare ones are
     there. `first_instance` is the release's rule: from the first image with a wide enough object on, the
@@ -91,9 +91,9 @@ def choose_subset(config: dict[str, Any], people: pd.DataFrame, required: Sequen
     )
     size = config["human"]["size"]
     order = list(dict.fromkeys([*required, *by_rule]))
-    if not order or (size is not None and len(order) < size):
+    if len(order) < (size or 1):
         raise UserError(
-            f"human.size: {size} images are wanted, but only {len(order)} training images have an object "
+            f"human.size: {size or 'some'} images are wanted, but only {len(order)} training images have an object "
             "called "
             f"{', '.join(config['human']['labels'])} that takes human.min_width = "
             f"{config['human']['min_width']:g} of "

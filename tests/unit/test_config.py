@@ -105,6 +105,10 @@ WRONG = {
         {"generator": {"visual": {"trunk": "vgg16"}}},
         ["generator.visual.weights: null", "imagenet"],
     ),
+    "features that a trunk has not": (
+        {"generator": {"visual": {"trunk": "vgg16", "weights": "imagenet", "features": 64}}},
+        ["generator.visual.features: 64", "allowed: 512"],
+    ),
     "weights for what is untrained": (
         {"generator": {"visual": {"weights": "imagenet"}}},
         ["generator.visual.weights"],
@@ -131,6 +135,10 @@ def test_what_is_wrong_is_said(overlay, parts):
         assert part in str(caught.value)
 
 
+def test_a_subset_of_every_image_holds_any_number_of_requests():
+    check(changed(human={"size": None}, requests={"count": 500}))
+
+
 def test_everything_that_breaks_the_schema_is_said_at_once():
     with pytest.raises(UserError) as caught:
         check(changed(device="gpu", seed=-1, report={"pictures": None}))
@@ -144,7 +152,7 @@ def test_everything_that_breaks_the_schema_is_said_at_once():
 def test_a_missing_key_is_said():
     config = copy.deepcopy(BASE)
     del config["human"]["size"]
-    with pytest.raises(UserError, match=r"human\.size: this key is missing; allowed: integer >= 1"):
+    with pytest.raises(UserError, match=r"human\.size: this key is missing; allowed: integer \| null >= 1"):
         check(config)
 
 

@@ -60,6 +60,16 @@ def test_subset_takes_wide_people_of_all_labels_from_train(source, tmp_path):
     assert roles.loc[roles["role"] == "subset", "image_id"].tolist() == [1, 2, 3, 4]
 
 
+def test_a_subset_without_a_size_is_every_image_that_fits(source, tmp_path):
+    everything(setting({"size": None}), source, tmp_path / "wide")
+    everything(setting({"size": None, "min_width": 0.0}), source, tmp_path / "any")
+    for name, expected in (("wide", [1, 2, 3, 4]), ("any", [1, 2, 3, 4, 5])):
+        roles = table(tmp_path / name, "subset")
+        assert roles.loc[roles["role"] == "subset", "image_id"].tolist() == expected
+    with pytest.raises(UserError, match=r"human.size: some images are wanted, but only 0 training images"):
+        vocabulary(setting({"size": None, "min_width": 0.9}), source, tmp_path / "none")
+
+
 def test_held_out_prefers_wide_people(source, tmp_path):
     everything(setting({"held_out": 1}), source, tmp_path)
     roles = table(tmp_path, "subset")
