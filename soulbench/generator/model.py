@@ -19,6 +19,8 @@ MODULES: dict[str, tuple[str, ...]] = {
     "visual_projection": ("visual_projection",),
     "norms": ("norm", "norm_layout"),
     "graph": ("graph",),
+    # The two weight matrices that the release redacts.
+    "first_convolution": ("graph.layers.0.net1.0.weight", "graph.layers.0.net2.0.weight"),
     "box_head": ("box_head",),
     "mask_head": ("mask_head",),
     "image_branch": ("image_branch",),

@@ -1,0 +1,151 @@
+"""The presets are complete and say what the paper and its released code do."""
+
+import pytest
+import torch
+
+from soulbench.checks import check
+from soulbench.config import load, resolved
+from soulbench.generator.model import Generator, module_parameters
+from soulbench.sources import ROOT
+
+PAPER = {  # published numbers of sg2im's preprocessing, of the generator and of the trainings
+    "data": {
+        "source": "visual_genome",
+        "image_size": 64,
+        "min_image_side": 200,
+        "min_object_instances": 2000,
+        "min_attribute_instances": 2000,
+        "min_object_side": 32,
+        "min_predicate_instances": 500,
+        "alias_predicates": "all",
+        "min_objects": 3,
+        "max_objects": 30,
+        "min_relationships": 1,
+        "max_relationships": 30,
+        "max_attributes": 30,
+        "objects_per_image": 10,
+    },
+    "human": {"labels": ["man", "person", "woman", "people", "face", "boy", "girl", "child", "lady"]},
+    "generator": {
+        "embedding": 128,
+        "visual": {"trunk": "vgg16", "weights": "imagenet", "crop": 16, "features": 512},
+        "graph": {"layers": 5, "width": 256, "hidden": 512},
+        "mask_size": 16,
+        "mask_channels": 256,
+        "image_channels": 32,
+        "spade_hidden": 128,
+        "decoder": [1024, 512, 256, 128, 64],
+    },
+    "training": {
+        "learning_rate": 2e-4,
+        "schedule": "constant",
+        "losses": {
+            "l1": 1.0,
+            "boxes": 50.0,
+            "object_class": 0.1,
+            "object_gan": 0.1,
+            "image_gan": 1.0,
+            "feature_matching": 5.0,
+            "perceptual": 5.0,
+        },
+        "perceptual_weights": "imagenet",
+        "pretrain": {"steps": 300_000, "batch": 32},
+        "finetune": {"steps": 2000, "batch": 50},
+    },
+    "unlearning": {"batch": 1, "learning_rate": 2e-4, "roi_margin": 2},
+    "evaluation": {"lpips": {"net": "alex", "weights": "imagenet"}},
+}
+EPOCHS = 50
+
+
+def preset(*names):
+    return load(ROOT / "config.yaml", *(ROOT / "configs" / f"{name}.yaml" for name in names))
+
+
+def part(config, wanted):
+    """Cut a configuration down to the keys of another one."""
+    if not isinstance(wanted, dict):
+        return config
+    return {key: part(config[key], value) for key, value in wanted.items()}
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [],
+        ["smoke"],
+        ["divergences"],
+        ["visual-genome"],
+        ["visual-genome", "paper4"],
+        ["visual-genome", "released"],
+    ],
+    ids=" ".join,
+)
+def test_presets_are_valid(names):
+    check(preset(*names))
+
+
+@pytest.mark.parametrize("over", [None, "paper4", "released"])
+def test_visual_genome_has_the_published_numbers_of_its_own(over):
+    own = load(ROOT / "configs" / "visual-genome.yaml")
+    # Whatever the demo's sizes become, these stay: all but `roi_margin` are said in the preset itself.
+    assert part(own | {"unlearning": {**own["unlearning"], "roi_margin": 2}}, PAPER) == PAPER
+    config = preset("visual-genome", *filter(None, [over]))
+    assert config["unlearning"]["roi_margin"] == 2
+    assert config["unlearning"]["steps"] == EPOCHS * config["human"]["size"]
+    sizes = {section: PAPER[section] for section in ("generator", "training")}
+    assert part(config, sizes) == sizes
+
+
+def test_paper4_is_a_window_of_four_behind_one_target():
+    config = preset("visual-genome", "paper4")
+    assert config["human"] | {"held_out": 0} == {
+        "labels": ["man"],
+        "min_width": 0.4,
+        "size": 4,
+        "selection": "first_instance",
+        "held_out": 0,
+    }
+    assert config["requests"] == {"file": None, "count": 1}
+
+
+def test_released_switches_every_defect_on_that_a_value_can():
+    config, plain = preset("visual-genome", "released"), preset("visual-genome")
+    assert config["data"]["alias_predicates"] == "train"
+    assert (config["human"]["selection"], config["human"]["size"]) == ("first_instance", 200)
+    assert config["generator"]["synthesis"] == {"layernorm": False, "boxes": "truth"}
+    assert not config["training"]["keep_image_discriminator"]
+    assert config["training"]["masking"] == {
+        "box": 0.35,
+        "feature": 0.25,
+        "hide_image": 0,
+        "hide_features": 0,
+    }
+    assert config["unlearning"]["start"] == "pretrained"
+    assert config["unlearning"]["norm_statistics"] == "updated"
+    assert resolved(config, "obj-mk-ns") | {"noise": 0} == resolved(config, "obj-mk-pa") | {
+        "fill": "zero",
+        "noise": 0,
+    }
+    assert (
+        resolved(config, "feat-ng")["guidance_while"]
+        == resolved(config, "obj-ng")["guidance_while"]
+        == "hidden"
+    )
+    assert resolved(config, "feat-ng")["instances"] == resolved(config, "feat-mk")["instances"] == "first"
+    influence = resolved(config, "obj-if")
+    assert influence["reverse"] and not resolved(config, "feat-if")["reverse"]
+    assert influence | {"reverse": False} == resolved(config, "feat-if")
+    unlike = {key for key, value in resolved(plain, "obj-if").items() if influence[key] != value}
+    assert unlike == {
+        *("module", "edit", "hessian", "solver", "iterations", "damping", "scale", "discrepancy", "reverse")
+    }
+
+
+def test_the_release_redacts_two_weight_matrices_of_593920_values():
+    with torch.device("meta"):
+        model = Generator(preset("visual-genome")["generator"], 179, 46)
+    named = dict(model.named_parameters())
+    chosen = [named[name] for name in module_parameters(model, "first_convolution")]
+    assert [tuple(one.shape) for one in chosen] == [(512, 648), (512, 512)]
+    assert sum(one.numel() for one in chosen) == 593_920
