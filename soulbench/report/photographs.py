@@ -13,7 +13,8 @@ from soulbench.records import read_json
 from soulbench.scenes.packed import PackedScenes
 from soulbench.scenes.splits import SPLITS
 
-SHOWN = 48
+SHOWN = 48  # photographs
+NAMED = 5  # of a list, such as that of broken photographs, which may be thousands
 
 
 def data_uri(content: bytes, kind: str) -> str:
@@ -83,5 +84,6 @@ def _flat(part: Any, name: str = "") -> list[tuple[str, str]]:
             for row in _flat(value, f"{name} · {key}" if name else str(key))
         ]
     if isinstance(part, list):
-        return [(name, ", ".join(map(str, part)) or "none")]
+        more = f" and {len(part) - NAMED} more" if len(part) > NAMED else ""
+        return [(name, ", ".join(map(str, part[:NAMED])) + more or "none")]
     return [(name, str(part))]

@@ -4,13 +4,15 @@
 known and which are recorded at the first download and checked ever after.
 """
 
+import contextlib
 import csv
 import shutil
 import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -101,8 +103,9 @@ def fetch(wanted: Download, folder: Path, log: Log, first_pause: float = FIRST_P
         )
     facts = {"address": address, "bytes": part.stat().st_size, "sha256": file_hash(part)}
     facts["checksum"] = "known" if wanted.sha256 else "first use"
-    write_json(record, facts)
     _install(part, folder, wanted.file)
+    # Only now: the checksum of an archive that cannot be unpacked would refuse the right one ever after.
+    write_json(record, facts)
     write_json(folder / f"{wanted.name}.done", facts)
     log(f"{wanted.file}: {facts['bytes']} bytes, SHA-256 {facts['sha256']} ({facts['checksum']})")
 
@@ -185,27 +188,36 @@ def _wrong(part: Path, size: int | None, sha256: str | None) -> str:
 
 
 def _install(part: Path, folder: Path, file: str) -> None:
-    """Move a file to its place, or unpack an archive: annotations beside it, photographs below `images/`."""
+    """Move a file to its place, or unpack an archive: annotations beside it, photographs below `images/`.
+
+    An archive that cannot be unpacked is deleted: gone on with, it would stay what it is.
+    """
     if not file.endswith(".zip"):
         part.replace(folder / file)
-    elif file.endswith(".json.zip"):
-        _unpack_member(part, file.removesuffix(".zip"), folder)
-        part.unlink()
-    else:
-        unpack(part, folder / "images")
-        part.unlink()
-
-
-def _open_zip(path: Path) -> zipfile.ZipFile:
+        return
     try:
-        return zipfile.ZipFile(path)
-    except zipfile.BadZipFile as error:
-        raise UserError(f"{path}: not a whole zip archive ({error}); delete it and run again") from None
+        if file.endswith(".json.zip"):
+            _unpack_member(part, file.removesuffix(".zip"), folder)
+        else:
+            unpack(part, folder / "images")
+    except UserError:
+        part.unlink()
+        raise
+    part.unlink()
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield archive
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise UserError(f"{path}: not a whole zip archive ({error}); run again, or bring another") from None
 
 
 def _unpack_member(path: Path, name: str, folder: Path) -> None:
     """Unpack the one annotation file of an archive, wherever in it that lies."""
-    with _open_zip(path) as archive:
+    with _opened(path) as archive:
         found = [member for member in archive.namelist() if PurePosixPath(member).name == name]
         if not found:
             raise UserError(f"{path}: {name} is not in the archive, only {', '.join(archive.namelist()[:5])}")
@@ -219,7 +231,7 @@ def unpack(path: Path, folder: Path) -> None:
     Raises:
         UserError: no zip archive, or an entry that climbs out of the folder.
     """
-    with _open_zip(path) as archive:
+    with _opened(path) as archive:
         for name in archive.namelist():
             parts = PurePosixPath(name.replace("\\", "/")).parts
             if ".." in parts or name.startswith(("/", "\\")) or ":" in parts[0]:

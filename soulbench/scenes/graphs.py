@@ -70,7 +70,7 @@ class Graphs:
 
 
 def counts(notes: Annotations, kept: Filtered) -> dict[str, Any]:
-    """Count what was kept, by split, and dropped, by reason; before the choice of the graphs' objects."""
+    """Count what was kept, by split, and dropped, by reason; the splits before the choice of the graphs' objects."""
     images = kept.image_fate == KEPT
     splits = {}
     for index, name in enumerate(SPLITS):
@@ -86,11 +86,18 @@ def counts(notes: Annotations, kept: Filtered) -> dict[str, Any]:
         "splits": splits,
         "dropped": {
             "images": fates(kept.image_fate, IMAGE_FATES),
-            "objects": fates(kept.object_fate, OBJECT_FATES),
+            "objects": fates(_object_fates(kept), OBJECT_FATES),
             "relationships": fates(kept.relationship_fate, RELATIONSHIP_FATES),
         },
         "ignored": notes.ignored,
     }
+
+
+def _object_fates(kept: Filtered) -> np.ndarray:
+    """Return the filters' fates, and the last one for what was kept but not chosen for its image's graph."""
+    return np.where(
+        (kept.object_fate == KEPT) & ~kept.chosen, len(OBJECT_FATES) - 1, kept.object_fate
+    ).astype(np.int8)
 
 
 def _offsets(image: np.ndarray, images: int) -> np.ndarray:
@@ -108,8 +115,6 @@ def build_graphs(notes: Annotations, kept: Filtered) -> Graphs:
     local = np.full(len(kept.chosen) + 1, -1)
     local[objects] = np.arange(len(objects)) - offset[place[notes.object_image[objects]]]
     triple, triple_image = _triples(notes, kept, local, place)
-    fate = kept.object_fate.copy()
-    fate[(fate == KEPT) & ~kept.chosen] = len(OBJECT_FATES) - 1
     return Graphs(
         image_id=notes.images.image_id[rows],
         image_size=notes.images.size[rows],
@@ -125,7 +130,7 @@ def build_graphs(notes: Annotations, kept: Filtered) -> Graphs:
         all_image_fate=kept.image_fate,
         all_object_image=notes.object_image,
         all_object_id=notes.object_id,
-        all_object_fate=fate,
+        all_object_fate=_object_fates(kept),
     )
 
 

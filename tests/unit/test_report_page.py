@@ -156,10 +156,12 @@ def test_numbers_are_written_for_readers():
 
 def test_counts_join_splits(tmp_path):
     (tmp_path / "summary.json").write_text(
-        '{"human": {"images": {"train": 3, "val": 1}, "names": ["a"], "n": 2}}'
+        '{"human": {"images": {"train": 3, "val": 1}, "names": ["a"], "none": [], "n": 2},'
+        ' "packed": {"bad_photographs": ["1", "2", "3", "4", "5", "6", "7"]}}'
     )
     assert photographs.counts(tmp_path) == [
-        ("human", [("images", "train 3, val 1"), ("names", "a"), ("n", "2")])
+        ("human", [("images", "train 3, val 1"), ("names", "a"), ("none", "none"), ("n", "2")]),
+        ("packed", [("bad_photographs", "1, 2, 3, 4, 5 and 2 more")]),
     ]
 
 

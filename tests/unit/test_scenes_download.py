@@ -204,6 +204,26 @@ def test_an_archive_without_the_file(server, tmp_path):
         get(tmp_path, wanted(server.address("good"), file="objects.json.zip", body=server.body))
 
 
+def harmed(content):
+    """Return an archive one of whose bytes was changed behind its checksum."""
+    body = bytearray(zipped({"objects.json": content}))
+    place = body.index(content)
+    body[place] ^= 1
+    return bytes(body)
+
+
+@pytest.mark.parametrize("body", [b"<html>moved</html>", harmed(b"[1, 2, 3]"), zipped({"readme.txt": b"a"})])
+def test_a_broken_archive_is_not_remembered_as_the_right_one(server, tmp_path, body):
+    server.body = body
+    one = wanted(server.address("good"), known=False, file="objects.json.zip")
+    with pytest.raises(UserError, match=r"not a whole zip archive|not in the archive"):
+        get(tmp_path, one)
+    assert not list(tmp_path.iterdir())
+    server.body = zipped({"objects.json": b"[1]"})
+    get(tmp_path, one)
+    assert (tmp_path / "objects.json").read_bytes() == b"[1]"
+
+
 @pytest.mark.parametrize("name", ["../out.jpg", "a/../../out.jpg", "/out.jpg", "C:\\out.jpg", "..\\out.jpg"])
 def test_an_archive_that_climbs_out(tmp_path, name):
     (tmp_path / "a.zip").write_bytes(zipped({"VG_100K/1.jpg": b"a", name: b"b"}))

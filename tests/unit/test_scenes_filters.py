@@ -125,6 +125,18 @@ def test_boxes_are_clipped_and_those_outside_dropped(tmp_path):
     assert [OBJECT_FATES[fate] for fate in kept.object_fate[1:]] == ["box outside of the image"] * 2
 
 
+@pytest.mark.parametrize(
+    "box", [(10, 10, 0, 40), (10, 10, 40, 0), (10, 10, -5, 40), (0, 0, 0, 0), (1e30, 0, 9, 9)]
+)
+def test_boxes_of_no_size_are_dropped_whatever_the_threshold(tmp_path, box):
+    write_layout(tmp_path, {1: [entry(1, "man"), entry(2, "man", box)]})
+    for side in (0, 2):
+        notes, kept = filtered(tmp_path, config({"min_object_side": side}))
+        assert kept.object_fate[0] == 0
+        assert kept.object_fate[1] in (3, 4)
+        assert sum(counts(notes, kept)["dropped"]["objects"].values()) == 1
+
+
 def test_graph_keeps_related_objects_first_and_never_changes(tmp_path):
     related = [entry(1, "man"), entry(2, "dog")]
     lonely = {image: [entry(100 * image + i, "tree") for i in range(10)] for image in (1, 2)}
@@ -136,6 +148,8 @@ def test_graph_keeps_related_objects_first_and_never_changes(tmp_path):
     first = graphs[0]
     chosen = first.object_id[: first.offset[1]]
     assert len(chosen) == 5
+    left = counts(*filtered(tmp_path / "b", setting))["dropped"]["objects"]
+    assert left == {"not chosen for its image's graph (data.objects_per_image)": 7}
     assert {1, 2} <= set(chosen.tolist())
     assert first.triple.tolist() == [[3, 1, 4]]  # twice annotated, once in the graph
     # Whatever else is in the data: the same objects.
@@ -174,7 +188,7 @@ def test_ids_need_to_be_unique_only_within_an_image(tmp_path):
 
 NAMES = st.lists(st.sampled_from(["man", "guy", "dog", "cat", "tree"]), min_size=1, max_size=3)
 SIDES = st.integers(1, 8)
-PREDICATE = st.sampled_from(["on", "ON", " upon", "near", "has", "Has "])
+PREDICATE = st.sampled_from(["on", "ON", " upon", "near", "has", "Has ", "", "  "])
 
 
 @settings(max_examples=40, deadline=None)
@@ -193,7 +207,9 @@ def test_equal_to_the_usual_form(tmp_path_factory, data, mode):
         edges[image] = [
             edge(data.draw(end), data.draw(PREDICATE), data.draw(end)) for _ in range(data.draw(SIDES))
         ]
-        attributes[image] = {10 * image: data.draw(st.lists(st.sampled_from("abc"), max_size=3))}
+        attributes[image] = {
+            10 * image: data.draw(st.lists(st.sampled_from(["a", "b", "c", ""]), max_size=3))
+        }
     sizes = {image: (data.draw(st.integers(8, 12)), 11) for image in images}
     write_layout(folder, objects, edges, attributes, "man,guy\n", "on,upon\n", sizes, photographs=False)
     setting = config(

@@ -154,6 +154,21 @@ def test_names_empty_strange_and_endless(folder):
     refused(folder, "objects.json: a name of 10000 characters", "at most 1000")
 
 
+def test_endless_attributes_and_predicates(folder):
+    endless = "x" * 10_000
+    write(folder, "attributes", [{"image_id": 1, "attributes": [{"object_id": 1, "attributes": [endless]}]}])
+    refused(folder, "attributes.json: a name of 10000 characters", "at most 1000")
+    write(folder, "attributes", [{"image_id": 1, "attributes": []}])
+    write(folder, "relationships", [{"image_id": 1, "relationships": [edge(1, endless, 2)]}])
+    refused(folder, "relationships.json: a name of 10000 characters", "at most 1000")
+
+
+@pytest.mark.parametrize("name", ["object", "relationship"])
+def test_an_empty_alias_file_means_no_aliases(folder, name):
+    assert read_aliases(folder, name) == {}
+    assert read_annotations(folder, no_log).object_names.all == ["man", "dog"]
+
+
 @pytest.mark.parametrize("name", ["object", "relationship"])
 def test_alias_files(folder, name):
     path = folder / f"{name}_alias.txt"
@@ -216,4 +231,14 @@ def test_split_file(tmp_path):
 def test_bad_split_files(tmp_path, content, message):
     write(tmp_path, "vg_splits", content)
     with pytest.raises(UserError, match=message):
+        split_images(config(), np.array([1, 2]), tmp_path / "vg_splits.json")
+
+
+@pytest.mark.parametrize("text", ["", '{"train": [1], "val"', "\xff"])
+def test_split_files_that_are_none(tmp_path, text):
+    (tmp_path / "vg_splits.json").write_text(text, encoding="latin-1")
+    with pytest.raises(UserError, match=r"vg_splits\.json: not a whole JSON file"):
+        split_images(config(), np.array([1, 2]), tmp_path / "vg_splits.json")
+    (tmp_path / "vg_splits.json").unlink()
+    with pytest.raises(UserError, match=r"vg_splits\.json: there is no such file"):
         split_images(config(), np.array([1, 2]), tmp_path / "vg_splits.json")
