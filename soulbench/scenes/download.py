@@ -72,6 +72,8 @@ def download(name: str, config: dict[str, Any], out_dir: Path, log: Log) -> None
     table = read_table()
     if name not in table:
         raise UserError(f"there is no download {name!r}; known are {', '.join(table)}")
+    # The files are fetched side by side: room for this one alone would be taken by the others.
+    _check_room([one for one in table.values() if not _done(one, Path(out_dir)).is_file()], Path(out_dir))
     fetch(table[name], Path(out_dir), log)
 
 
@@ -83,9 +85,8 @@ def fetch(wanted: Download, folder: Path, log: Log, first_pause: float = FIRST_P
     """
     if not shutil.which("curl"):
         raise UserError("curl is not installed; install it, or bring the files yourself and set data.root")
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f".{wanted.file}.part"
-    _check_room(wanted, folder, part)
+    _check_room([wanted], folder)
+    part = _part(wanted, folder)
     record = folder / f"{wanted.name}.sha256.json"
     known = wanted.sha256 or (read_json(record)["sha256"] if record.is_file() else None)
     reasons = []
@@ -106,19 +107,31 @@ def fetch(wanted: Download, folder: Path, log: Log, first_pause: float = FIRST_P
     _install(part, folder, wanted.file)
     # Only now: the checksum of an archive that cannot be unpacked would refuse the right one ever after.
     write_json(record, facts)
-    write_json(folder / f"{wanted.name}.done", facts)
+    write_json(_done(wanted, folder), facts)
     log(f"{wanted.file}: {facts['bytes']} bytes, SHA-256 {facts['sha256']} ({facts['checksum']})")
 
 
-def _check_room(wanted: Download, folder: Path, part: Path) -> None:
-    """Compare the free disk with what is still to come: the rest of the file, and what is in it."""
-    there = part.stat().st_size if part.is_file() else 0
-    needed = max((wanted.bytes or 0) - there, 0) + wanted.unpacked_bytes
+def _part(wanted: Download, folder: Path) -> Path:
+    return folder / f".{wanted.file}.part"
+
+
+def _done(wanted: Download, folder: Path) -> Path:
+    return folder / f"{wanted.name}.done"
+
+
+def _check_room(wanted: list[Download], folder: Path) -> None:
+    """Compare the free disk with what is still to come: the rest of the files, and what is in them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    needed = 0
+    for one in wanted:
+        part = _part(one, folder)
+        there = part.stat().st_size if part.is_file() else 0
+        needed += max((one.bytes or 0) - there, 0) + one.unpacked_bytes
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise UserError(
-            f"{wanted.file} needs {needed / 1e9:.1f} GB in {folder}, but only {free / 1e9:.1f} GB are free; "
-            "make room"
+            f"{', '.join(one.file for one in wanted)}: {needed / 1e9:.1f} GB are needed in {folder}, but only "
+            f"{free / 1e9:.1f} GB are free; make room, or set data.root to files that are elsewhere"
         )
 
 

@@ -166,9 +166,22 @@ def test_an_empty_answer_is_no_file(server, tmp_path):
 
 def test_no_room(server, tmp_path, monkeypatch):
     monkeypatch.setattr(module.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 9, 1))
-    with pytest.raises(UserError, match=r"file.txt needs 0.0 GB in .* but only 0.0 GB are free"):
+    with pytest.raises(UserError, match=r"file.txt: 0.0 GB are needed in .* but only 0.0 GB are free"):
         get(tmp_path, wanted(server.address("good")))
     assert not server.requests
+
+
+def test_room_is_needed_for_all_that_is_still_to_come(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        module.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(90, 70, 20_000_000_000)
+    )
+    fetched = []
+    monkeypatch.setattr(module, "fetch", lambda one, *_: fetched.append(one.name))
+    with pytest.raises(UserError, match=r"images.zip, images2.zip: 32\.\d GB are needed in .* only 20.0 GB"):
+        download("splits", {}, tmp_path, no_log)
+    (tmp_path / "images.done").touch()
+    download("splits", {}, tmp_path, no_log)
+    assert fetched == ["splits"]
 
 
 def test_no_curl(server, tmp_path, monkeypatch):
