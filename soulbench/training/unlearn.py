@@ -99,7 +99,7 @@ def _finetune(
         steps=settings["steps"],
         batch=settings["batch"],
         learning_rate=settings["learning_rate"],
-        schedule="constant",
+        schedule=settings["schedule"],
         seed=seed,
         frozen_statistics=settings["norm_statistics"] == "frozen",
         masking=training["masking"],
