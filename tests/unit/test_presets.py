@@ -52,7 +52,7 @@ PAPER = {  # published numbers of sg2im's preprocessing, of the generator and of
         "pretrain": {"steps": 300_000, "batch": 32},
         "finetune": {"steps": 2000, "batch": 50},
     },
-    "unlearning": {"batch": 1, "learning_rate": 2e-4, "roi_margin": 2},
+    "unlearning": {"batch": 1, "learning_rate": 2e-4, "schedule": "constant", "roi_margin": 2},
     "evaluation": {"lpips": {"net": "alex", "weights": "imagenet"}},
 }
 EPOCHS = 50
