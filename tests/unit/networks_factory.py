@@ -1,0 +1,113 @@
+"""Batches of random scene graphs and networks of a few thousand weights."""
+
+import torch
+
+from soulbench.generator.model import Condition, Generator
+from soulbench.scenes.batches import Batch
+from soulbench.training.networks import Networks, build
+
+SIZES = {
+    "embedding": 6,
+    "visual": {"trunk": "projection", "weights": None, "crop": 4, "features": 5},
+    "graph": {"layers": 2, "width": 7, "hidden": 9},
+    "synthesis": {"layernorm": True, "boxes": "truth"},
+    "mask_size": 4,
+    "mask_channels": 5,
+    "image_channels": 3,
+    "spade_hidden": 4,
+    "decoder": [7, 6, 6],
+    "discriminators": {
+        "object_filters": 4,
+        "object_hidden": 6,
+        "image_filters": 4,
+        "image_layers": 2,
+        "image_scales": 2,
+    },
+}
+VOCABULARY = {"objects": ["__image__", "man", "dog", "tree"], "predicates": ["__in_image__", "on"]}
+
+
+def bilinear(values, y, x):
+    """A value of a small map at a position counted in its pixels, the border continued outwards."""
+    rows, columns = values.shape
+    y, x = min(max(y - 0.5, 0.0), rows - 1.0), min(max(x - 0.5, 0.0), columns - 1.0)
+    top, left = int(y), int(x)
+    below, right = min(top + 1, rows - 1), min(left + 1, columns - 1)
+    upper = values[top, left] * (1 - (x - left)) + values[top, right] * (x - left)
+    lower = values[below, left] * (1 - (x - left)) + values[below, right] * (x - left)
+    return upper * (1 - (y - top)) + lower * (y - top)
+
+
+def random_boxes(count, generator):
+    """Boxes [count, 4] in [0, 1] with sides of at least a tenth."""
+    low = torch.rand(count, 2, generator=generator) * 0.9
+    high = low + 0.1 + torch.rand(count, 2, generator=generator) * (0.9 - low)
+    return torch.cat([low, high.clamp(max=1)], dim=1)
+
+
+def random_batch(counts, size=16, seed=0, dtype=torch.float64, boxes=None):
+    """Scenes of `counts` objects each, the last one of a scene its image node; `boxes` replaces all but those."""
+    generator = torch.Generator().manual_seed(seed)
+    total, slots = sum(counts), max(counts)
+    firsts = [sum(counts[:i]) for i in range(len(counts))]
+    nodes = [first + count - 1 for first, count in zip(firsts, counts, strict=True)]
+    drawn = random_boxes(total, generator)
+    if boxes is not None:
+        drawn[[i for i in range(total) if i not in nodes]] = torch.as_tensor(boxes)
+    drawn[nodes] = torch.tensor([0.0, 0.0, 1.0, 1.0])
+    categories = torch.randint(1, len(VOCABULARY["objects"]), (total,), generator=generator)
+    categories[nodes] = 0
+    triples = []
+    for first, node in zip(firsts, nodes, strict=True):
+        triples += [[i, 0, node] for i in range(first, node)]
+        triples += [
+            [int(torch.randint(first, node, (), generator=generator)), 1, i] for i in range(first, node, 2)
+        ]
+
+    def image(channels):
+        return torch.randn(len(counts), channels, size, size, generator=generator).to(dtype)
+
+    ones = torch.ones(len(counts), 1, size, size, dtype=dtype)
+    return Batch(
+        image_ids=tuple(range(100, 100 + len(counts))),
+        object_ids=tuple(-1 if i in nodes else 1000 + i for i in range(total)),
+        images=image(3),
+        targets=image(3),
+        weights=ones,
+        guidance=torch.zeros_like(ones),
+        sign=torch.ones(len(counts), dtype=dtype),
+        visual=torch.randn(total, SIZES["visual"]["features"], generator=generator).to(dtype),
+        categories=categories,
+        boxes=drawn.to(dtype),
+        triples=torch.tensor(triples, dtype=torch.int64).view(-1, 3),
+        image_of=torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts)),
+        cells=torch.cat([slots * i + torch.arange(count) for i, count in enumerate(counts)]),
+        slots=slots,
+    )
+
+
+def random_condition(batch, seed=1, **fields):
+    """Half of every picture hidden, some features and boxes dropped."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def some(*shape):
+        return (torch.rand(*shape, generator=generator) < 0.5).to(batch.images)
+
+    noise = torch.randn(batch.images.shape, generator=generator).to(batch.images)
+    count = len(batch.boxes)
+    return Condition(some(batch.weights.shape), noise, some(count, 1), some(count, 1), **fields)
+
+
+def generator(seed=0, dtype=torch.float64, **sizes) -> Generator:
+    """A generator whose every weight has been moved, so that none is at a value that hides a mistake."""
+    model = build(SIZES | sizes, VOCABULARY, seed, adversarial=False).generator.to(dtype)
+    shake = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += 0.1 * torch.randn(parameter.shape, generator=shake).to(dtype)
+    return model
+
+
+def networks(seed=0, adversarial=True, vocabulary=None, **sizes) -> Networks:
+    """Generator and discriminators in float32."""
+    return build(SIZES | sizes, vocabulary or VOCABULARY, seed, adversarial)
