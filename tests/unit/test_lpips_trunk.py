@@ -1,0 +1,131 @@
+"""LPIPS: what a distance has to be, and that the trunk's weights are where the package uses them."""
+
+import pytest
+import torch
+
+from soulbench.errors import UserError
+from soulbench.evaluation import lpips_trunk
+from soulbench.evaluation.lpips_trunk import ARCHITECTURES
+from soulbench.generator.trunks import convolutions
+
+#: The layers of torchvision's trunks whose activations LPIPS compares (Zhang et al., 2018, and their package).
+TAPS = {
+    "alex": (1, 4, 7, 9, 11),
+    "vgg": (3, 8, 15, 22, 29),
+    "squeeze": (1, 4, 7, 9, 10, 11, 12),
+}
+
+
+@pytest.fixture(scope="module")
+def trunks():
+    return {net: convolutions(name, "seeded") for net, name in ARCHITECTURES.items()}
+
+
+@pytest.fixture(scope="module")
+def distances():
+    return {net: lpips_trunk.build({"net": net, "weights": "seeded"}) for net in TAPS}
+
+
+def pictures(count=2, seed=0):
+    return torch.rand(count, 3, 64, 64, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("net", TAPS)
+def test_the_package_runs_the_configured_trunk(net, trunks, distances):
+    images = pictures()
+    found, expected = distances[net].net(images), []
+    with torch.no_grad():
+        for number, layer in enumerate(trunks[net]):
+            images = layer(images)
+            if number in TAPS[net]:
+                expected.append(images.clone())
+    assert len(found) == len(expected)
+    for one, other in zip(found, expected, strict=True):
+        assert one.any()
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("net", TAPS)
+def test_identity_and_symmetry(net, distances):
+    first, second = pictures(seed=0), pictures(seed=1)
+    there = lpips_trunk.between(distances[net], first, second)
+    assert there.shape == (2,)
+    assert (there > 1e-4).all()
+    assert not lpips_trunk.between(distances[net], first, first).any()
+    torch.testing.assert_close(there, lpips_trunk.between(distances[net], second, first))
+
+
+def test_pictures_are_taken_from_0_to_1(distances):
+    first, second = pictures(seed=0), pictures(seed=1)
+    expected = distances["squeeze"](2 * first - 1, 2 * second - 1).flatten()
+    torch.testing.assert_close(lpips_trunk.between(distances["squeeze"], first, second), expected)
+
+
+def test_two_builds_are_equal_and_leave_the_global_state_alone(distances):
+    torch.manual_seed(11)
+    before = torch.get_rng_state()
+    convolutions("squeeze", "seeded")
+    assert torch.equal(before, torch.get_rng_state())
+    again = lpips_trunk.build({"net": "squeeze", "weights": "seeded"}).state_dict()
+    for name, value in distances["squeeze"].state_dict().items():
+        assert torch.equal(value, again[name]), name
+
+
+def test_nothing_is_trained(distances):
+    assert not distances["squeeze"].training
+    assert not any(p.requires_grad for p in distances["squeeze"].parameters())
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_half_precision_weights_are_widened(tmp_path, trunks, suffix):
+    from safetensors.torch import save_file
+
+    draws = torch.Generator().manual_seed(5)
+    halves = {
+        f"features.{name}": torch.randn(value.shape, generator=draws).half() / 8
+        for name, value in trunks["squeeze"].state_dict().items()
+    }
+    halves["classifier.1.weight"] = torch.zeros(2)
+    path = tmp_path / f"weights{suffix}"
+    torch.save(halves, path) if suffix == ".pth" else save_file(halves, path)
+    trunk = convolutions("squeeze", str(path))
+    for name, value in trunk.state_dict().items():
+        assert value.dtype == torch.float32
+        assert torch.equal(value, halves[f"features.{name}"].float()), name
+
+
+def test_weights_of_another_architecture_are_refused(tmp_path, trunks):
+    path = tmp_path / "other.pth"
+    torch.save({f"features.{k}": v for k, v in trunks["alex"].state_dict().items()}, path)
+    with pytest.raises(UserError, match=r"other\.pth: weights of another architecture"):
+        convolutions("squeeze", str(path))
+
+
+class Payload:
+    def __reduce__(self):
+        return (exec, ("raise SystemExit('a file was executed')",))
+
+
+def test_files_that_are_no_weights_are_refused(tmp_path):
+    with pytest.raises(
+        UserError, match=r"gone\.pth: no such weights file; give a path, `imagenet` or `seeded`"
+    ):
+        convolutions("squeeze", str(tmp_path / "gone.pth"))
+    (tmp_path / "text.safetensors").write_text("no weights")
+    with pytest.raises(UserError, match=r"text\.safetensors: not a readable"):
+        convolutions("squeeze", str(tmp_path / "text.safetensors"))
+    torch.save(Payload(), tmp_path / "code.pth")
+    with pytest.raises(UserError, match=r"code\.pth: not a readable"):
+        convolutions("squeeze", str(tmp_path / "code.pth"))
+
+
+@pytest.mark.parametrize(
+    ("weights", "label"),
+    [
+        ("seeded", "LPIPS (squeeze, untrained, seeded)"),
+        ("imagenet", "LPIPS (squeeze, ImageNet)"),
+        ("/some/where/net.pth", "LPIPS (squeeze, weights net.pth)"),
+    ],
+)
+def test_the_number_is_named_after_its_weights(weights, label):
+    assert lpips_trunk.label({"net": "squeeze", "weights": weights}) == label

@@ -1,0 +1,147 @@
+"""What training hides, in which shares, and what the two tasks leave to be seen."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from networks_factory import generator, random_batch
+
+from soulbench.scenes.regions import region
+from soulbench.training.masking import TASKS, noise_for, task_condition, training_condition
+
+NOTHING = {"box": 0.0, "feature": 0.0, "hide_image": 0.0, "hide_features": 0.0}
+SETTINGS = {"layernorm": True, "boxes": "truth"}
+
+
+@pytest.fixture(scope="module")
+def batch():
+    return random_batch([6] * 150, size=8, dtype=torch.float32)
+
+
+def nodes(batch):
+    return torch.tensor(batch.object_ids) < 0
+
+
+def near(found, share, count):
+    return abs(float(found) - share) < 4 * (share * (1 - share) / count) ** 0.5
+
+
+def test_nothing_is_hidden_with_shares_of_zero(batch):
+    condition = training_condition(batch, NOTHING, 0)
+    assert not condition.hidden.any()
+    assert condition.features.all()
+    assert condition.boxes.all()
+
+
+def test_the_shares_are_kept(batch):
+    shares = {"box": 0.35, "feature": 0.25, "hide_image": 0.4, "hide_features": 0.3}
+    condition = training_condition(batch, shares, 1)
+    whole = condition.hidden.flatten(1).all(dim=1)
+    node = nodes(batch)
+    dropped = (condition.features[node] == 0).flatten()
+    assert near(whole.float().mean(), 0.4, 150)
+    assert near(dropped[whole].float().mean(), 0.3, int(whole.sum()))
+    assert not dropped[~whole].any()
+    free = ~node & ~(condition.features[node].flatten() == 0)[batch.image_of]
+    count = int(free.sum())
+    no_box, no_feature = condition.boxes[free] == 0, condition.features[free] == 0
+    assert near(no_box.float().mean(), 0.35, count)
+    assert near(no_feature.float().mean(), 0.25, count)
+    assert near((no_box & no_feature).float().mean(), 0.35 * 0.25, count)  # drawn independently
+
+
+@pytest.mark.parametrize("what", ["box", "feature"])
+def test_the_image_node_is_never_dropped_and_pixels_are_hidden_where_objects_are(batch, what):
+    condition = training_condition(batch, NOTHING | {what: 1.0}, 2)
+    node = nodes(batch)
+    column, other = (
+        (condition.boxes, condition.features) if what == "box" else (condition.features, condition.boxes)
+    )
+    assert column[node].all()
+    assert not column[~node].any()
+    assert other.all()
+    expected = torch.zeros_like(condition.hidden)
+    for box, image, is_node in zip(batch.boxes.tolist(), batch.image_of.tolist(), node.tolist(), strict=True):
+        if not is_node:
+            x0, y0, x1, y1 = region(box, 8)
+            expected[image, :, y0:y1, x0:x1] = 1
+    assert torch.equal(condition.hidden, expected)
+    assert not expected.all()
+
+
+@pytest.mark.parametrize(("features", "given"), [(0.0, 1.0), (1.0, 0.0)])
+def test_a_hidden_image_with_and_without_its_features(batch, features, given):
+    condition = training_condition(batch, NOTHING | {"hide_image": 1.0, "hide_features": features}, 3)
+    assert condition.hidden.all()
+    assert (condition.features == given).all()
+    assert (condition.boxes == given).all()
+
+
+def test_features_of_an_image_that_is_shown_are_not_hidden_as_a_whole(batch):
+    condition = training_condition(batch, NOTHING | {"hide_features": 1.0}, 4)
+    assert condition.features.all()
+    assert not condition.hidden.any()
+
+
+def test_draws_depend_on_the_seed_alone(batch):
+    shares = dict.fromkeys(NOTHING, 0.5)
+    torch.manual_seed(1)
+    first = training_condition(batch, shares, 7)
+    torch.manual_seed(2)
+    again, other = training_condition(batch, shares, 7), training_condition(batch, shares, 8)
+    for name in ("hidden", "noise", "features", "boxes"):
+        assert torch.equal(getattr(first, name), getattr(again, name)), name
+        assert not torch.equal(getattr(first, name), getattr(other, name)), name
+
+
+@pytest.mark.parametrize("layernorm", [True, False])
+@pytest.mark.parametrize("boxes", ["truth", "predicted"])
+def test_the_tasks(layernorm, boxes):
+    batch, settings = random_batch([3, 2]), {"layernorm": layernorm, "boxes": boxes}
+    noise = torch.randn(batch.images.shape)
+    reconstruction = task_condition(batch, "reconstruction", noise, settings)
+    synthesis = task_condition(batch, "synthesis", noise, settings)
+    for condition, given in ((reconstruction, 1.0), (synthesis, 0.0)):
+        assert condition.hidden.all()
+        assert condition.noise is noise
+        assert (condition.features == given).all()
+        assert (condition.boxes == given).all()
+        assert condition.features.shape == condition.boxes.shape == (5, 1)
+    assert (reconstruction.layernorm, reconstruction.predicted_boxes) == (True, False)
+    assert (synthesis.layernorm, synthesis.predicted_boxes) == (layernorm, boxes == "predicted")
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("what", ["images", "visual", "boxes", "categories"])
+def test_what_a_task_hides_does_not_reach_the_drawing(task, what):
+    model, batch = generator().eval(), random_batch([3, 4])
+    noise = noise_for(batch.image_ids, 16, 0, 0).double()
+    changed = {
+        "images": batch.images + 1,
+        "visual": batch.visual + 1,
+        "boxes": batch.boxes * 0.9,
+        "categories": (batch.categories + 1) % 4,
+    }[what]
+    other = replace(batch, **{what: changed})
+    before, after = (
+        model(b, task_condition(b, task, noise, SETTINGS | {"boxes": "predicted"})).images
+        for b in (batch, other)
+    )
+    hidden = {"reconstruction": {"images"}, "synthesis": {"images", "visual", "boxes"}}[task]
+    assert torch.equal(before, after) == (what in hidden)
+
+
+def test_noise_depends_on_image_draw_and_base_seed_alone():
+    noise = noise_for((7, 8, 9), 4, 0, 0)
+    assert noise.shape == (3, 3, 4, 4)
+    torch.manual_seed(5)
+    assert torch.equal(noise_for((9, 7), 4, 0, 0), noise[[2, 0]])
+    assert not torch.equal(noise[0], noise[1])
+    assert not torch.equal(noise_for((7,), 4, 0, 1)[0], noise[0])
+    assert not torch.equal(noise_for((7,), 4, 1, 0)[0], noise[0])
+
+
+def test_noise_is_standard_normal():
+    noise = noise_for(tuple(range(20)), 16, 0, 0)
+    assert abs(float(noise.mean())) < 4 / noise.numel() ** 0.5
+    assert float(noise.std()) == pytest.approx(1, abs=0.03)
