@@ -107,4 +107,4 @@ def _neutral(picture: np.ndarray, reference: np.ndarray, place: Place) -> np.nda
 
 
 def _tensor(picture: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(picture)).movedim(-1, 0).float() / 255
+    return torch.tensor(picture).movedim(-1, 0).float() / 255

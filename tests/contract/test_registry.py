@@ -6,9 +6,12 @@ import textwrap
 import typing
 
 import pytest
+import yaml
 
 from soulbench import registry
 from soulbench.errors import UserError
+from soulbench.generator.model import MODULES
+from soulbench.methods._influence import Module
 from soulbench.sources import ROOT
 
 METHODS, ATTACKS = registry.ids("methods"), registry.ids("attacks")
@@ -127,3 +130,10 @@ def test_a_file_without_the_interface_is_named(monkeypatch):
     ):
         registry.method("sample")
     registry.method.cache_clear()
+
+
+def test_the_generators_parts_have_the_same_names_everywhere():
+    """Parameters, schema and generator each list them, because only the last may import torch."""
+    schema = yaml.safe_load((ROOT / "workflow" / "schemas" / "config.schema.yaml").read_text())
+    offered = schema["properties"]["ablations"]["properties"]["modules"]["items"]["enum"]
+    assert set(typing.get_args(Module)) == set(offered) == set(MODULES)
