@@ -2,7 +2,7 @@
 
     python benchmarks/start_up.py
 
-Rows: PyTorch alone; with its `Optimizer` class used once; with torchvision; with the two heaviest job modules. Ratios to
+Rows: PyTorch alone; its `Optimizer` class used once; torchvision; the two heaviest job modules. Ratios to
 the first row are what to quote; seconds depend on the machine.
 """
 

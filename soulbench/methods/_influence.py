@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Literal
 
-
 #: The parts of the generator that can be redacted (`soulbench.generator.model.MODULES` says what each holds).
 Module = Literal[
     "all",
