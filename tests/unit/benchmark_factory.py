@@ -1,0 +1,116 @@
+"""A whole benchmark of eight pictures of 16 x 16 pixels: data folder, configuration, and a moment's training."""
+
+import csv
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from networks_factory import SIZES
+from scenes_factory import ROOT, edge, entry, no_log, write_layout
+from scenes_factory import config as data_config
+from scenes_steps import packing, vocabulary
+
+from soulbench import config as configs
+from soulbench.generator.visual import compute_features
+
+SUBSET, HELD_OUT = (1, 2, 3, 4, 5), (7, 8)
+TARGET = (1, 11)  # image and object
+REQUESTS = {"r1": (1, 11, "man"), "r2": (2, 21, "man")}
+
+TINY = {
+    "name": "tiny",
+    "device": "cpu",
+    "data": {"image_size": 16},
+    "generator": {**SIZES, "decoder": [7, 6, 6]},
+    "training": {
+        "learning_rate": 1e-2,
+        "checkpoint_seconds": 3600,
+        "pretrain": {"steps": 4, "batch": 3},
+        "finetune": {"steps": 4, "batch": 3},
+    },
+    "unlearning": {"steps": 4, "batch": 3, "learning_rate": 1e-2},
+    "evaluation": {"lpips": {"net": "squeeze", "weights": "seeded"}},
+    "methods": {"feat-if": {"iterations": 3}, "obj-if": {"iterations": 3}},
+}
+ALL_LOSSES = {
+    "losses": {
+        "l1": 1.0,
+        "boxes": 1.0,
+        "object_class": 0.1,
+        "object_gan": 0.1,
+        "image_gan": 1.0,
+        "feature_matching": 5.0,
+        "perceptual": 1.0,
+    },
+    "perceptual_weights": "seeded",
+}
+
+
+def config(**overlay: Any) -> dict[str, Any]:
+    """The demo's configuration at the smallest sizes."""
+    demo = yaml.safe_load((ROOT / "config.yaml").read_text())
+    return configs.merge(configs.merge(demo, TINY), overlay)
+
+
+def everyone(image: int) -> list[dict[str, Any]]:
+    """A man, a woman, a dog beside them and a tree; the second image has two men, the fourth none."""
+    people = [
+        entry(10 * image + 1, "dog" if image == 4 else "man", (5, 10, 35, 60)),
+        entry(10 * image + 2, "woman", (45, 15, 30, 60)),
+        entry(10 * image + 3, "dog", (30, 50, 40, 25)),
+        entry(10 * image + 4, "tree", (80, 5, 18, 70)),
+    ]
+    if image == 2:
+        people.append(entry(25, "man", (60, 0, 25, 30)))
+    return people
+
+
+@dataclass
+class Benchmark:
+    """Where everything lies."""
+
+    folder: Path
+    config: dict[str, Any] = field(default_factory=config)
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    def write(self) -> "Benchmark":
+        """Write packed scenes, features, subset and requests."""
+        numbers = range(1, 9)
+        objects = {image: everyone(image) for image in numbers}
+        edges = {
+            i: [edge(10 * i + 1, "with", 10 * i + 3), edge(10 * i + 3, "near", 10 * i + 2)] for i in numbers
+        }
+        source = write_layout(self.folder / "source", objects, edges)
+        steps = data_config(data={"image_size": self.config["data"]["image_size"]})
+        vocabulary(steps, source, self.data)
+        packing(steps, source, self.data)
+        rng = np.random.default_rng(0)
+        self.change("pixels", lambda pixels: rng.integers(0, 256, pixels.shape, np.uint8))
+        # Held-out images are in no training.
+        self.change("splits", lambda splits: np.array(["train"] * 6 + ["test"] * 2).astype(splits.dtype.kind))
+        roles = [(image, "subset") for image in SUBSET] + [(image, "held_out") for image in HELD_OUT]
+        self.table("subset", ("image_id", "role"), roles)
+        asked = [(name, *request) for name, request in REQUESTS.items()]
+        self.table("requests", ("request", "image_id", "object_id", "category"), asked)
+        return self.features()
+
+    def features(self) -> "Benchmark":
+        """Compute the frozen features of the pixels as they now are."""
+        compute_features(self.config, self.data, self.data / "visual.npy", no_log)
+        return self
+
+    def change(self, array: str, by: Any) -> None:
+        """Rewrite one of the packed arrays."""
+        path = self.data / "packed" / f"{array}.npy"
+        changed = by(np.load(path))
+        path.unlink()  # it may be mapped
+        np.save(path, changed)
+
+    def table(self, name: str, columns: tuple[str, ...], rows: list[tuple]) -> None:
+        with (self.data / f"{name}.csv").open("w", newline="") as file:
+            csv.writer(file).writerows([columns, *rows])

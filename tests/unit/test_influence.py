@@ -1,0 +1,239 @@
+"""Influence functions against exact Hessians, on networks of a few dozen redacted values."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from networks_factory import generator, random_batch, random_condition
+from scenes_factory import no_log
+from skimage.metrics import structural_similarity
+from torch.func import functional_call
+from torch.nn import functional as F
+
+from soulbench.methods._influence import Parameters
+from soulbench.scenes.batches import to_pixels
+from soulbench.training import influence
+from soulbench.training.influence import Redaction, difference_of_gradients, discrepancy, learning_loss, solve
+from soulbench.training.losses import Objective
+
+WEIGHTS = {"l1": 1.0, "boxes": 1.0, "perceptual": 0.0} | dict.fromkeys(
+    ("object_class", "object_gan", "image_gan", "feature_matching"), 0.0
+)
+
+
+def symmetric(eigenvalues, seed=0):
+    """A matrix with these eigenvalues in a random basis."""
+    draws = torch.randn(len(eigenvalues), len(eigenvalues), generator=torch.Generator().manual_seed(seed))
+    basis, _ = torch.linalg.qr(draws.double())
+    return basis @ torch.diag(torch.tensor(eigenvalues, dtype=torch.float64)) @ basis.T
+
+
+def vector(size, seed=1):
+    return torch.randn(size, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def solved(matrix, v, **settings):
+    return solve(lambda h: matrix @ h, v, Parameters(**settings), no_log)
+
+
+SPECTRA = {
+    "positive": [3.0, 2.0, 1.5, 1.0, 0.5, 0.1],
+    "singular": [3.0, 2.0, 1.0, 0.0, 0.0, 0.0],
+    "indefinite": [3.0, 2.0, 1.0, 0.1, -0.5, -2.0],
+}
+
+
+@pytest.mark.parametrize("eigenvalues", SPECTRA.values(), ids=SPECTRA)
+def test_conjugate_gradients_agree_with_the_inverse(eigenvalues):
+    matrix, v = symmetric(eigenvalues), vector(6)
+    found = solved(matrix, v, solver="cg", damping=1.1, tolerance=1e-12, iterations=200)
+    assert found.converged
+    assert found.damping == pytest.approx(1.1 * 3.0, rel=0.2)  # a share of the largest curvature
+    damped = matrix + found.damping * torch.eye(6, dtype=torch.float64)
+    torch.testing.assert_close(found.step, torch.linalg.solve(damped, v), rtol=1e-9, atol=1e-9)
+
+
+def test_lissa_agrees_with_the_inverse():
+    matrix, v = symmetric(SPECTRA["positive"]), vector(6)
+    found = solved(matrix, v, solver="lissa", damping=0.1, scale=5.0, iterations=600, tolerance=1e-9)
+    damped = matrix + 0.1 * 5.0 * torch.eye(6, dtype=torch.float64)
+    assert found.converged
+    assert found.damping == pytest.approx(0.5)
+    torch.testing.assert_close(found.step, torch.linalg.solve(damped, v), rtol=1e-9, atol=1e-9)
+
+
+def test_lissa_as_its_recursion_says():
+    matrix, v = symmetric(SPECTRA["positive"]), vector(6)
+    found = solved(matrix, v, solver="lissa", damping=0.1, scale=5.0, iterations=3)
+    h = v
+    for _ in range(3):
+        h = v + 0.9 * h - matrix @ h / 5.0
+    torch.testing.assert_close(found.step, h / 5.0)
+    assert found.iterations == 3
+
+
+@pytest.mark.parametrize("solver", ["cg", "lissa"])
+def test_the_residual_is_the_true_one(solver):
+    matrix, v = symmetric([100.0, 10.0, 1.0, 0.5, 0.1, 0.01]), vector(6)
+    found = solved(matrix, v, solver=solver, damping=0.001, scale=200.0, iterations=2, tolerance=1e-6)
+    rest = v - matrix @ found.step - found.damping * found.step
+    assert found.residual == pytest.approx(float(rest.norm() / v.norm()), rel=1e-9)
+    assert found.residual > 1e-3
+    assert not found.converged
+
+
+def test_products_are_counted_and_bounded():
+    matrix, calls = symmetric(SPECTRA["positive"]), []
+
+    def product(h):
+        calls.append(1)
+        return matrix @ h
+
+    found = solve(product, vector(6), Parameters(iterations=2, tolerance=1e-12), no_log)
+    assert found.iterations <= 3
+    assert len(calls) == found.iterations + 6 + 1  # largest curvature; the residual
+
+
+def test_nothing_to_remove_changes_nothing():
+    found = solved(symmetric(SPECTRA["positive"]), torch.zeros(6, dtype=torch.float64))
+    assert not found.step.any()
+    assert found.converged
+    assert (found.residual, found.iterations) == (0.0, 0)
+
+
+def test_the_largest_curvature_is_the_largest_absolute_eigenvalue():
+    matrix = symmetric([1.0, 0.5, -4.0, 0.1])
+    found = influence.largest_curvature(lambda h: matrix @ h, vector(4), iterations=60)
+    assert found == pytest.approx(4.0)
+    assert influence.largest_curvature(lambda h: 0 * h, vector(4)) == 0
+
+
+@pytest.fixture(scope="module")
+def world():
+    """A tiny generator in eval mode, a batch and a condition, in float64."""
+    batch = random_batch([4, 3])
+    condition = random_condition(batch)
+    return (
+        generator().eval().requires_grad_(True),
+        batch,
+        replace(condition, features=torch.ones_like(condition.features)),
+    )
+
+
+@pytest.fixture(scope="module")
+def loss_of(world):
+    """The learning loss as a function of the redacted values."""
+    model, batch, condition = world
+    redaction, objective = Redaction(model, "visual_projection"), Objective(WEIGHTS, None, None)
+
+    def loss(values):
+        parts = values.split([p.numel() for p in redaction.parameters.values()])
+        named = zip(redaction.parameters.items(), parts, strict=True)
+        changed = {name: part.view_as(p) for (name, p), part in named}
+        drawing = functional_call(model, changed, (batch, condition))
+        return torch.stack(list(objective.generator_parts(drawing, batch, condition).values())).sum()
+
+    values = torch.cat([p.detach().flatten() for p in redaction.parameters.values()])
+    return redaction, objective, loss, values
+
+
+@pytest.fixture(scope="module")
+def exact(loss_of):
+    _, _, loss, values = loss_of
+    return torch.autograd.functional.hessian(loss, values)
+
+
+def test_gradients_and_hessian_vector_products_are_exact(world, loss_of, exact):
+    model, batch, condition = world
+    redaction, objective, loss, values = loss_of
+    assert redaction.size == len(values) == 36
+    value = learning_loss(objective, model, batch, condition)
+    torch.testing.assert_close(value, loss(values))
+    gradient = torch.autograd.functional.jacobian(loss, values)
+    torch.testing.assert_close(redaction.gradient(value), gradient, rtol=1e-9, atol=1e-12)
+    product = redaction.hessian(learning_loss(objective, model, batch, condition))
+    assert exact.abs().max() > 1e-4
+    for seed in range(3):
+        v = vector(36, seed)
+        torch.testing.assert_close(product(v), exact @ v, rtol=1e-9, atol=1e-12)
+
+
+def test_a_step_of_the_network_agrees_with_the_exact_inverse(world, loss_of, exact):
+    model, batch, condition = world
+    redaction, objective, *_ = loss_of
+    product = redaction.hessian(learning_loss(objective, model, batch, condition))
+    found = solve(product, vector(36), Parameters(tolerance=1e-11, iterations=500), no_log)
+    damped = exact + found.damping * torch.eye(36, dtype=torch.float64)
+    assert found.converged
+    torch.testing.assert_close(found.step, torch.linalg.solve(damped, vector(36)), rtol=1e-7, atol=1e-9)
+
+
+def test_a_module_that_the_loss_does_not_depend_on(world):
+    model, batch, condition = world
+    redaction = Redaction(model, "box_head")
+    drawn = model(batch, condition).images.mean()  # true boxes are used
+    assert not redaction.gradient(drawn).any()
+    product = redaction.hessian(model(batch, condition).images.mean())
+    assert not product(vector(redaction.size)).any()
+
+
+def test_the_discrepancy_is_one_minus_the_similarity_of_the_crops(world):
+    model, batch, condition = world
+    objects, expected = [0, 5], {"mean": 0.0, "sum": 0.0}
+    drawn, true = to_pixels(model(batch, condition).images), to_pixels(batch.targets)
+    side = influence.CROP
+    for index in objects:
+        crops = []
+        for pictures in (drawn, true):
+            x0, y0, x1, y1 = batch.boxes[index].tolist()
+            # Bilinear samples at the centres of equal parts of the box, by PyTorch's own sampler.
+            x, y = ((torch.arange(side).double() + 0.5) / side * (b - a) + a for a, b in ((x0, x1), (y0, y1)))
+            grid = torch.stack(torch.meshgrid(2 * y - 1, 2 * x - 1, indexing="ij")[::-1], dim=-1)[None]
+            image = pictures[batch.image_of[index]][None]
+            crops.append(F.grid_sample(image, grid, padding_mode="border", align_corners=False)[0])
+        first, second = (crop.movedim(0, -1).detach().numpy() for crop in crops)
+        mean = structural_similarity(first, second, win_size=3, channel_axis=-1, data_range=1)
+        expected["mean"] += 1 - mean
+        expected["sum"] += 1 - mean * 3 * (side - 2) ** 2
+    for how, value in expected.items():
+        found = discrepancy(model, batch, condition, objects, how)
+        assert float(found.detach()) == pytest.approx(value, rel=1e-9)
+
+
+@pytest.mark.parametrize("edit", ["object", "all"])
+def test_the_difference_of_gradients(world, edit):
+    model, batch, condition = world
+    redaction, objects = Redaction(model, "graph"), [1]
+    removed = condition.features.clone()
+    removed[[1] if edit == "object" else slice(None)] = 0
+
+    def gradient(features):
+        asked = replace(condition, features=features)
+        return redaction.gradient(discrepancy(model, batch, asked, objects, "mean"))
+
+    expected = gradient(condition.features) - gradient(removed)
+    assert expected.any()
+    found = difference_of_gradients(redaction, batch, condition, objects, Parameters(edit=edit))
+    torch.testing.assert_close(found, expected)
+    turned = difference_of_gradients(
+        redaction, batch, condition, objects, Parameters(edit=edit, reverse=True)
+    )
+    torch.testing.assert_close(turned, -expected)
+    assert condition.features.all()
+
+
+def test_a_step_is_added_to_its_module_alone():
+    model = generator()
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    redaction = Redaction(model, "box_head")
+    redaction.apply(torch.arange(redaction.size, dtype=torch.float64))
+    place = 0
+    for name, parameter in model.named_parameters():
+        change = parameter.detach() - before[name]
+        if name.startswith("box_head"):
+            wanted = torch.arange(place, place + parameter.numel(), dtype=torch.float64).view_as(parameter)
+            torch.testing.assert_close(change, wanted)
+            place += parameter.numel()
+        else:
+            assert not change.any(), name
+    assert place == redaction.size

@@ -1,0 +1,227 @@
+"""The objective against its formulas, and what weights, guidance and sign do to it."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from networks_factory import networks, random_batch, random_condition
+from torch import nn
+
+from soulbench.generator.discriminators import hinge
+from soulbench.generator.model import Drawing
+from soulbench.training.adam import Adam
+from soulbench.training.losses import GAN_TERMS, Objective, Perceptual, uses_discriminators
+
+PLAIN = {"l1": 2.0, "boxes": 3.0, "perceptual": 0.0} | dict.fromkeys(GAN_TERMS, 0.0)
+ADVERSARIAL = {"object_class": 0.1, "object_gan": 0.2, "image_gan": 0.5, "feature_matching": 5.0}
+
+
+@pytest.fixture
+def batch():
+    return random_batch([3, 2], dtype=torch.float32)
+
+
+def drawing(batch, seed=3):
+    draws = torch.Generator().manual_seed(seed)
+    images = torch.randn(batch.images.shape, generator=draws).to(batch.images).requires_grad_()
+    boxes = torch.rand(batch.boxes.shape, generator=draws).to(batch.boxes).requires_grad_()
+    return Drawing(images, boxes, batch.visual, batch.visual)
+
+
+def objective(weights, judges=None, **more):
+    return Objective(PLAIN | weights, judges, "seeded", **more)
+
+
+def parts_of(batch, drawn, weights=None, **more):
+    return objective(weights or {}, **more).generator_parts(drawn, batch, random_condition(batch))
+
+
+def test_l1_and_boxes_by_their_formulas(batch):
+    drawn = drawing(batch)
+    parts = parts_of(batch, drawn)
+    l1 = [(drawn.images[i] - batch.targets[i]).abs().mean() for i in range(2)]
+    boxes = [
+        torch.stack(
+            [((drawn.boxes[k] - batch.boxes[k]) ** 2).mean() for k in range(5) if batch.image_of[k] == i]
+        )
+        for i in range(2)
+    ]
+    torch.testing.assert_close(parts["l1"], 2 * sum(l1) / 2)
+    torch.testing.assert_close(parts["boxes"], 3 * (boxes[0].mean() + boxes[1].mean()) / 2)
+    assert {*parts} == {"l1", "boxes", "guidance"}
+    assert not parts["guidance"]
+
+
+def test_parts_without_weight_need_no_networks():
+    assert not uses_discriminators(PLAIN)
+    assert Objective(PLAIN, None, None).perceptual is None
+    for name in GAN_TERMS:
+        assert uses_discriminators(PLAIN | {name: 0.1})
+    assert isinstance(objective({"perceptual": 1.0}).perceptual, Perceptual)
+
+
+@pytest.fixture
+def judges():
+    return networks().discriminators
+
+
+@pytest.fixture(scope="module")
+def perceptual():
+    return Perceptual("seeded")
+
+
+def full(judges, perceptual):
+    """All parts switched on; VGG19 is built once for all tests."""
+    made = objective(ADVERSARIAL, judges)
+    made.weights["perceptual"], made.perceptual = 1.0, perceptual
+    return made
+
+
+def test_pixels_without_weight_do_not_matter_to_any_part(batch, judges, perceptual):
+    weights = torch.ones_like(batch.weights)
+    weights[0, :, 4:9, 3:12] = 0
+    batch = replace(batch, weights=weights)
+    judges.eval()
+    drawn, made = drawing(batch), full(judges, perceptual)
+    before = made.generator_parts(drawn, batch, random_condition(batch))
+    torch.stack(list(before.values())).sum().backward()
+    hidden = (weights == 0).expand_as(drawn.images)
+    assert not drawn.images.grad[hidden].any()
+    assert drawn.images.grad[~hidden].any()
+    moved = drawn.images.detach() + 7 * hidden
+    target = batch.targets - 5 * hidden
+    after = made.generator_parts(
+        replace(drawn, images=moved), replace(batch, targets=target), random_condition(batch)
+    )
+    assert {*before} == {"l1", "boxes", "guidance", "perceptual", *GAN_TERMS}
+    for name in before:
+        torch.testing.assert_close(before[name], after[name], msg=name)
+    torch.testing.assert_close(
+        made.discriminator_loss(drawn.images, batch),
+        made.discriminator_loss(moved, replace(batch, targets=target)),
+    )
+
+
+def test_weights_scale_the_l1(batch):
+    drawn = drawing(batch)
+    weights = torch.rand(batch.weights.shape, generator=torch.Generator().manual_seed(1))
+    found = parts_of(replace(batch, weights=weights), drawn)["l1"]
+    distance = (drawn.images - batch.targets).abs().mean(dim=1)
+    torch.testing.assert_close(found, 2 * (distance * weights[:, 0]).mean())
+
+
+def test_guidance_subtracts_the_regions_mean_l1(batch):
+    guidance = torch.zeros_like(batch.guidance)
+    guidance[0, :, 2:6, 3:8] = 0.7 / (4 * 5)
+    drawn = drawing(batch)
+    parts = parts_of(replace(batch, guidance=guidance), drawn)
+    region = (drawn.images - batch.targets).abs()[0, :, 2:6, 3:8]
+    torch.testing.assert_close(parts["guidance"], -0.7 * region.mean() / 2)
+    torch.testing.assert_close(parts["l1"], parts_of(batch, drawn)["l1"])
+
+
+def test_guidance_while_hidden_acts_on_hidden_pixels_alone(batch):
+    guidance = torch.rand(batch.guidance.shape, generator=torch.Generator().manual_seed(1))
+    batch, drawn = replace(batch, guidance=guidance), drawing(batch)
+    condition = random_condition(batch)
+    parts = objective({}, guidance_while="hidden").generator_parts(drawn, batch, condition)
+    distance = (drawn.images - batch.targets).abs().mean(dim=1, keepdim=True)
+    torch.testing.assert_close(parts["guidance"], -(guidance * condition.hidden * distance).sum() / 2)
+    always = objective({}).generator_parts(drawn, batch, condition)
+    assert parts["guidance"] > always["guidance"]
+
+
+def test_a_negated_image_contributes_its_negative_l1_and_boxes_and_nothing_else(batch, judges, perceptual):
+    negated = replace(batch, sign=torch.tensor([-1.0, 1.0]))
+    judges.eval()
+    made, drawn = full(judges, perceptual), drawing(batch)
+    condition = random_condition(batch)
+    before = made.generator_parts(drawn, batch, condition)
+    after = made.generator_parts(drawn, negated, condition)
+    l1 = (drawn.images - batch.targets).abs().mean(dim=(1, 2, 3))
+    torch.testing.assert_close(after["l1"], 2 * (l1[1] - l1[0]) / 2)
+    torch.testing.assert_close(before["l1"], 2 * (l1[1] + l1[0]) / 2)
+    boxes = [((drawn.boxes - batch.boxes) ** 2).mean(dim=1)[batch.image_of == i].mean() for i in range(2)]
+    torch.testing.assert_close(after["boxes"], 3 * (boxes[1] - boxes[0]) / 2)
+    rest = torch.stack([after[name] for name in ("perceptual", *GAN_TERMS)]).sum()
+    rest.backward()
+    assert not drawn.images.grad[0].any()
+    assert drawn.images.grad[1].any()
+    other = replace(drawn, images=drawn.images.detach() + torch.tensor([3.0, 0.0]).view(2, 1, 1, 1))
+    again = made.generator_parts(other, negated, condition)
+    for name in ("perceptual", *GAN_TERMS):
+        torch.testing.assert_close(again[name], after[name], msg=name)
+
+
+@pytest.mark.parametrize("name", GAN_TERMS)
+def test_every_adversarial_part_reaches_the_drawing(batch, judges, name):
+    drawn = drawing(batch)
+    parts = objective(ADVERSARIAL, judges).generator_parts(drawn, batch, random_condition(batch))
+    assert {*GAN_TERMS} < {*parts}
+    parts[name].backward()
+    assert drawn.images.grad.any()
+    assert drawn.images.grad.isfinite().all()
+
+
+def test_adversarial_weights_scale_their_parts(batch, judges):
+    judges.eval()
+    drawn, condition = drawing(batch), random_condition(batch)
+    once = objective(ADVERSARIAL, judges).generator_parts(drawn, batch, condition)
+    twice = objective({k: 2 * v for k, v in ADVERSARIAL.items()}, judges)
+    for name, value in twice.generator_parts(drawn, batch, condition).items():
+        torch.testing.assert_close(value, (2 if name in GAN_TERMS else 1) * once[name], msg=name)
+
+
+def test_a_perfect_drawing_matches_features_and_has_no_perceptual_distance(batch, judges, perceptual):
+    judges.eval()
+    parts = full(judges, perceptual).generator_parts(
+        replace(drawing(batch), images=batch.targets), batch, random_condition(batch)
+    )
+    assert not parts["feature_matching"]
+    assert not parts["perceptual"]
+    assert not parts["l1"]
+
+
+def test_the_perceptual_part_by_its_formula(batch, perceptual):
+    drawn = drawing(batch).images
+    weights, first, second, expected = (
+        {1: 1 / 32, 6: 1 / 16, 11: 1 / 8, 20: 1 / 4, 29: 1.0},
+        drawn,
+        batch.targets,
+        0,
+    )
+    for number, layer in enumerate(perceptual.trunk):
+        first, second = layer(first), layer(second)
+        if number in weights:
+            assert isinstance(layer, nn.ReLU)
+            expected = expected + weights[number] * (first - second).abs().mean()
+    torch.testing.assert_close(perceptual(drawn, batch.targets), expected)
+
+
+def test_discriminators_learn_without_the_drawing(batch, judges):
+    drawn = drawing(batch)
+    loss = objective(ADVERSARIAL, judges).discriminator_loss(drawn.images, batch)
+    loss.backward()
+    assert drawn.images.grad is None
+    gradients = [p.grad for p in judges.parameters()]
+    assert all(g is not None and g.isfinite().all() for g in gradients)
+    assert sum(bool(g.any()) for g in gradients) > len(gradients) / 2
+
+
+def test_discriminators_that_learn_tell_real_from_drawn(batch, judges):
+    made, drawn = objective(ADVERSARIAL, judges), drawing(batch)
+    optimiser = Adam(judges.parameters())
+    losses = []
+    for _ in range(12):
+        loss = made.discriminator_loss(drawn.images, batch)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step(0.01)
+        losses.append(loss.item())
+    assert losses[-1] < 0.9 * losses[0]
+
+
+def test_hinge():
+    real, fake = [torch.tensor([2.0, 0.5])], [torch.tensor([-3.0, 0.5])]
+    assert float(hinge(real, fake)) == pytest.approx(0.25 + 0.75)
+    assert float(hinge(real * 2, fake * 2)) == pytest.approx(1.0)
