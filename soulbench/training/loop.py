@@ -79,6 +79,10 @@ def fit(
     Raises:
         UserError: a loss is not finite; names the step, the part and the images.
     """
+    if not rows:
+        raise UserError(
+            f"{stage.name}: no image is left to train on; human.size must leave some beside the request's"
+        )
     run = _Run(networks, objective, stage, device)
     state_file = work / f"{stage.name.replace(' ', '-')}.safetensors"
     first = run.resume(state_file)
