@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from soulbench.errors import UserError
 from soulbench.generator.model import Generator, module_parameters
 from soulbench.generator.sampling import crop
 from soulbench.joblog import Log, Progress
@@ -139,12 +140,21 @@ def learning_loss(objective: Objective, model: Generator, batch: Batch, conditio
 
 
 def solve(product: Product, v: Tensor, settings: Parameters, log: Log) -> Solution:
-    """Solve (H + damping) h = v by damped conjugate gradients or by LiSSA; reports the residual."""
+    """Solve (H + damping) h = v by damped conjugate gradients or by LiSSA; reports the residual.
+
+    Raises:
+        UserError: the solver diverged; a step that is not finite would destroy the model.
+    """
     if not v.any():
         return Solution(torch.zeros_like(v), 0.0, 0, True, settings.damping)
     with Progress(f"solving by {settings.solver}", settings.iterations, log) as progress:
         solver = {"cg": _conjugate_gradients, "lissa": _lissa}[settings.solver]
         step, iterations, damping = solver(product, v, settings, progress)
+    if not step.isfinite().all():
+        raise UserError(
+            f"the influence on module {settings.module} is not finite after {iterations} steps of "
+            f"{settings.solver}; a larger damping{' or scale' if settings.solver == 'lissa' else ''} may help"
+        )
     residual = float((v - product(step) - damping * step).norm() / v.norm())
     return Solution(step, residual, iterations, residual <= settings.tolerance, damping)
 

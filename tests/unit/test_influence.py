@@ -1,5 +1,6 @@
 """Influence functions against exact Hessians, on networks of a few dozen redacted values."""
 
+import contextlib
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ from skimage.metrics import structural_similarity
 from torch.func import functional_call
 from torch.nn import functional as F
 
+from soulbench.errors import UserError
 from soulbench.methods._influence import Parameters
 from soulbench.scenes.batches import to_pixels
 from soulbench.training import influence
@@ -99,6 +101,22 @@ def test_nothing_to_remove_changes_nothing():
     assert not found.step.any()
     assert found.converged
     assert (found.residual, found.iterations) == (0.0, 0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"solver": "lissa", "scale": 1.0, "damping": 0.0, "iterations": 1200}, "a larger damping or scale"),
+        ({"solver": "cg", "damping": 0.0}, "a larger damping may help"),
+    ],
+)
+def test_a_solver_that_diverges_is_stopped_before_it_destroys_the_model(settings, message):
+    flat = {"lissa": symmetric(SPECTRA["positive"]), "cg": torch.zeros(6, 6, dtype=torch.float64)}
+    with (
+        pytest.warns(RuntimeWarning) if settings["solver"] == "cg" else contextlib.nullcontext(),
+        pytest.raises(UserError, match=rf"the influence on module graph is not finite .*{message}"),
+    ):
+        solved(flat[settings["solver"]], vector(6), **settings)
 
 
 def test_the_largest_curvature_is_the_largest_absolute_eigenvalue():
