@@ -1,0 +1,210 @@
+"""The training loop: resuming gives the same bits, NaN stops it, and nothing learns at a learning rate of 0."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from benchmark_factory import ALL_LOSSES, Benchmark, config
+from scenes_factory import no_log
+
+from soulbench.checkpoint import load
+from soulbench.errors import UserError
+from soulbench.training import loop
+from soulbench.training.data import Data
+from soulbench.training.loop import Stage, fit
+from soulbench.training.losses import Objective
+from soulbench.training.plans import Plan
+
+CPU = torch.device("cpu")
+MASKING = {"box": 0.35, "feature": 0.25, "hide_image": 0.5, "hide_features": 0.5}
+STAGE = Stage("fine-tuning", 9, 2, 1e-2, "cosine", 1, False, MASKING, 0.0)
+LOSSES = {**ALL_LOSSES["losses"], "perceptual": 0.0}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    settings = config(training={"losses": LOSSES})
+    written = Benchmark(tmp_path_factory.mktemp("tiny"), settings).write()
+    return Data.open(settings, written.data)
+
+
+@pytest.fixture(autouse=True)
+def looks(monkeypatch):
+    """Look at the losses, and save, every other step."""
+    monkeypatch.setattr(loop, "CHECK_EVERY", 2)
+
+
+def train(data, folder, stage=STAGE, networks=None, rows=None, batches=None, log=no_log):
+    networks = networks or data.networks(1)
+    objective = Objective(LOSSES, networks.discriminators, None)
+    batches = batches or data.batches(Plan())
+    facts = fit(networks, objective, batches, rows or data.subset, stage, CPU, folder, log)
+    return networks, facts
+
+
+def state(networks):
+    return {name: value.clone() for name, value in networks.modules().state_dict().items()}
+
+
+def assert_equal(first, second):
+    assert first.keys() == second.keys()
+    for name in first:
+        assert torch.equal(first[name], second[name]), name
+
+
+def killed_at(step, monkeypatch):
+    """Make the training die before a step."""
+    original = loop._Run.step
+
+    def dying(run, number, batch):
+        if number == step:
+            raise KeyboardInterrupt
+        return original(run, number, batch)
+
+    monkeypatch.setattr(loop._Run, "step", dying)
+    return lambda: monkeypatch.setattr(loop._Run, "step", original)
+
+
+def test_it_changes_weights_and_the_same_seed_gives_the_same_bits(data, tmp_path):
+    before = state(data.networks(1))
+    first, facts = train(data, tmp_path / "a")
+    torch.manual_seed(99)
+    second, _ = train(data, tmp_path / "b")
+    assert_equal(state(first), state(second))
+    for part in ("generator.decoder.out.0.weight", "discriminators.object.real.weight"):
+        assert not torch.equal(state(first)[part], before[part])
+    other, _ = train(data, tmp_path / "c", replace(STAGE, seed=2))
+    assert not torch.equal(state(other)[part], state(first)[part])
+    assert facts["steps"] == 9
+    assert facts["images"] == 18
+    assert {"l1", "boxes", "guidance", "discriminators", "image_gan"} <= {*facts["losses"]}
+    assert all(map(math.isfinite, facts["losses"].values()))
+
+
+@pytest.mark.parametrize("step", [1, 2, 5, 8])
+def test_an_interrupted_training_goes_on_to_the_same_bits(data, tmp_path, monkeypatch, step):
+    whole, facts = train(data, tmp_path / "whole")
+    revive = killed_at(step, monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        train(data, tmp_path / "part")
+    assert (tmp_path / "part" / "fine-tuning.safetensors").exists() == (step >= 2)
+    revive()
+    torch.manual_seed(7)
+    made, lines, original = [], [], loop._Run.step
+    monkeypatch.setattr(
+        loop._Run, "step", lambda run, number, batch: made.append(number) or original(run, number, batch)
+    )
+    resumed, again = train(data, tmp_path / "part", log=lines.append)
+    assert made == list(range(step // 2 * 2, 9))
+    assert step < 2 or any(f"goes on at {step // 2 * 2} of 9" in line for line in lines)
+    assert_equal(state(whole), state(resumed))
+    assert again["losses"] == facts["losses"]
+    assert again["seconds"] > 0
+
+
+@pytest.mark.parametrize(
+    "other", [{"learning_rate": 1e-3}, {"seed": 2}, {"steps": 10}, {"masking": {**MASKING, "box": 0.1}}]
+)
+def test_the_state_of_another_training_is_not_taken_up(data, tmp_path, monkeypatch, other):
+    killed_at(4, monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        train(data, tmp_path)
+    made = []
+    original = loop._Run.step
+    monkeypatch.setattr(
+        loop._Run, "step", lambda run, number, batch: made.append(number) or original(run, number, batch)
+    )
+    with pytest.raises(KeyboardInterrupt):
+        train(data, tmp_path, replace(STAGE, **other))
+    assert made[0] == 0
+
+
+def test_a_state_is_saved_no_more_often_than_asked(data, tmp_path):
+    train(data, tmp_path, replace(STAGE, checkpoint_seconds=3600.0))
+    assert not list(tmp_path.iterdir())
+
+
+class Poisoned:
+    """Batches of which one step's targets hold a NaN, and one may be healed."""
+
+    def __init__(self, batches, image):
+        self.batches, self.image = batches, image
+
+    def batch(self, rows):
+        batch = self.batches.batch(rows)
+        targets = batch.targets.clone()
+        for place, image in enumerate(batch.image_ids):
+            if image == self.image:
+                targets[place, 0, 3, 3] = math.nan
+        return replace(batch, targets=targets)
+
+
+def test_a_nan_stops_names_and_keeps_the_last_good_state(data, tmp_path):
+    order = [loop.rows_of_step(data.subset, STAGE, step) for step in range(9)]
+    late = order[2]  # the last to be seen first: neither in step 0 nor in step 1
+    image = next(
+        i
+        for i in (int(data.scenes.image_ids[row]) for row in late)
+        if all(i not in data.scenes.image_ids[rows] for rows in order[:2])
+    )
+    others = ", ".join(str(int(data.scenes.image_ids[row])) for row in late)
+    with pytest.raises(
+        UserError,
+        match=rf"training stopped at step 3: the loss part `l1` is nan, on the images {others}; "
+        r"the state before is kept in .*fine-tuning\.safetensors",
+    ):
+        train(data, tmp_path, batches=Poisoned(data.batches(Plan()), image))
+    tensors, _ = load(tmp_path / "fine-tuning.safetensors")
+    assert all(value.isfinite().all() for value in tensors.values())
+    healed, _ = train(data, tmp_path)
+    assert_equal(state(healed), state(train(data, tmp_path / "whole")[0]))
+
+
+def test_a_nan_before_anything_is_saved_promises_nothing(data, tmp_path):
+    first = int(data.scenes.image_ids[loop.rows_of_step(data.subset, STAGE, 0)[0]])
+    with pytest.raises(
+        UserError, match=r"training stopped at step 1: .* A lower learning rate may help"
+    ) as error:
+        train(data, tmp_path, batches=Poisoned(data.batches(Plan()), first))
+    assert "kept" not in str(error.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_learning_rate_of_0_with_frozen_statistics_is_the_identity(data, tmp_path):
+    frozen = replace(STAGE, learning_rate=0.0, frozen_statistics=True)
+    before = data.networks(1).generator.state_dict()
+    networks, _ = train(data, tmp_path, frozen)
+    assert_equal(before, networks.generator.state_dict())
+    moving, _ = train(data, tmp_path, replace(frozen, frozen_statistics=False))
+    moved = moving.generator.state_dict()
+    changed = {name for name in before if not torch.equal(before[name], moved[name])}
+    assert any("running_mean" in name for name in changed)
+    assert not changed & {name for name, _ in moving.generator.named_parameters()}
+
+
+def test_a_cosine_schedule_ends_at_zero(data, tmp_path):
+    factors = [loop._factor(STAGE, step) for step in range(9)]
+    assert factors[0] == 1
+    assert factors == sorted(factors, reverse=True)
+    assert factors[-1] < 0.05
+    assert {loop._factor(replace(STAGE, schedule="constant"), step) for step in range(9)} == {1.0}
+
+
+@pytest.mark.parametrize(("count", "batch"), [(5, 2), (6, 3), (7, 1), (4, 9), (1, 3)])
+def test_every_row_once_an_epoch(count, batch):
+    rows = [10 * i for i in range(count)]
+    stage = replace(STAGE, batch=batch)
+    stream = [row for step in range(3 * count) for row in loop.rows_of_step(rows, stage, step)]
+    epochs = np.array(stream[: len(stream) // count * count]).reshape(-1, count)
+    assert (np.sort(epochs, axis=1) == rows).all()
+    assert len(epochs) >= 3
+    assert count == 1 or len({tuple(epoch) for epoch in epochs.tolist()}) > 1
+
+
+def test_stages_of_another_name_take_another_order():
+    rows = list(range(20))
+    first = loop.rows_of_step(rows, STAGE, 0), loop.rows_of_step(rows, STAGE, 1)
+    other = replace(STAGE, name="unlearning")
+    assert first != (loop.rows_of_step(rows, other, 0), loop.rows_of_step(rows, other, 1))
