@@ -126,6 +126,13 @@ def test_a_state_is_saved_no_more_often_than_asked(data, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_training_without_images_says_so(data, tmp_path):
+    networks = data.networks(1)
+    objective = Objective(LOSSES, networks.discriminators, None)
+    with pytest.raises(UserError, match="fine-tuning: no image is left to train on"):
+        fit(networks, objective, data.batches(Plan()), [], STAGE, CPU, tmp_path, no_log)
+
+
 class Poisoned:
     """Batches of which one step's targets hold a NaN, and one may be healed."""
 

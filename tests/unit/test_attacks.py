@@ -1,0 +1,118 @@
+"""The leakage queries on graphs made by hand."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scenes_by_hand import scene
+
+from soulbench import registry
+
+NAMES = ["__image__", "man", "dog", "person", "people", "tree"]
+MAN, DOG, PERSON, PEOPLE, TREE = 1, 2, 3, 4, 5
+BOX = (1, 1, 5, 5)
+
+
+def graph(categories, edges):
+    """Objects 0, 1, ... with directed edges among them, beside those to the image node."""
+    plain = scene(1, *((10 + i, category, BOX) for i, category in enumerate(categories)))
+    among = np.array([(s, 1, o) for s, o in edges], dtype=np.int64).reshape(-1, 3)
+    return replace(plain, triples=np.concatenate([among, plain.triples]))
+
+
+def ask(attack, asked, target=0, names=NAMES, seed=0):
+    return registry.module("attacks", attack).rewrite(asked, target, names, np.random.default_rng(seed))
+
+
+def changed(before, after):
+    """Indices of the objects whose label is another; everything else must be as it was."""
+    for name in ("image_id", "pixels", "object_ids", "boxes", "triples", "first_row"):
+        np.testing.assert_array_equal(getattr(before, name), getattr(after, name))
+    return np.flatnonzero(before.categories != after.categories).tolist()
+
+
+# 0 - 1 - 2 - 3 in both directions of edges, 4 apart, 5 - 6 apart
+CHAIN = graph([MAN, DOG, TREE, DOG, TREE, DOG, MAN], [(0, 1), (2, 1), (2, 3), (5, 6)])
+REACHED = {"neighbor": {2}, "neighbor-1hop": {1}, "singleton": {4, 5, 6}}
+
+
+@pytest.mark.parametrize("attack", REACHED)
+def test_one_of_the_right_objects_is_relabelled(attack):
+    seen = set()
+    for seed in range(60):
+        found = ask(attack, CHAIN, seed=seed)
+        (index,) = changed(CHAIN, found)
+        assert found.categories[index] in range(1, len(NAMES))
+        seen.add(index)
+    assert seen == REACHED[attack]
+
+
+@pytest.mark.parametrize("attack", REACHED)
+def test_every_other_label_of_the_vocabulary_is_drawn_and_never_the_images(attack):
+    labels = set()
+    for seed in range(200):
+        found = ask(attack, CHAIN, seed=seed)
+        (index,) = changed(CHAIN, found)
+        if CHAIN.categories[index] == (TREE if attack == "neighbor" else DOG):
+            labels.add(int(found.categories[index]))
+    own = TREE if attack == "neighbor" else DOG
+    assert labels == {*range(1, len(NAMES))} - {own}
+
+
+@pytest.mark.parametrize(("attack", "target"), [("neighbor", 3), ("neighbor-1hop", 3), ("singleton", 4)])
+def test_hops_are_counted_from_the_target(attack, target):
+    allowed = {("neighbor", 3): {1}, ("neighbor-1hop", 3): {2}, ("singleton", 4): {0, 1, 2, 3, 5, 6}}
+    for seed in range(20):
+        (index,) = changed(CHAIN, ask(attack, CHAIN, target, seed=seed))
+        assert index in allowed[attack, target]
+
+
+def test_a_direct_connection_beats_a_longer_way_round():
+    triangle = graph([MAN, DOG, TREE], [(0, 1), (1, 2), (0, 2)])
+    assert ask("neighbor", triangle) == "no object is 2 hops from the target"
+
+
+NOT_APPLICABLE = {
+    "alone": ("neighbor", graph([MAN], []), "no object is 2 hops from the target"),
+    "only direct": ("neighbor", graph([MAN, DOG], [(0, 1)]), "no object is 2 hops from the target"),
+    "no edge": ("neighbor-1hop", graph([MAN, DOG], []), "no object is 1 hop from the target"),
+    "all reached": ("singleton", graph([MAN, DOG], [(1, 0)]), "every object has a path to the target"),
+    "only the image": ("singleton", graph([MAN], []), "every object has a path to the target"),
+    "no general label": ("fuzzy", graph([DOG], []), "there is no label more general than dog"),
+    "most general": ("fuzzy", graph([PEOPLE], []), "there is no label more general than people"),
+}
+
+
+@pytest.mark.parametrize(("attack", "asked", "reason"), NOT_APPLICABLE.values(), ids=NOT_APPLICABLE)
+def test_what_is_not_applicable_says_why(attack, asked, reason):
+    assert ask(attack, asked) == reason
+
+
+@pytest.mark.parametrize("name", ["man", "woman", "boy", "girl", "lady", "child"])
+def test_fuzzy_makes_a_person_of_everyone(name):
+    names = ["__image__", name, "dog", "person"]
+    asked = graph([DOG, MAN, MAN], [(0, 1)])
+    found = ask("fuzzy", asked, target=1, names=names)
+    assert changed(asked, found) == [1]
+    assert names[found.categories[1]] == "person"
+
+
+def test_fuzzy_makes_people_of_a_person():
+    asked = graph([PERSON, MAN], [])
+    found = ask("fuzzy", asked)
+    assert changed(asked, found) == [0]
+    assert found.categories[0] == PEOPLE
+
+
+def test_fuzzy_needs_the_general_name_in_the_vocabulary():
+    assert ask("fuzzy", graph([MAN], []), names=["__image__", "man"]) == "the vocabulary has no person"
+
+
+@pytest.mark.parametrize("attack", registry.ids("attacks"))
+def test_a_query_leaves_its_scene_alone_and_depends_on_its_generator(attack):
+    before = {name: np.copy(value) for name, value in vars(CHAIN).items()}
+    first, again = ask(attack, CHAIN, seed=3), ask(attack, CHAIN, seed=3)
+    for name, value in before.items():
+        np.testing.assert_array_equal(getattr(CHAIN, name), value)
+    np.testing.assert_array_equal(first.categories, again.categories)
+    assert len(changed(CHAIN, first)) == 1

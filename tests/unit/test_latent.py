@@ -1,0 +1,71 @@
+"""Distances between object representations, by hand."""
+
+import numpy as np
+import pytest
+from scenes_by_hand import scene
+
+from soulbench.evaluation.drawings import Drawings
+from soulbench.evaluation.latent import groups, rows
+from soulbench.training.plans import Request
+
+MAN, DOG, BOX = 1, 2, (2, 2, 6, 6)
+REQUEST = Request("r1", 10, 100, MAN)
+SCENES = [
+    scene(9, (100, MAN, BOX)),  # the same object id in another image
+    scene(10, (101, DOG, BOX), (100, MAN, BOX), (102, MAN, BOX)),
+    scene(11, (110, DOG, BOX)),
+]
+
+
+def test_the_groups_leave_image_nodes_out():
+    found = groups(SCENES, REQUEST)
+    assert {name: np.flatnonzero(mask).tolist() for name, mask in found.items()} == {
+        "target": [3],
+        "same-image": [2, 4],
+        "other-images": [0, 6],
+    }
+
+
+def drawings(vectors):
+    return Drawings({}, {("synthesis", "graph"): np.array(vectors, dtype=np.float32)})
+
+
+def table(model, original, masks):
+    return {(row["group"], row["distance"]): row["value"] for row in rows(model, original, masks)}
+
+
+def test_distances():
+    original = drawings([[1, 0], [1, 0], [1, 0], [0, 0]])
+    model = drawings([[4, 4], [0, 2], [2, 0], [0, 0]])
+    masks = {
+        "one": np.array([1, 0, 0, 0], bool),
+        "two": np.array([0, 1, 1, 0], bool),
+        "zero": np.array([0, 0, 0, 1], bool),
+    }
+    found = table(model, original, masks)
+    assert found["one", "l2"] == pytest.approx(5)
+    assert found["one", "cosine"] == pytest.approx(1 - 4 / 32**0.5)
+    assert found["two", "l2"] == pytest.approx((5**0.5 + 1) / 2)
+    assert found["two", "cosine"] == pytest.approx((1 + 0) / 2)
+    assert found["zero", "l2"] == 0
+    assert np.isfinite(found["zero", "cosine"])
+
+
+def test_a_model_is_at_no_distance_from_itself():
+    same = drawings(np.random.default_rng(0).standard_normal((6, 5)))
+    found = table(same, same, {"all": np.ones(6, bool)})
+    assert found["all", "l2"] == 0
+    assert found["all", "cosine"] == pytest.approx(0, abs=1e-6)
+
+
+def test_an_empty_group_has_no_value():
+    same = drawings([[1.0, 2.0]])
+    assert np.isnan(table(same, same, {"none": np.zeros(1, bool)})["none", "l2"])
+
+
+def test_every_task_and_representation_has_its_rows():
+    vectors = np.ones((2, 3), np.float32)
+    both = Drawings({}, {(task, kind): vectors for task in ("a", "b") for kind in ("graph", "input")})
+    found = list(rows(both, both, {"all": np.ones(2, bool)}))
+    assert len(found) == 8
+    assert len({(row["task"], row["representation"], row["distance"]) for row in found}) == 8
