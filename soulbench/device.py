@@ -30,8 +30,9 @@ def prepare(name: str) -> torch.device:
     # cuBLAS reads this at its first call; without it, deterministic algorithms refuse to run there.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     device = torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
-    # Some operations have no deterministic form on a GPU; there a warning must do.
-    torch.use_deterministic_algorithms(True, warn_only=device.type == "cuda")
+    # Some operations have no deterministic form on a GPU; there a warning must do. This call and not
+    # use_deterministic_algorithms, which also imports the compiler: three seconds of every job, and nothing is compiled.
+    torch.set_deterministic_debug_mode("warn" if device.type == "cuda" else "error")
     torch.backends.cudnn.benchmark = False
     # Sums depend on the number of threads, so each rule's is fixed; Snakemake sets the variable.
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
