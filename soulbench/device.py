@@ -31,7 +31,7 @@ def prepare(name: str) -> torch.device:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     device = torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
     # Some operations have no deterministic form on a GPU; there a warning must do. This call and not
-    # use_deterministic_algorithms, which also imports the compiler: three seconds of every job, and nothing is compiled.
+    # use_deterministic_algorithms, which also imports the compiler: seconds of every job, for nothing.
     torch.set_deterministic_debug_mode("warn" if device.type == "cuda" else "error")
     torch.backends.cudnn.benchmark = False
     # Sums depend on the number of threads, so each rule's is fixed; Snakemake sets the variable.
