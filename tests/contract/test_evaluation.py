@@ -1,113 +1,248 @@
-"""What an evaluation writes: every file and column, the same bytes every time, for the original and for a method."""
+"""Evaluation writes whole records with the agreed columns, the same bytes every time."""
 
-from pathlib import Path
+import json
 
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import silent
+import torch
+from benchmark_factory import HELD_OUT, SUBSET
+from scenes_factory import no_log
 
-from soulbench.evaluation.ablations import ablate_alpha, ablate_modules
-from soulbench.evaluation.run import Case, evaluate
+from soulbench.evaluation import ablations
+from soulbench.evaluation.drawings import Drawings
+from soulbench.evaluation.run import Case, Setting, comparison, evaluate, metric_rows
+from soulbench.records import file_hash
+from soulbench.training.data import Data
 
-FILES = ("metrics.csv", "latent.csv", "leakage.csv", "outputs.npz")
+TABLES = ("metrics", "latent", "leakage")
+FILES = (*(f"{name}.csv" for name in TABLES), "outputs.npz")
+TASKS = {"reconstruction", "synthesis"}
+METRICS = {"ssim", "lpips", "mae", "changed"}
+AGAINST_ORIGINAL = {"A1", "A2", "A2-rest", "A3", "A3-heldout", "A4"}
+AGAINST_TRUTH = {"fidelity", "utility", "heldout"}
+ORACLE = {"oracle-A1", "oracle-A2", "oracle-A3", "oracle-A4"}
 COLUMNS = {
     "metrics": ["task", "dimension", "metric", "value", "unit"],
     "latent": ["task", "group", "representation", "distance", "value"],
     "leakage": ["task", "attack", "status", "metric", "value"],
 }
-DIMENSIONS = {"A1", "A2", "A2-rest", "A3", "A4", "fidelity", "utility", "heldout", "diversity"}
+
+
+def judged(world, method, *cases):
+    evaluate(world.config, method, 1, cases, world.data, "source", no_log)
+    return [{name: pd.read_csv(case.out / f"{name}.csv") for name in TABLES} for case in cases]
 
 
 @pytest.fixture(scope="module")
-def records(bench, tmp_path_factory):
-    """The original's record, and its copy's: a method that did nothing, compared with original and retrained."""
+def model(world, tmp_path_factory):
+    """One unlearned model."""
+    path = tmp_path_factory.mktemp("unlearned") / "model.safetensors"
+    world.unlearn("obj-mk-pa", path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def records(world, model, tmp_path_factory):
+    """Cases and tables of the original, of itself as if it were a method, and of a method beside an oracle."""
     folder = tmp_path_factory.mktemp("records")
-    first, second = folder / "original", folder / "copy"
-    cases = [Case("r1", str(bench.original), None, None, first)]
-    evaluate(bench.config, "original", 1, cases, bench.data, "s", silent)
-    cases = [Case("r1", str(bench.original), first, first, second)]
-    evaluate(bench.config, "copy", 1, cases, bench.data, "s", silent)
-    return folder
+    original = Case("r1", world.original, None, None, folder / "original" / "r1")
+    cases = {
+        "original": original,
+        "itself": Case("r1", world.original, original.out, None, folder / "itself" / "r1"),
+        "method": Case("r1", model, original.out, original.out, folder / "obj-mk-pa" / "r1"),
+    }
+    return {name: (case, judged(world, name, case)[0]) for name, case in cases.items()}
 
 
-def values(path: Path, **chosen) -> pd.Series:
-    table = pd.read_csv(path)
-    for column, value in chosen.items():
-        table = table[table[column] == value]
-    assert len(table), chosen
-    return table["value"]
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("name", ["original", "itself", "method"])
+def test_columns(records, name, table):
+    assert records[name][1][table].columns.tolist() == COLUMNS[table]
 
 
-@pytest.mark.parametrize("name", COLUMNS)
-def test_columns(records, name):
-    for method in ("original", "copy"):
-        assert list(pd.read_csv(records / method / f"{name}.csv")) == COLUMNS[name]
+@pytest.mark.parametrize("name", ["original", "method"])
+def test_metrics_are_complete(records, name):
+    metrics = records[name][1]["metrics"]
+    assert {*metrics["task"]} == TASKS
+    wanted = AGAINST_ORIGINAL | AGAINST_TRUTH | (ORACLE if name == "method" else set())
+    compared = metrics[metrics["dimension"] != "diversity"]
+    assert {*zip(compared["dimension"], compared["metric"], strict=True)} == {
+        (d, m) for d in wanted for m in METRICS
+    }
+    assert not metrics.duplicated(["task", "dimension", "metric"]).any()
+    assert metrics["value"].notna().all()
+    units = {"ssim": "index", "lpips": "lpips", "mae": "grey levels", "changed": "share"}
+    assert all(units[row.metric] == row.unit for row in compared.itertuples())
+    rest = metrics[metrics["dimension"] == "diversity"]
+    assert {*zip(rest["metric"], rest["unit"], strict=True)} == {
+        ("spread", "grey levels"),
+        ("collapsed", "flag"),
+    }
 
 
-def test_every_dimension_and_metric_is_there_in_both_tasks(records):
-    table = pd.read_csv(records / "copy" / "metrics.csv")
-    for _, part in table.groupby("task"):
-        assert set(part["dimension"]) >= DIMENSIONS | {"oracle-A1", "oracle-A2"}
-        assert set(part.loc[part["dimension"] == "A1", "metric"]) == {"ssim", "lpips", "mae", "changed"}
-    assert set(table["task"]) == {"reconstruction", "synthesis"}
+def test_the_original_against_itself_under_other_noise_is_a_floor(records):
+    metrics = records["original"][1]["metrics"]
+    own = metrics[metrics["dimension"].isin(AGAINST_ORIGINAL) & (metrics["metric"] == "mae")]
+    assert (own["value"] > 0).all()
+    latent = records["original"][1]["latent"]
+    assert not latent.loc[latent["distance"] == "l2", "value"].any()
 
 
-def test_an_unchanged_model_is_at_no_distance(records):
-    path = records / "copy" / "metrics.csv"
-    for dimension in ("A1", "A2", "A4", "oracle-A1"):
-        assert (values(path, dimension=dimension, metric="mae") == 0).all()
-        assert values(path, dimension=dimension, metric="ssim").to_list() == pytest.approx(
-            [1.0, 1.0], abs=1e-5
-        )
-    assert (values(records / "copy" / "latent.csv", distance="l2") == 0).all()
+def test_a_model_that_is_the_original_changes_nothing(records):
+    tables = records["itself"][1]
+    metrics = tables["metrics"].set_index(["dimension", "metric"])["value"]
+    for dimension in AGAINST_ORIGINAL:
+        assert not metrics[dimension, "mae"].any()
+        assert not metrics[dimension, "changed"].any()
+        np.testing.assert_allclose(metrics[dimension, "ssim"], 1, atol=1e-6)
+    assert not tables["latent"]["value"].round(5).any()
+    first = records["original"][1]["metrics"]
+    truth = first["dimension"].isin(AGAINST_TRUTH) & (first["metric"] == "mae")
+    assert len(first[truth]) == 2 * len(AGAINST_TRUTH)
 
 
-def test_the_originals_own_distance_is_that_of_other_noise(records):
-    assert (values(records / "original" / "metrics.csv", dimension="A1", metric="mae") > 0).all()
+def test_a_model_that_differs_does(records):
+    tables = records["method"][1]
+    metrics = tables["metrics"]
+    changed = metrics[metrics["dimension"].isin(AGAINST_ORIGINAL | ORACLE) & (metrics["metric"] == "mae")]
+    assert (changed["value"] > 0).all()
+    latent = tables["latent"]
+    assert len(latent) == 2 * 3 * 2 * 2
+    assert (latent.loc[latent["distance"] == "l2", "value"] > 0).all()
 
 
-def test_no_query_is_the_fidelity_of_the_target(records):
-    for task in ("reconstruction", "synthesis"):
-        plain = values(records / "copy" / "leakage.csv", task=task, attack="none", metric="mae").item()
-        outputs = np.load(records / "copy" / "outputs.npz")
-        assert f"query-none-{task}" in outputs.files
-        # Fidelity is averaged over two noise draws, a query is asked under the first.
-        fidelity = values(
-            records / "copy" / "metrics.csv", task=task, dimension="fidelity", metric="mae"
-        ).item()
-        assert plain == pytest.approx(fidelity, abs=2.0)
+@pytest.mark.parametrize("name", ["original", "method"])
+def test_every_query_is_answered_or_says_why_not(world, records, name):
+    leakage = records[name][1]["leakage"]
+    assert {*leakage["attack"]} == {"none", *world.config["evaluation"]["attacks"]}
+    for (_, attack), rows in leakage.groupby(["task", "attack"]):
+        if rows["status"].iloc[0] == "ok":
+            assert {*rows["metric"]} == METRICS
+            assert rows["value"].notna().all()
+        else:
+            assert rows["status"].str.match(r"not applicable: \w+").all()
+            assert rows["value"].isna().all()
+            assert attack != "none"
+    # In this world: no "person" to generalise to; woman is two hops away; the tree stands alone.
+    status = leakage.drop_duplicates("attack").set_index("attack")["status"]
+    assert status["fuzzy"] == "not applicable: the vocabulary has no person"
+    assert (status[["neighbor", "neighbor-1hop", "singleton"]] == "ok").all()
 
 
-def test_the_same_bytes_again(bench, records, tmp_path):
-    again = tmp_path / "again"
-    cases = [Case("r1", str(bench.original), records / "original", records / "original", again)]
-    evaluate(bench.config, "copy", 1, cases, bench.data, "s", silent)
-    for name in FILES[:3]:
-        assert (again / name).read_bytes() == (records / "copy" / name).read_bytes()
-    with np.load(again / "outputs.npz") as new, np.load(records / "copy" / "outputs.npz") as old:
-        assert new.files == old.files
-        assert all(np.array_equal(new[key], old[key]) for key in new.files)
+def test_the_unaltered_query_is_the_fidelity(records):
+    _, tables = records["method"]
+    fidelity = tables["metrics"].query("dimension == 'fidelity'").set_index(["task", "metric"])["value"]
+    plain = tables["leakage"].query("attack == 'none'").set_index(["task", "metric"])["value"]
+    for key in fidelity.index:
+        assert plain[key] == pytest.approx(fidelity[key], rel=0.02, abs=0.02), key
 
 
-def test_ablations_take_their_redactions_back(bench, tmp_path):
-    """Modules in either order give the same rows: each starts from the original model."""
-    tables = []
-    for order in (["decoder", "graph"], ["graph", "decoder"]):
-        config = {**bench.config, "ablations": {**bench.config["ablations"], "modules": order}}
-        out = tmp_path / f"{order[0]}.csv"
-        ablate_modules(config, "r1", 1, bench.data, bench.original, out, silent)
-        tables.append(
-            pd.read_csv(out).drop(columns="seconds").sort_values(["module", "task", "dimension", "metric"])
-        )
-    pd.testing.assert_frame_equal(*(table.reset_index(drop=True) for table in tables))
+def test_outputs(records, world):
+    with np.load(records["method"][0].out / "outputs.npz") as outputs:
+        assert outputs["image_ids"].tolist() == [*SUBSET, *HELD_OUT]
+        assert outputs["roles"].tolist() == ["subset"] * len(SUBSET) + ["held_out"] * len(HELD_OUT)
+        for task in TASKS:
+            assert outputs[task].dtype == np.uint8
+            assert outputs[task].shape == (len(SUBSET) + len(HELD_OUT), 16, 16, 3)
+            assert outputs[f"query-singleton-{task}"].shape == (1, 16, 16, 3)
+        assert "query-fuzzy-synthesis" not in outputs.files
+        assert not (outputs["reconstruction"] == outputs["synthesis"]).all()
 
 
-def test_a_larger_alpha_moves_the_model_further(bench, tmp_path):
-    config = {**bench.config, "ablations": {**bench.config["ablations"], "alphas": [0.0, 1.0, 1000.0]}}
-    ablate_alpha(config, "r1", 1, bench.data, bench.original, tmp_path / "alpha.csv", silent)
-    table = pd.read_csv(tmp_path / "alpha.csv")
-    moved = table[(table["dimension"] == "A1") & (table["metric"] == "mae")].groupby("alpha")["value"].mean()
-    assert moved[0.0] == 0
-    assert moved[1000.0] > moved[1.0]
-    assert np.load(tmp_path / "alpha.npz")["1.0/synthesis"].shape[1:] == (16, 16, 3)
+def test_the_record_says_where_it_comes_from(records):
+    for method, (case, _) in records.items():
+        record = json.loads((case.out / "record.json").read_text())
+        assert (record["method"], record["request"], record["seed"]) == (method, "r1", 1)
+        wanted = {
+            "parameters",
+            "seeds",
+            "source_hash",
+            "lock_hash",
+            "versions",
+            "device",
+            "seconds",
+            "peak_mib",
+        }
+        assert wanted <= {*record}
+
+
+@pytest.mark.parametrize("name", ["original", "method"])
+def test_the_same_bytes_again_and_nothing_else_touched(world, records, tmp_path, name):
+    case, _ = records[name]
+    before = {path: file_hash(path) for path in sorted(world.folder.rglob("*")) if path.is_file()}
+    torch.manual_seed(5)  # no one may look at it
+    again = Case(case.request, case.model, case.original, case.retrained, tmp_path)
+    judged(world, name, again)
+    for file in FILES:
+        assert (tmp_path / file).read_bytes() == (case.out / file).read_bytes(), file
+    assert before == {path: file_hash(path) for path in sorted(world.folder.rglob("*")) if path.is_file()}
+
+
+def test_requests_that_share_a_job_do_not_share_results(world, model, records, tmp_path):
+    original = records["original"][0].out
+    first = Case("r1", model, original, None, tmp_path / "r1")
+    second = Case("r2", model, original, None, tmp_path / "r2")
+    alone, other = judged(world, "obj-mk-pa", first, second)
+    expected = records["method"][1]["metrics"]
+    expected = expected[~expected["dimension"].isin(ORACLE)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(alone["metrics"], expected)
+    assert not other["metrics"]["value"].equals(alone["metrics"]["value"])
+
+
+@pytest.fixture(scope="module")
+def judge(world):
+    """Rows of metrics.csv for given pictures of both tasks."""
+    data, compare = Data.open(world.config, world.data), comparison(world.config)
+    setting = Setting.of(data, data.requests["r1"])
+
+    def rows(pictures):
+        drawn = Drawings(dict.fromkeys(sorted(TASKS), pictures[None]), {})
+        found = metric_rows(drawn, drawn, None, setting, compare)
+        return {(r["dimension"], r["metric"]): r["value"] for r in found if r["task"] == "synthesis"}
+
+    return setting, rows
+
+
+def test_pictures_that_are_the_truth(judge):
+    setting, rows = judge
+    found = rows(setting.truth)
+    for dimension in AGAINST_TRUTH:
+        assert found[dimension, "mae"] == 0
+        assert found[dimension, "ssim"] == pytest.approx(1)
+    assert found["diversity", "collapsed"] == 0
+    assert found["diversity", "spread"] > 30
+
+
+@pytest.mark.parametrize("kind", ["constant", "worse than the mean picture"])
+def test_a_collapsed_model_is_flagged(judge, kind):
+    setting, rows = judge
+    pictures = np.zeros_like(setting.truth) + 128 if kind == "constant" else 255 - setting.truth
+    assert rows(pictures)["diversity", "collapsed"] == 1
+
+
+def test_ablations_measure_and_take_every_redaction_back(world, tmp_path):
+    changed = {"modules": ["graph", "decoder", "box_head"], "alphas": [0.0, 1.0, 30.0]}
+    config = {**world.config, "ablations": {**world.config["ablations"], **changed}}
+    inputs = ("r1", 1, world.data, world.original)
+    ablations.ablate_modules(config, *inputs, tmp_path / "modules.csv", no_log)
+    modules = pd.read_csv(tmp_path / "modules.csv")
+    assert modules.columns.tolist() == [
+        *("module", "parameters", "seconds", "residual", "task", "dimension", "metric", "value")
+    ]
+    assert list(dict.fromkeys(modules["module"])) == changed["modules"]
+    effect = modules.query("dimension == 'A1' and metric == 'mae'").groupby("module")["value"].sum()
+    # The box head does not reach the drawing, and what went before it was taken back.
+    assert effect["box_head"] == 0
+    assert effect["decoder"] + effect["graph"] > 0
+
+    ablations.ablate_alpha(config, *inputs, tmp_path / "alpha.csv", no_log)
+    alpha = pd.read_csv(tmp_path / "alpha.csv")
+    assert alpha.columns.tolist() == ["alpha", "task", "dimension", "metric", "value"]
+    effect = alpha.query("dimension == 'A1' and metric == 'mae'").groupby("alpha")["value"].sum()
+    assert effect.index.tolist() == changed["alphas"]
+    assert effect[0.0] == 0
+    assert effect[30.0] > 0
+    with np.load(tmp_path / "alpha.npz") as pictures:
+        assert {*pictures.files} == {f"{a}/{task}" for a in changed["alphas"] for task in TASKS}
+        assert pictures["0.0/synthesis"].shape == (4, 16, 16, 3)

@@ -1,122 +1,277 @@
-"""What every method keeps to, a new one's file included: nothing here names a method that need not be named."""
+"""Every file in soulbench/methods keeps what a method promises, on a tiny benchmark."""
 
+import copy
+import json
 import shutil
+from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
-from conftest import Bench, configured, silent, trained
-from safetensors.torch import load_file
+from benchmark_factory import ALL_LOSSES, SUBSET, TARGET, Benchmark, config
+from scenes_factory import no_log
 
 from soulbench import registry
-from soulbench.records import read_json
+from soulbench.evaluation.run import Case, evaluate
+from soulbench.records import file_hash
+from soulbench.scenes.regions import region
+from soulbench.seeds import derive_seed
 from soulbench.training.data import Data
-from soulbench.training.unlearn import unlearn
+from soulbench.training.plans import Plan
 
-METHODS = [name for name in registry.ids("methods") if name != "original"]
+METHODS = [name for name in registry.ids("methods") if registry.method(name).family != "none"]
+UNTOUCHED = [name for name in registry.ids("methods") if registry.method(name).family == "none"]
 
 
-def run(bench: Bench, method: str, out, request: str = "r1", **sections):
-    """Run a method; returns its tensors."""
-    owner = request if registry.method(method).per_request else "any"
-    config = configured(**sections)
-    unlearn(
-        config,
-        method,
-        owner,
-        1,
-        bench.data,
-        bench.original,
-        bench.pretrained,
-        out / "m.safetensors",
-        "s",
-        silent,
+def request_of(method):
+    return "r1" if registry.method(method).per_request else "any"
+
+
+def same(first, second):
+    assert first.keys() == second.keys()
+    return all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.fixture(scope="session")
+def runs(world, tmp_path_factory):
+    """Each method's tensors and record, trained once in a process."""
+    folder, known = tmp_path_factory.mktemp("unlearned"), {}
+
+    def run(method):
+        if method not in known:
+            out = folder / method / "model.safetensors"
+            known[method] = world.unlearn(method, out, request_of(method)), out
+        return known[method]
+
+    return run
+
+
+@pytest.mark.parametrize("name", UNTOUCHED)
+def test_a_method_that_is_never_run_asks_for_nothing(world, name):
+    data = Data.open(world.config, world.data)
+    code = registry.method(name)
+    assert code.plan(data.requests["r1"], data.view(), code.parameters()) == Plan()
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_it_changes_weights_and_leaves_its_inputs_alone(world, original, runs, name):
+    before = {path: file_hash(path) for path in sorted(world.folder.rglob("*")) if path.is_file()}
+    tensors, out = runs(name)
+    after = {path: file_hash(path) for path in sorted(world.folder.rglob("*")) if path.is_file()}
+    assert before == after
+    assert tensors.keys() == original.keys()
+    assert not same(tensors, original)
+    assert all(value.isfinite().all() for value in tensors.values())
+    assert not list(out.parent.glob("*.work"))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_same_seed_gives_the_same_bytes(world, runs, tmp_path, name):
+    _, first = runs(name)
+    torch.manual_seed(123)
+    world.unlearn(name, tmp_path / "model.safetensors", request_of(name))
+    assert (tmp_path / "model.safetensors").read_bytes() == first.read_bytes()
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_record_beside_the_model(runs, name):
+    record = json.loads(runs(name)[1].with_suffix(".json").read_text())
+    code = registry.method(name)
+    assert (record["method"], record["request"], record["seed"]) == (name, request_of(name), 1)
+    assert (record["family"], record["level"]) == (code.family, code.level)
+    assert {*record["timing"]} == {"seconds", "peak_mib", "steps"}
+    assert all(value > 0 for value in record["timing"].values())
+    assert record["source_hash"] == "source"
+    assert record["parameters"]["method"].keys() == {*code.parameters.__dataclass_fields__}
+    if code.family == "redaction":
+        assert {"residual", "iterations", "converged"} <= {*record["solver"]}
+    else:
+        assert record["images"] > 0
+
+
+@pytest.mark.parametrize(
+    "name", [m for m in METHODS if registry.method(m).family in ("finetune", "redaction")]
+)
+def test_another_request_gives_another_model(world, runs, tmp_path, name):
+    other = world.unlearn(name, tmp_path / "model.safetensors", "r2")
+    assert same(other, runs(name)[0]) != registry.method(name).per_request
+
+
+@pytest.mark.parametrize("name", [m for m in METHODS if registry.method(m).family == "finetune"])
+def test_nothing_is_learnt_at_a_learning_rate_of_0(world, original, tmp_path, name):
+    still = {"unlearning": {"learning_rate": 0.0, "norm_statistics": "frozen"}}
+    assert same(world.unlearn(name, tmp_path / "model.safetensors", request_of(name), still), original)
+
+
+def test_updated_statistics_move_without_learning(world, original, tmp_path):
+    moving = {"unlearning": {"learning_rate": 0.0, "norm_statistics": "updated"}}
+    tensors = world.unlearn("noop-ft", tmp_path / "model.safetensors", "any", moving)
+    changed = {name for name in original if not torch.equal(tensors[name], original[name])}
+    assert changed
+    assert all("running" in name or "num_batches" in name or "_u" in name or "_v" in name for name in changed)
+
+
+@pytest.mark.parametrize("name", [m for m in METHODS if registry.method(m).family == "redaction"])
+def test_a_redaction_changes_its_module_alone(world, original, runs, name):
+    tensors, _ = runs(name)
+    changed = {key for key in original if not torch.equal(tensors[key], original[key])}
+    assert changed
+    assert all(key.startswith("generator.graph.") for key in changed)
+
+
+@pytest.mark.parametrize("name", [m for m in METHODS if registry.method(m).family == "redaction"])
+def test_alpha_0_changes_nothing(world, original, tmp_path, name):
+    still = {"methods": {name: {"alpha": 0.0}}}
+    assert same(world.unlearn(name, tmp_path / "model.safetensors", "r1", still), original)
+
+
+VARIANTS = {
+    "obj-mk-pa": [{"mask_on": "input"}, {"mask_on": "both"}, {"loss_region": "outside"}],
+    "obj-mk-ns": [{"fill": "zero"}, {"mask_on": "input"}, {"noise": 1.0}],
+    "feat-mk": [{"instances": "first"}, {"loss_region": "outside"}],
+    "obj-ng": [{"guidance": 2.0}, {"guidance_while": "hidden"}],
+    "feat-ng": [{"guidance_while": "hidden"}, {"instances": "first"}],
+    "obj-if": [
+        {"solver": "lissa", "iterations": 2, "scale": 1000.0},
+        {"edit": "all"},
+        {"hessian": "image"},
+        {"discrepancy": "sum", "reverse": True},
+        {"module": "first_convolution"},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "changed"), [(name, p) for name, all_of in VARIANTS.items() for p in all_of]
+)
+def test_a_parameter_makes_a_difference(world, runs, tmp_path, name, changed):
+    setting = {"methods": {name: changed}}
+    variant = world.unlearn(name, tmp_path / "variant.safetensors", "r1", setting)
+    assert not same(variant, runs(name)[0])
+
+
+def test_as_released_noise_masking_is_patch_masking(world, runs, tmp_path):
+    released = {"methods": {"obj-mk-ns": {"fill": "zero"}}}
+    assert same(
+        world.unlearn("obj-mk-ns", tmp_path / "model.safetensors", "r1", released), runs("obj-mk-pa")[0]
     )
-    return load_file(out / "m.safetensors")
 
 
-def same(first: dict, second: dict) -> bool:
-    return first.keys() == second.keys() and all(torch.equal(first[key], second[key]) for key in first)
+def copied(world, folder):
+    """The same benchmark in a folder of its own."""
+    shutil.copytree(world.folder, folder)
+    return Benchmark(folder, copy.deepcopy(world.config))
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_it_changes_the_model_and_the_same_way_every_time(bench, method, tmp_path):
-    before = bench.original.read_bytes()
-    first, second = (run(bench, method, tmp_path / name) for name in "ab")
-    assert same(first, second)
-    assert not same(first, load_file(bench.original))
-    assert bench.original.read_bytes() == before
-    assert all(value.isfinite().all() for value in first.values())
-
-
-@pytest.mark.parametrize("method", [m for m in METHODS if registry.method(m).per_request])
-def test_another_request_gives_another_model(bench, method, tmp_path):
-    assert not same(run(bench, method, tmp_path / "a"), run(bench, method, tmp_path / "b", request="r2"))
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_its_record_says_what_it_cost_and_where_it_comes_from(bench, method, tmp_path):
-    run(bench, method, tmp_path)
-    record = read_json(tmp_path / "m.json")
-    assert record["timing"]["seconds"] > 0 and record["timing"]["peak_mib"] > 0
-    assert record["family"] == registry.method(method).family
-    assert record["source_hash"] == "s" and record["seeds"]["training"] == 1
-    if record["family"] == "redaction":
-        assert 0 <= record["solver"]["residual"] < 1
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_a_plan_stays_within_the_subset(bench, method):
-    data = Data.open(bench.config, bench.data)
-    code = registry.method(method)
-    plan = code.plan(data.requests["r1"], data.view(), code.parameters())
-    images = {int(data.scenes.image_ids[row]) for row in data.subset}
-    assert set(plan.edits) | set(plan.exclude) <= images
-
-
-def test_fine_tuning_at_learning_rate_0_is_the_identity(bench, tmp_path):
-    tuned = run(bench, "noop-ft", tmp_path, unlearning={"learning_rate": 0.0})
-    assert same(tuned, load_file(bench.original))
-
-
-def test_retraining_never_reads_the_object(bench, tmp_path):
-    """Other pixels in the ROI and another label change nothing in a model that was retrained without the object."""
-    changed = tmp_path / "data"
-    shutil.copytree(bench.data, changed)
-    data = Data.open(bench.config, changed)
-    request = data.requests["r1"]
-    row = data.scenes.find(request.image_id)
-    x0, y0, x1, y1 = data.view().roi(request.image_id, request.object_id)
-    pixels = np.load(changed / "packed" / "pixels.npy")
-    pixels[row, y0:y1, x0:x1] = 255 - pixels[row, y0:y1, x0:x1]
-    np.save(changed / "packed" / "pixels.npy", pixels)
+def disguised(world, folder, everything=False):
+    """The same benchmark with another object in the target's place (or another image in its image's place)."""
+    other = copied(world, folder)
+    data = Data.open(world.config, world.data)
+    row = data.scenes.find(TARGET[0])
     scene = data.scenes.scene(row)
-    target = scene.first_row + scene.object_ids.tolist().index(request.object_id)
-    for name, value in (("packed/categories", 1), ("visual", 7.0)):
-        array = np.load(changed / f"{name}.npy")
-        assert not np.all(array[target] == value)
-        array[target] = value
-        np.save(changed / f"{name}.npy", array)
-    other = Bench(bench.config, changed, bench.pretrained, bench.original)
-    assert same(run(bench, "retrain", tmp_path / "a"), run(other, "retrain", tmp_path / "b"))
-    assert not same(run(bench, "noop-ft", tmp_path / "c"), run(other, "noop-ft", tmp_path / "d"))
+    index = scene.object_ids.tolist().index(TARGET[1])
+    x0, y0, x1, y1 = region(scene.boxes[index].tolist(), 16, world.config["unlearning"]["roi_margin"])
+    if everything:
+        x0, y0, x1, y1 = 0, 0, 16, 16
+
+    def repaint(pixels):
+        pixels[row, y0:y1, x0:x1] = 255 - pixels[row, y0:y1, x0:x1]
+        return pixels
+
+    def relabel(categories):
+        first = scene.first_row
+        chosen = range(first, first + len(scene.categories) - 1) if everything else [first + index]
+        for place in chosen:
+            categories[place] = categories[place] % (len(data.scenes.vocabulary.objects) - 1) + 1
+        return categories
+
+    other.change("pixels", repaint)
+    other.change("categories", relabel)
+    name = data.scenes.vocabulary.objects[
+        Data.open(world.config, other.data).scenes.scene(row).categories[index]
+    ]
+    other.table("requests", ("request", "image_id", "object_id", "category"), [("r1", *TARGET, name)])
+    other.features()
+    assert name != data.scenes.vocabulary.objects[scene.categories[index]]
+    return other
 
 
-def test_a_request_reads_no_other_request(bench, tmp_path):
-    """A method gets the original and the data; what became of another request is not to be found in its inputs."""
-    run(bench, "obj-ng", tmp_path / "other", request="r2")
-    assert same(run(bench, "obj-mk-pa", tmp_path / "a"), run(bench, "obj-mk-pa", tmp_path / "b"))
+def test_retraining_never_reads_the_object(world, runs, tmp_path):
+    other = disguised(world, tmp_path / "other")
+    assert same(other.unlearn("retrain", tmp_path / "model.safetensors"), runs("retrain")[0])
+    # All others do: the disguise is one that shows.
+    assert not same(other.unlearn("noop-ft", tmp_path / "noop.safetensors", "any"), runs("noop-ft")[0])
+    assert not same(other.unlearn("retrain-sample", tmp_path / "b.safetensors", "r2"),
+                    world.unlearn("retrain-sample", tmp_path / "c.safetensors", "r2"))  # fmt: skip
 
 
-def test_all_losses_together(data, tmp_path):
-    losses = dict.fromkeys(("object_class", "object_gan", "image_gan", "feature_matching"), 1.0)
-    whole = {"training": {"losses": losses}}
-    config = configured(**whole)
-    bench = trained(config, data, tmp_path)
-    tensors = load_file(bench.original)
-    assert any(key.startswith("discriminators.image") for key in tensors)
-    tuned = run(bench, "obj-mk-pa", tmp_path / "m", **whole)
+def test_retraining_without_the_sample_never_reads_the_image(world, runs, tmp_path):
+    other = disguised(world, tmp_path / "other", everything=True)
+    assert same(other.unlearn("retrain-sample", tmp_path / "model.safetensors"), runs("retrain-sample")[0])
+    assert not same(other.unlearn("retrain", tmp_path / "retrain.safetensors"), runs("retrain")[0])
+
+
+def test_the_methods_that_leave_the_image_out_never_read_it(world, runs, tmp_path):
+    other = disguised(world, tmp_path / "other", everything=True)
+    assert same(other.unlearn("sample-ft", tmp_path / "model.safetensors"), runs("sample-ft")[0])
+
+
+def test_every_loss_switched_on(world, tmp_path):
+    """Adversarial and perceptual parts through both trainings, a method, and the release's fresh discriminator."""
+    overlay = {**ALL_LOSSES, "pretrain": {"steps": 2}, "finetune": {"steps": 2}}
+    models = {}
+    for keep in (True, False):
+        setting = config(training={**overlay, "keep_image_discriminator": keep}, unlearning={"steps": 2})
+        other = copied(world, tmp_path / str(keep))
+        other.config = setting
+        other.train()
+        tensors = other.unlearn("obj-mk-pa", tmp_path / f"{keep}.safetensors")
+        assert all(value.isfinite().all() for value in tensors.values())
+        record = json.loads(other.original.with_suffix(".json").read_text())
+        assert {*ALL_LOSSES["losses"], "guidance", "discriminators"} == {*record["losses"]}
+        case = Case("r1", other.original, None, None, tmp_path / f"record-{keep}")
+        evaluate(setting, "original", 1, [case], other.data, "source", no_log)
+        assert (case.out / "metrics.csv").is_file()
+        models[keep] = other
+    first, second = (models[keep].pretrained.read_bytes() for keep in (True, False))
+    assert first == second
+    assert models[True].original.read_bytes() != models[False].original.read_bytes()
+
+
+def test_pretrained_as_the_start(world, runs, tmp_path):
+    early = {"unlearning": {"start": "pretrained"}}
     assert not same(
-        {k: v for k, v in tuned.items() if k.startswith("discriminators")},
-        {k: v for k, v in tensors.items() if k.startswith("discriminators")},
+        world.unlearn("noop-ft", tmp_path / "model.safetensors", "any", early), runs("noop-ft")[0]
     )
+
+
+def test_plans_of_the_subset(world):
+    """Each method's plan is about the right images, by what the specification says of it."""
+    data = Data.open(world.config, world.data)
+    request, subset = data.requests["r1"], data.view()
+
+    def plan(name, **changed):
+        code = registry.method(name)
+        return code.plan(request, subset, replace(code.parameters(), **changed))
+
+    with_men = {1, 2, 3, 5}
+    assert plan("noop-ft") == Plan()
+    assert plan("sample-ft").exclude == plan("retrain-sample").exclude == {1}
+    assert plan("sample-ng").edits[1].negate
+    assert {*plan("sample-ng").edits} == {*plan("obj-ng").edits} == {*plan("obj-mk-pa").edits} == {1}
+    assert {*plan("feat-ng").edits} == {*plan("feat-mk").edits} == with_men
+    assert [len(plan("feat-mk", instances=which).edits[2].regions) for which in ("all", "first")] == [2, 1]
+    assert plan("obj-if").influence.objects == ((1, 11),)
+    assert {image for image, _ in plan("feat-if").influence.objects} == with_men
+    assert len(plan("feat-if").influence.objects) == 5
+    assert plan("retrain").edits[1].removed == (11,)
+    assert with_men < {*SUBSET}
+
+
+def test_what_a_method_draws_depends_on_the_request_alone(world):
+    data = Data.open(world.config, world.data)
+    code = registry.method("obj-mk-ns")
+    plan = code.plan(data.requests["r1"], data.view(), code.parameters())
+    targets = [data.batches(plan, request).batch([0]).targets for request in ("r1", "r1", "r2")]
+    assert torch.equal(targets[0], targets[1])
+    assert not torch.equal(targets[0], targets[2])
+    assert derive_seed(0, "edits", "r1") != derive_seed(0, "edits", "r2")

@@ -11,13 +11,17 @@ from networks_factory import SIZES
 from scenes_factory import ROOT, edge, entry, no_log, write_layout
 from scenes_factory import config as data_config
 from scenes_steps import packing, vocabulary
+from torch import Tensor
 
 from soulbench import config as configs
+from soulbench.checkpoint import load
 from soulbench.generator.visual import compute_features
+from soulbench.training.stages import finetune, pretrain
+from soulbench.training.unlearn import unlearn
 
 SUBSET, HELD_OUT = (1, 2, 3, 4, 5), (7, 8)
 TARGET = (1, 11)  # image and object
-REQUESTS = {"r1": (1, 11, "man"), "r2": (2, 21, "man")}
+REQUESTS = {"r1": (1, 11, "man"), "r2": (2, 22, "woman")}
 
 TINY = {
     "name": "tiny",
@@ -27,6 +31,7 @@ TINY = {
     "training": {
         "learning_rate": 1e-2,
         "checkpoint_seconds": 3600,
+        "masking": {"hide_image": 0.5},
         "pretrain": {"steps": 4, "batch": 3},
         "finetune": {"steps": 4, "batch": 3},
     },
@@ -78,6 +83,14 @@ class Benchmark:
     def data(self) -> Path:
         return self.folder / "data"
 
+    @property
+    def pretrained(self) -> Path:
+        return self.folder / "pretrained.safetensors"
+
+    @property
+    def original(self) -> Path:
+        return self.folder / "original.safetensors"
+
     def write(self) -> "Benchmark":
         """Write packed scenes, features, subset and requests."""
         numbers = range(1, 9)
@@ -114,3 +127,18 @@ class Benchmark:
     def table(self, name: str, columns: tuple[str, ...], rows: list[tuple]) -> None:
         with (self.data / f"{name}.csv").open("w", newline="") as file:
             csv.writer(file).writerows([columns, *rows])
+
+    def train(self) -> "Benchmark":
+        """Both trainings of the original model."""
+        pretrain(self.config, self.data, 1, self.pretrained, "source", no_log)
+        finetune(self.config, self.data, self.pretrained, 1, self.original, "source", no_log)
+        return self
+
+    def unlearn(
+        self, method: str, out: Path, request: str = "r1", overlay: dict[str, Any] | None = None
+    ) -> dict[str, Tensor]:
+        """Run a method, the configuration changed by an overlay; returns the model's tensors."""
+        setting = configs.merge(self.config, overlay or {})
+        inputs = (self.data, self.original, self.pretrained)
+        unlearn(setting, method, request, 1, *inputs, out, "source", no_log)
+        return load(out)[0]
