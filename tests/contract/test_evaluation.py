@@ -190,6 +190,13 @@ def test_requests_that_share_a_job_do_not_share_results(world, model, records, t
     assert not other["metrics"]["value"].equals(alone["metrics"]["value"])
 
 
+def test_models_that_share_a_job_are_each_judged(world, model, records, tmp_path):
+    original = records["original"][0].out
+    cases = [Case("r1", path, original, None, tmp_path / path.stem) for path in (world.original, model)]
+    for tables, name in zip(judged(world, "two", *cases), ("itself", "method"), strict=True):
+        pd.testing.assert_frame_equal(tables["latent"], records[name][1]["latent"])
+
+
 @pytest.fixture(scope="module")
 def judge(world):
     """Rows of metrics.csv for given pictures of both tasks."""

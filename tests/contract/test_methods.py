@@ -14,9 +14,8 @@ from soulbench import registry
 from soulbench.evaluation.run import Case, evaluate
 from soulbench.records import file_hash
 from soulbench.scenes.regions import region
-from soulbench.seeds import derive_seed
 from soulbench.training.data import Data
-from soulbench.training.plans import Plan
+from soulbench.training.plans import Edit, Plan
 
 METHODS = [name for name in registry.ids("methods") if registry.method(name).family != "none"]
 UNTOUCHED = [name for name in registry.ids("methods") if registry.method(name).family == "none"]
@@ -263,15 +262,15 @@ def test_plans_of_the_subset(world):
     assert plan("obj-if").influence.objects == ((1, 11),)
     assert {image for image, _ in plan("feat-if").influence.objects} == with_men
     assert len(plan("feat-if").influence.objects) == 5
-    assert plan("retrain").edits[1].removed == (11,)
+    left_out = {"fill": "zero", "mask_on": "both", "weightless": True, "removed": (11,)}
+    assert plan("retrain").edits == {1: Edit(regions=(subset.roi(1, 11),), **left_out)}
     assert with_men < {*SUBSET}
 
 
-def test_what_a_method_draws_depends_on_the_request_alone(world):
-    data = Data.open(world.config, world.data)
-    code = registry.method("obj-mk-ns")
-    plan = code.plan(data.requests["r1"], data.view(), code.parameters())
-    targets = [data.batches(plan, request).batch([0]).targets for request in ("r1", "r1", "r2")]
-    assert torch.equal(targets[0], targets[1])
-    assert not torch.equal(targets[0], targets[2])
-    assert derive_seed(0, "edits", "r1") != derive_seed(0, "edits", "r2")
+def test_noise_is_drawn_once_a_request(world, runs, tmp_path):
+    other = copied(world, tmp_path / "other")
+    rows = [(name, *TARGET, "man") for name in ("r1", "r3")]
+    other.table("requests", ("request", "image_id", "object_id", "category"), rows)
+    for name, drawn in (("obj-mk-ns", True), ("obj-mk-pa", False)):
+        assert same(other.unlearn(name, tmp_path / "r1.safetensors", "r1"), runs(name)[0])
+        assert same(other.unlearn(name, tmp_path / "r3.safetensors", "r3"), runs(name)[0]) != drawn
