@@ -127,7 +127,7 @@ class _Run:
         networks.modules().to(device).train()
         objective.to(device)
         if stage.frozen_statistics:
-            networks.generator.eval()
+            networks.modules().eval()
         self.optimisers = {"generator": Adam(networks.generator.parameters())}
         if networks.discriminators is not None:
             self.optimisers["discriminators"] = Adam(networks.discriminators.parameters())

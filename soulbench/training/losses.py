@@ -45,7 +45,8 @@ class Objective(nn.Module):
     """Losses of a batch, each part by name, already weighted.
 
     Args:
-        weights: `training.losses` of the configuration; a part of weight 0 is not computed.
+        weights: `training.losses` of the configuration; perceptual is computed if it has a weight, the adversarial
+            parts together if any of them has.
         discriminators: needed where an adversarial part has a weight.
         perceptual_weights: where VGG19's weights come from, see `soulbench.generator.trunks.convolutions`.
         guidance_while: when negative guidance acts, see `Plan`.
