@@ -4,6 +4,8 @@ A layout is a sum over the objects of an image of (object vector) x (placed mask
 about ten, while it has hundreds of channels. A 3 x 3 convolution is linear, so it can be applied to the object
 vectors first (nine small matrix products an object) and then spread by the shifted masks. The result is the same as
 painting the layout and convolving it (tests/unit/test_decoder.py), at a fraction of the cost.
+
+Maps lie channels last in memory, which is what the products give and what convolutions are fastest on.
 """
 
 from dataclasses import dataclass
@@ -11,7 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils.parametrizations import spectral_norm
+
+from soulbench.generator.norm import BatchNorm, SpectralConv2d
 
 LEAK = 0.2
 
@@ -22,7 +25,7 @@ class Layout:
 
     Attributes:
         vectors: [B, O, D] object vectors, zero in unused slots.
-        shifted: [B, O * 9, H * W] placed masks (zero in unused slots) under the nine shifts of a 3 x 3 kernel.
+        shifted: [B, H * W, O * 9] placed masks (zero in unused slots) under the nine shifts of a 3 x 3 kernel.
         picture: [B, C, H, W] channels of the image branch, joined in the residual path only.
     """
 
@@ -39,7 +42,7 @@ class Layout:
             masks: [B, O, S, S] placed masks at full resolution.
         """
         step = masks.shape[-1] // size
-        shifted = F.unfold(masks[..., ::step, ::step], 3, padding=1)
+        shifted = F.unfold(masks[..., ::step, ::step], 3, padding=1).transpose(1, 2)
         return cls(vectors, shifted, picture[..., ::step, ::step])
 
 
@@ -53,50 +56,73 @@ def spread(layout: Layout, weight: Tensor, bias: Tensor) -> Tensor:
     Returns:
         [B, K, H, W].
     """
-    kernels = torch.einsum("bod,kdt->bkot", layout.vectors, weight.flatten(2))
-    result = kernels.flatten(2) @ layout.shifted
-    return result.view(len(kernels), -1, *layout.picture.shape[2:]) + bias[:, None, None]
+    count, objects, width = layout.vectors.shape
+    taps = weight.permute(1, 2, 3, 0).reshape(width, -1)
+    kernels = (layout.vectors @ taps).view(count, objects * 9, -1)
+    result = torch.baddbmm(bias, layout.shifted, kernels)
+    return result.view(count, *layout.picture.shape[2:], -1).permute(0, 3, 1, 2)
 
 
 class SpadeBlock(nn.Module):
     """Residual block with two SPADE-normalised convolutions and a learned shortcut where the widths differ.
 
-    SPADE turns the layout into hidden channels and those into gamma and beta: x (1 + gamma) + beta. The hidden
-    channels of all of a block's normalisations are convolved from the layout in one go, by `condition`.
+    SPADE turns the layout into hidden channels and those into gamma and beta: x (1 + gamma) + beta.
     """
 
     def __init__(self, before: int, after: int, layout_width: int, picture_width: int, hidden: int):
         super().__init__()
         middle = min(before, after)
         modulated = {"in": before, "middle": middle} | ({"shortcut": before} if before != after else {})
-        self.norm_in, self.norm_middle = (
-            nn.BatchNorm2d(before, affine=False),
-            nn.BatchNorm2d(middle, affine=False),
-        )
+        self.norm_in, self.norm_middle = BatchNorm(before, affine=False), BatchNorm(middle, affine=False)
         self.condition = nn.Conv2d(layout_width, len(modulated) * hidden, 3, padding=1)
         self.modulate = nn.ModuleDict(
             {name: nn.Conv2d(hidden, 2 * channels, 3, padding=1) for name, channels in modulated.items()}
         )
-        self.conv_in = spectral_norm(nn.Conv2d(before + picture_width, middle, 3, padding=1))
-        self.conv_out = spectral_norm(nn.Conv2d(middle, after, 3, padding=1))
+        self.conv_in = SpectralConv2d(before + picture_width, middle, 3, padding=1)
+        self.conv_out = SpectralConv2d(middle, after, 3, padding=1)
         if "shortcut" in modulated:
-            self.shortcut = spectral_norm(nn.Conv2d(before, after, 1, bias=False))
+            self.shortcut = SpectralConv2d(before, after, 1, bias=False)
 
     def forward(self, x: Tensor, layout: Layout) -> Tensor:
-        """Map [B, before, H, W] to [B, after, H, W] under a layout of the same resolution."""
-        shared = spread(layout, self.condition.weight, self.condition.bias).relu()
-        hidden = dict(zip(self.modulate, shared.chunk(len(self.modulate), dim=1), strict=True))
-        # The shortcut and the first convolution normalise the same x: one BatchNorm serves them.
-        normalised = self.norm_in(x)
-        if "shortcut" in hidden:
-            x = self.shortcut(self._modulated("shortcut", normalised, hidden))
-        joined = torch.cat([self._modulated("in", normalised, hidden), layout.picture], dim=1)
-        middle = self.norm_middle(self.conv_in(F.leaky_relu(joined, LEAK)))
-        return x + self.conv_out(F.leaky_relu(self._modulated("middle", middle, hidden), LEAK))
+        """Map [B, before, H / 2, W / 2] to [B, after, H, W] under a layout of the latter resolution."""
+        hidden = self._hidden(layout)
+        # The shortcut and the first convolution normalise the same enlarged x: one BatchNorm of the small one serves.
+        normalised = _enlarged(self.norm_in(x, repeats=4))
+        straight = self._straight(normalised, hidden["shortcut"]) if "shortcut" in hidden else _enlarged(x)
+        joined = torch.cat([self._modulated("in", normalised, hidden["in"]), layout.picture], dim=1)
+        inner = self.norm_middle(self.conv_in(F.leaky_relu_(joined, LEAK)))
+        inner = self._modulated("middle", inner, hidden["middle"])
+        return straight + self.conv_out(F.leaky_relu_(inner, LEAK))
 
-    def _modulated(self, name: str, normalised: Tensor, hidden: dict[str, Tensor]) -> Tensor:
-        gamma, beta = self.modulate[name](hidden[name]).chunk(2, dim=1)
-        return torch.addcmul(normalised + beta, normalised, gamma)
+    def _hidden(self, layout: Layout) -> dict[str, Tensor]:
+        """What each normalisation makes gamma and beta of."""
+        names, parts = list(self.modulate), len(self.modulate)
+        weights, biases = self.condition.weight.chunk(parts), self.condition.bias.chunk(parts)
+        return {name: spread(layout, *own).relu() for name, *own in zip(names, weights, biases, strict=True)}
+
+    def _gamma_and_beta(self, name: str) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+        """Kernels and biases of 1 + gamma and of beta."""
+        (gamma, beta), (one, zero) = (
+            values.chunk(2) for values in (self.modulate[name].weight, self.modulate[name].bias)
+        )
+        return (gamma, one + 1), (beta, zero)
+
+    def _modulated(self, name: str, normalised: Tensor, hidden: Tensor) -> Tensor:
+        gamma, beta = (F.conv2d(hidden, *kernel, padding=1) for kernel in self._gamma_and_beta(name))
+        return torch.addcmul(beta, normalised, gamma)
+
+    def _straight(self, normalised: Tensor, hidden: Tensor) -> Tensor:
+        """The shortcut of the modulated input. It is linear, so beta's kernel is combined with it: half as wide."""
+        gamma, (beta, bias) = self._gamma_and_beta("shortcut")
+        weight = self.shortcut.weight
+        combined = torch.einsum("kc,chij->khij", weight.flatten(1), beta)
+        scaled = normalised * F.conv2d(hidden, *gamma, padding=1)
+        result = F.conv2d(scaled, weight) + F.conv2d(hidden, combined, weight.flatten(1) @ bias, padding=1)
+        return self.shortcut.finished(result)
+
+
+def _enlarged(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2, mode="nearest")
 
 
 class Decoder(nn.Module):
@@ -112,6 +138,8 @@ class Decoder(nn.Module):
         self.out = nn.Sequential(
             nn.Conv2d(widths[-1], widths[-1], 3, padding=1), nn.LeakyReLU(LEAK), nn.Conv2d(widths[-1], 3, 1)
         )
+        # Kernels as their results shall lie: one map with its channels first turns all that follow.
+        self.to(memory_format=torch.channels_last)
 
     def forward(self, vectors: Tensor, masks: Tensor, picture: Tensor) -> Tensor:
         """Return images [B, 3, S, S] in normalised pixel space; no squashing at the end.
@@ -119,7 +147,7 @@ class Decoder(nn.Module):
         Args: as in `Layout.at`.
         """
         x = vectors.new_zeros(len(vectors), 1, 2, 2)
+        picture = picture.contiguous(memory_format=torch.channels_last)
         for block in self.blocks:
-            x = F.interpolate(x, scale_factor=2, mode="nearest")
-            x = block(x, Layout.at(x.shape[-1], vectors, masks, picture))
+            x = block(x, Layout.at(2 * x.shape[-1], vectors, masks, picture))
         return self.out(x)

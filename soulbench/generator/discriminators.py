@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from soulbench.generator.norm import BatchNorm
 from soulbench.generator.sampling import crop
 
 LEAK = 0.2
@@ -19,10 +20,10 @@ class ObjectDiscriminator(nn.Module):
         super().__init__()
         self.features = nn.Sequential(
             nn.Conv2d(3, filters, 4, stride=2),
-            nn.BatchNorm2d(filters),
+            BatchNorm(filters),
             nn.LeakyReLU(LEAK),
             nn.Conv2d(filters, 2 * filters, 4, stride=2),
-            nn.BatchNorm2d(2 * filters),
+            BatchNorm(2 * filters),
             nn.LeakyReLU(LEAK),
             nn.Conv2d(2 * filters, 4 * filters, 4, stride=2),
             nn.AdaptiveAvgPool2d(1),
@@ -50,7 +51,7 @@ class PatchDiscriminator(nn.Sequential):
             stages.append(
                 nn.Sequential(
                     nn.Conv2d(filters, 2 * filters, 4, stride=stride, padding=2),
-                    nn.BatchNorm2d(2 * filters),
+                    BatchNorm(2 * filters),
                     nn.LeakyReLU(LEAK),
                 )
             )

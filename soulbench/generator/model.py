@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 from soulbench.generator.decoder import Decoder
 from soulbench.generator.graph import GraphLearner, mlp
+from soulbench.generator.masks import MaskHead
+from soulbench.generator.norm import BatchNorm
 from soulbench.generator.sampling import place
 from soulbench.scenes.batches import Batch
 
@@ -66,26 +68,6 @@ class Drawing:
     after_graph: Tensor
 
 
-class MaskHead(nn.Sequential):
-    """Object vectors [N, G] -> masks [N, size, size] in (0, 1)."""
-
-    def __init__(self, width: int, channels: int, size: int):
-        stages: list[nn.Module] = []
-        for _ in range(size.bit_length() - 1):
-            stages += [
-                nn.Upsample(scale_factor=2, mode="nearest"),
-                nn.BatchNorm2d(width),
-                nn.Conv2d(width, channels, 3, padding=1),
-                nn.ReLU(),
-            ]
-            width = channels
-        super().__init__(*stages, nn.Conv2d(width, 1, 1), nn.Sigmoid())
-
-    def forward(self, vectors: Tensor) -> Tensor:
-        """Return one mask per object vector."""
-        return super().forward(vectors[:, :, None, None]).squeeze(1)
-
-
 class Generator(nn.Module):
     """SIMSG's generator; the frozen visual features come with the batch (`soulbench.generator.visual`).
 
@@ -108,7 +90,7 @@ class Generator(nn.Module):
         self.mask_head = MaskHead(graph["width"], sizes["mask_channels"], sizes["mask_size"])
         self.norm_layout = nn.LayerNorm(graph["width"] + width)
         picture = sizes["image_channels"]
-        self.image_branch = nn.Sequential(nn.Conv2d(4, picture, 1), nn.BatchNorm2d(picture), nn.ReLU())
+        self.image_branch = nn.Sequential(nn.Conv2d(4, picture, 1), BatchNorm(picture), nn.ReLU())
         self.decoder = Decoder(sizes["decoder"], graph["width"] + width, picture, sizes["spade_hidden"])
 
     def forward(self, batch: Batch, condition: Condition) -> Drawing:

@@ -42,6 +42,8 @@ class Batch:
         triples: [T, 3] subject, predicate, object; indices into the N objects.
         image_of: [N] image of each object; cells: [N] position of each object in a padded [B * slots] list.
         slots: objects per image in padded lists (static, so that shapes do not depend on the batch).
+        object_count: what a sum over objects is divided by to be their mean: N, or, of a batch that is a piece of a
+            larger one, the mean number of a piece, so that the mean of the pieces' losses is the whole's.
     """
 
     image_ids: tuple[int, ...]
@@ -58,6 +60,7 @@ class Batch:
     image_of: Tensor
     cells: Tensor
     slots: int
+    object_count: float
 
     def pad(self, values: Tensor) -> Tensor:
         """Flat values [N, ...] -> [B, slots, ...], zero in unused slots."""
@@ -105,6 +108,14 @@ class SceneBatches:
         scenes, visual = zip(*map(self._graph, rows), strict=True)
         return self._with_edits(self.collate(scenes, visual), rows)
 
+    def objects(self, rows: Sequence[int]) -> int:
+        """How many objects the scenes at these rows have."""
+        offsets, edited = self.scenes.offsets, self.edited
+        return sum(
+            len(edited[row].scene.categories) if row in edited else int(offsets[row + 1] - offsets[row])
+            for row in rows
+        )
+
     def collate(self, scenes: Sequence[Scene], visual: Sequence[np.ndarray]) -> Batch:
         """Scenes and the features [n, F] of their objects as a batch, unedited."""
         return self._assembled(Columns.of(scenes), np.concatenate(visual))
@@ -138,6 +149,7 @@ class SceneBatches:
             image_of=torch.from_numpy(image_of),
             cells=torch.from_numpy(image_of * self.scenes.slots + slot),
             slots=self.scenes.slots,
+            object_count=float(len(image_of)),
         )
 
     def _with_edits(self, batch: Batch, rows: Sequence[int]) -> Batch:

@@ -20,7 +20,7 @@ from soulbench.generator.sampling import crop
 from soulbench.joblog import Log, Progress
 from soulbench.methods._influence import Parameters
 from soulbench.scenes.batches import Batch, to_pixels
-from soulbench.training.losses import Objective
+from soulbench.training.losses import Objective, total
 from soulbench.training.masking import Condition
 from soulbench.training.similarity import structural_similarity
 
@@ -135,8 +135,7 @@ def difference_of_gradients(
 
 def learning_loss(objective: Objective, model: Generator, batch: Batch, condition: Condition) -> Tensor:
     """The generator's loss on a batch, under one fixed condition."""
-    parts = objective.generator_parts(model(batch, condition), batch, condition)
-    return torch.stack(list(parts.values())).sum()
+    return total(objective(model(batch, condition), batch, condition).generator)
 
 
 def solve(product: Product, v: Tensor, settings: Parameters, log: Log) -> Solution:

@@ -27,17 +27,6 @@ SIZES = {
 VOCABULARY = {"objects": ["__image__", "man", "dog", "tree"], "predicates": ["__in_image__", "on"]}
 
 
-def bilinear(values, y, x):
-    """A value of a small map at a position counted in its pixels, the border continued outwards."""
-    rows, columns = values.shape
-    y, x = min(max(y - 0.5, 0.0), rows - 1.0), min(max(x - 0.5, 0.0), columns - 1.0)
-    top, left = int(y), int(x)
-    below, right = min(top + 1, rows - 1), min(left + 1, columns - 1)
-    upper = values[top, left] * (1 - (x - left)) + values[top, right] * (x - left)
-    lower = values[below, left] * (1 - (x - left)) + values[below, right] * (x - left)
-    return upper * (1 - (y - top)) + lower * (y - top)
-
-
 def random_boxes(count, generator):
     """Boxes [count, 4] in [0, 1] with sides of at least a tenth."""
     low = torch.rand(count, 2, generator=generator) * 0.9
@@ -83,6 +72,7 @@ def random_batch(counts, size=16, seed=0, dtype=torch.float64, boxes=None):
         image_of=torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts)),
         cells=torch.cat([slots * i + torch.arange(count) for i, count in enumerate(counts)]),
         slots=slots,
+        object_count=float(total),
     )
 
 

@@ -4,82 +4,14 @@ import copy
 
 import pytest
 import torch
-from networks_factory import bilinear, generator, random_batch, random_boxes, random_condition
+from literal import draw, painted, placed
+from networks_factory import generator, random_batch, random_boxes, random_condition
 from torch.nn import functional as F
 
-from soulbench.generator.decoder import LEAK, Layout, spread
+from soulbench.generator.decoder import Layout, spread
 
 EXACT = {"rtol": 1e-9, "atol": 1e-9}
 GRAPHS = {"one object": [2], "thirty objects": [31], "differing sizes": [4, 2, 7], "image node alone": [1, 3]}
-
-
-def placed(mask, box, size):
-    """A mask in its box on an empty canvas, pixel by pixel."""
-    x0, y0, x1, y1 = box
-    pixels = []
-    for i in range(size):
-        for j in range(size):
-            x, y = (j + 0.5) / size, (i + 0.5) / size
-            if x0 <= x < x1 and y0 <= y < y1:
-                rows, columns = mask.shape
-                pixels.append(bilinear(mask, (y - y0) / (y1 - y0) * rows, (x - x0) / (x1 - x0) * columns))
-            else:
-                pixels.append(mask.new_zeros(()))
-    return torch.stack(pixels).view(size, size)
-
-
-def painted(vectors, masks, batch, size):
-    """The layout [B, D, size, size]."""
-    layouts = [vectors.new_zeros(vectors.shape[1], size, size) for _ in batch.image_ids]
-    for index, image in enumerate(batch.image_of.tolist()):
-        canvas = placed(masks[index], batch.boxes[index].tolist(), size)
-        layouts[image] = layouts[image] + vectors[index][:, None, None] * canvas
-    return torch.stack(layouts)
-
-
-def normalised(norm, x):
-    """BatchNorm without affine, by its formula; leaves the running statistics alone."""
-    if norm.training:
-        mean, variance = x.mean(dim=(0, 2, 3)), x.var(dim=(0, 2, 3), unbiased=False)
-    else:
-        mean, variance = norm.running_mean, norm.running_var
-    return (x - mean[:, None, None]) / (variance[:, None, None] + norm.eps).sqrt()
-
-
-def spade(block, name, norm, x, layout):
-    """One SPADE normalisation with its own convolution of the layout."""
-    names = list(block.modulate)
-    width = block.condition.out_channels // len(names)
-    part = slice(names.index(name) * width, (names.index(name) + 1) * width)
-    hidden = F.conv2d(layout, block.condition.weight[part], block.condition.bias[part], padding=1).relu()
-    modulate = block.modulate[name]
-    gamma, beta = F.conv2d(hidden, modulate.weight, modulate.bias, padding=1).chunk(2, dim=1)
-    return normalised(norm, x) * (1 + gamma) + beta
-
-
-def plain_block(block, x, layout, picture):
-    straight = x
-    if "shortcut" in block.modulate:
-        straight = block.shortcut(spade(block, "shortcut", block.norm_in, x, layout))
-    inner = torch.cat([spade(block, "in", block.norm_in, x, layout), picture], dim=1)
-    inner = block.conv_in(F.leaky_relu(inner, LEAK))
-    inner = spade(block, "middle", block.norm_middle, inner, layout)
-    return straight + block.conv_out(F.leaky_relu(inner, LEAK))
-
-
-def plain(model, batch, condition):
-    """What the generator draws, by the definition in its paper."""
-    _, after, vectors = model.represent(batch, condition)
-    size = batch.images.shape[-1]
-    layout = painted(after, model.mask_head(vectors), batch, size)
-    seen = batch.images * (1 - condition.hidden) + condition.noise * condition.hidden
-    picture = model.image_branch(torch.cat([seen, condition.hidden], dim=1))
-    x = layout.new_zeros(len(layout), 1, 2, 2)
-    for block in model.decoder.blocks:
-        x = F.interpolate(x, scale_factor=2, mode="nearest")
-        sides = x.shape[-2:]
-        x = plain_block(block, x, F.interpolate(layout, sides), F.interpolate(picture, sides))
-    return model.decoder.out(x)
 
 
 @pytest.mark.parametrize("counts", GRAPHS.values(), ids=GRAPHS)
@@ -89,16 +21,18 @@ def test_outputs_and_gradients_equal_the_painted_layouts(counts, training):
     other = copy.deepcopy(model)
     batch = random_batch(counts)
     condition = random_condition(batch)
-    fast, slow = model(batch, condition).images, plain(other, batch, condition)
+    fast, slow = model(batch, condition).images, draw(other, batch, condition)[0]
     assert fast.std() > 1e-3
     torch.testing.assert_close(fast, slow, **EXACT)
     probe = torch.randn(fast.shape, generator=torch.Generator().manual_seed(2), dtype=fast.dtype)
     (fast * probe).sum().backward()
     (slow * probe).sum().backward()
     moved = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
-    assert {"graph.layers.0.net1.0.weight", "mask_head.2.weight", "decoder.blocks.0.condition.weight"} <= {
-        *moved
-    }
+    assert {
+        "graph.layers.0.net1.0.weight",
+        "mask_head.convolutions.0.weight",
+        "decoder.blocks.0.condition.weight",
+    } <= {*moved}
     for name, parameter in other.named_parameters():
         assert (name in moved) == (parameter.grad is not None), name
         if name in moved:
@@ -122,7 +56,7 @@ def test_hessian_vector_products_equal_the_painted_layouts(counts):
         inner = sum((g * v).sum() for g, v in zip(first, vectors, strict=True) if g is not None)
         return torch.autograd.grad(inner, parameters, allow_unused=True)
 
-    fast, slow = product(model(batch, condition).images), product(plain(model, batch, condition))
+    fast, slow = product(model(batch, condition).images), product(draw(model, batch, condition)[0])
     assert max(f.abs().max() for f in fast if f is not None) > 1e-3
     for f, s in zip(fast, slow, strict=True):
         assert (f is None) == (s is None)
@@ -147,7 +81,7 @@ def test_degenerate_boxes_equal_the_painted_layouts(box):
     condition = random_condition(batch)
     drawn = model(batch, condition).images
     assert drawn.isfinite().all()
-    torch.testing.assert_close(drawn, plain(model, batch, condition), **EXACT)
+    torch.testing.assert_close(drawn, draw(model, batch, condition)[0], **EXACT)
     gradients = torch.autograd.grad(drawn.square().mean(), list(model.parameters()), allow_unused=True)
     assert all(g.isfinite().all() for g in gradients if g is not None)
 
@@ -160,7 +94,7 @@ def test_spread_is_the_convolution_of_the_painted_layout(size):
     vectors = torch.randn(len(batch.boxes), 6, generator=draws, dtype=torch.float64)
     weight = torch.randn(5, 6, 3, 3, generator=draws, dtype=torch.float64)
     bias = torch.randn(5, generator=draws, dtype=torch.float64)
-    placed_masks = torch.stack([placed(m, b, 16) for m, b in zip(masks, batch.boxes.tolist(), strict=True)])
+    placed_masks = torch.stack([placed(m, b, 16) for m, b in zip(masks, batch.boxes, strict=True)])
     picture = torch.zeros(2, 1, 16, 16, dtype=torch.float64)
     layout = Layout.at(size, batch.pad(vectors), batch.pad(placed_masks), picture)
     whole = F.interpolate(painted(vectors, masks, batch, 16), (size, size))

@@ -149,7 +149,7 @@ def loss_of(world):
         named = zip(redaction.parameters.items(), parts, strict=True)
         changed = {name: part.view_as(p) for (name, p), part in named}
         drawing = functional_call(model, changed, (batch, condition))
-        return torch.stack(list(objective.generator_parts(drawing, batch, condition).values())).sum()
+        return torch.stack(list(objective(drawing, batch, condition).generator.values())).sum()
 
     values = torch.cat([p.detach().flatten() for p in redaction.parameters.values()])
     return redaction, objective, loss, values

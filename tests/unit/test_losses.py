@@ -33,7 +33,7 @@ def objective(weights, judges=None, **more):
 
 
 def parts_of(batch, drawn, weights=None, **more):
-    return objective(weights or {}, **more).generator_parts(drawn, batch, random_condition(batch))
+    return objective(weights or {}, **more)(drawn, batch, random_condition(batch)).generator
 
 
 def test_l1_and_boxes_by_their_formulas(batch):
@@ -83,22 +83,24 @@ def test_pixels_without_weight_do_not_matter_to_any_part(batch, judges, perceptu
     batch = replace(batch, weights=weights)
     judges.eval()
     drawn, made = drawing(batch), full(judges, perceptual)
-    before = made.generator_parts(drawn, batch, random_condition(batch))
+    before = made(drawn, batch, random_condition(batch)).generator
     torch.stack(list(before.values())).sum().backward()
     hidden = (weights == 0).expand_as(drawn.images)
     assert not drawn.images.grad[hidden].any()
     assert drawn.images.grad[~hidden].any()
     moved = drawn.images.detach() + 7 * hidden
     target = batch.targets - 5 * hidden
-    after = made.generator_parts(
+    after = made(
         replace(drawn, images=moved), replace(batch, targets=target), random_condition(batch)
-    )
+    ).generator
     assert {*before} == {"l1", "boxes", "guidance", "perceptual", *GAN_TERMS}
     for name in before:
         torch.testing.assert_close(before[name], after[name], msg=name)
     torch.testing.assert_close(
-        made.discriminator_loss(drawn.images, batch),
-        made.discriminator_loss(moved, replace(batch, targets=target)),
+        made(drawn, batch, random_condition(batch)).discriminators,
+        made(
+            replace(drawn, images=moved), replace(batch, targets=target), random_condition(batch)
+        ).discriminators,
     )
 
 
@@ -124,10 +126,10 @@ def test_guidance_while_hidden_acts_on_hidden_pixels_alone(batch):
     guidance = torch.rand(batch.guidance.shape, generator=torch.Generator().manual_seed(1))
     batch, drawn = replace(batch, guidance=guidance), drawing(batch)
     condition = random_condition(batch)
-    parts = objective({}, guidance_while="hidden").generator_parts(drawn, batch, condition)
+    parts = objective({}, guidance_while="hidden")(drawn, batch, condition).generator
     distance = (drawn.images - batch.targets).abs().mean(dim=1, keepdim=True)
     torch.testing.assert_close(parts["guidance"], -(guidance * condition.hidden * distance).sum() / 2)
-    always = objective({}).generator_parts(drawn, batch, condition)
+    always = objective({})(drawn, batch, condition).generator
     assert parts["guidance"] > always["guidance"]
 
 
@@ -136,8 +138,8 @@ def test_a_negated_image_contributes_its_negative_l1_and_boxes_and_nothing_else(
     judges.eval()
     made, drawn = full(judges, perceptual), drawing(batch)
     condition = random_condition(batch)
-    before = made.generator_parts(drawn, batch, condition)
-    after = made.generator_parts(drawn, negated, condition)
+    before = made(drawn, batch, condition).generator
+    after = made(drawn, negated, condition).generator
     l1 = (drawn.images - batch.targets).abs().mean(dim=(1, 2, 3))
     torch.testing.assert_close(after["l1"], 2 * (l1[1] - l1[0]) / 2)
     torch.testing.assert_close(before["l1"], 2 * (l1[1] + l1[0]) / 2)
@@ -148,7 +150,7 @@ def test_a_negated_image_contributes_its_negative_l1_and_boxes_and_nothing_else(
     assert not drawn.images.grad[0].any()
     assert drawn.images.grad[1].any()
     other = replace(drawn, images=drawn.images.detach() + torch.tensor([3.0, 0.0]).view(2, 1, 1, 1))
-    again = made.generator_parts(other, negated, condition)
+    again = made(other, negated, condition).generator
     for name in ("perceptual", *GAN_TERMS):
         torch.testing.assert_close(again[name], after[name], msg=name)
 
@@ -156,7 +158,7 @@ def test_a_negated_image_contributes_its_negative_l1_and_boxes_and_nothing_else(
 @pytest.mark.parametrize("name", GAN_TERMS)
 def test_every_adversarial_part_reaches_the_drawing(batch, judges, name):
     drawn = drawing(batch)
-    parts = objective(ADVERSARIAL, judges).generator_parts(drawn, batch, random_condition(batch))
+    parts = objective(ADVERSARIAL, judges)(drawn, batch, random_condition(batch)).generator
     assert {*GAN_TERMS} < {*parts}
     parts[name].backward()
     assert drawn.images.grad.any()
@@ -166,17 +168,17 @@ def test_every_adversarial_part_reaches_the_drawing(batch, judges, name):
 def test_adversarial_weights_scale_their_parts(batch, judges):
     judges.eval()
     drawn, condition = drawing(batch), random_condition(batch)
-    once = objective(ADVERSARIAL, judges).generator_parts(drawn, batch, condition)
+    once = objective(ADVERSARIAL, judges)(drawn, batch, condition).generator
     twice = objective({k: 2 * v for k, v in ADVERSARIAL.items()}, judges)
-    for name, value in twice.generator_parts(drawn, batch, condition).items():
+    for name, value in twice(drawn, batch, condition).generator.items():
         torch.testing.assert_close(value, (2 if name in GAN_TERMS else 1) * once[name], msg=name)
 
 
 def test_a_perfect_drawing_matches_features_and_has_no_perceptual_distance(batch, judges, perceptual):
     judges.eval()
-    parts = full(judges, perceptual).generator_parts(
+    parts = full(judges, perceptual)(
         replace(drawing(batch), images=batch.targets), batch, random_condition(batch)
-    )
+    ).generator
     assert not parts["feature_matching"]
     assert not parts["perceptual"]
     assert not parts["l1"]
@@ -200,8 +202,8 @@ def test_the_perceptual_part_by_its_formula(batch, perceptual):
 
 def test_discriminators_learn_without_the_drawing(batch, judges):
     drawn = drawing(batch)
-    loss = objective(ADVERSARIAL, judges).discriminator_loss(drawn.images, batch)
-    loss.backward()
+    losses = objective(ADVERSARIAL, judges)(drawn, batch, random_condition(batch))
+    losses.backward([drawn.boxes], list(judges.parameters()))
     assert drawn.images.grad is None
     gradients = [p.grad for p in judges.parameters()]
     assert all(g is not None and g.isfinite().all() for g in gradients)
@@ -213,9 +215,9 @@ def test_discriminators_that_learn_tell_real_from_drawn(batch, judges):
     optimiser = Adam(judges.parameters())
     losses = []
     for _ in range(12):
-        loss = made.discriminator_loss(drawn.images, batch)
+        loss = made(drawn, batch, random_condition(batch)).discriminators
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward(inputs=optimiser.parameters)
         optimiser.step(0.01)
         losses.append(loss.item())
     assert losses[-1] < 0.9 * losses[0]

@@ -12,7 +12,7 @@ from soulbench.generator.visual import VisualFeatures
 from soulbench.scenes.batches import DEVIATION, MEAN, SceneBatches, normalise
 from soulbench.scenes.packed import PackedScenes
 from soulbench.training.edits import edited_scenes
-from soulbench.training.loop import Stage, rows_of_step
+from soulbench.training.loop import Stage, rows_of_step, step_size
 from soulbench.training.plans import Edit
 
 FIELDS = (
@@ -90,7 +90,7 @@ def one_by_one(scenes, visual, edited, rows):
 
 
 def assert_equal(batch, expected):
-    assert {field.name for field in dataclasses.fields(batch)} == {*FIELDS, "slots"}
+    assert {field.name for field in dataclasses.fields(batch)} == {*FIELDS, "slots", "object_count"}
     for name in FIELDS:
         found, wanted = getattr(batch, name), expected[name]
         if isinstance(wanted, tuple):
@@ -141,19 +141,20 @@ def stage(batch, seed=1):
 )
 def test_processes_share_each_epoch_without_overlap_or_loss(count, batch, processes):
     rows = list(range(100, 100 + count))
-    size = min(batch, count // processes)
+    whole = stage(batch * processes)
+    size = step_size(whole, count, processes)
     stream = []
     for step in range(2 * count):
-        shares = [rows_of_step(rows, stage(batch), step, rank, processes) for rank in range(processes)]
-        assert {len(share) for share in shares} == {size}
-        stream += [row for share in shares for row in share]
+        found = rows_of_step(rows, whole, step, processes)
+        assert len(found) == size and size % processes == 0
+        stream += found
     epochs = [stream[start : start + count] for start in range(0, len(stream) - count + 1, count)]
     assert len(epochs) >= 2
     for epoch in epochs:
         assert sorted(epoch) == rows
     assert epochs[0] != epochs[1]
     # What many processes see is what one sees with as large a batch as theirs together.
-    alone = [row for step in range(3) for row in rows_of_step(rows, stage(size * processes), step)]
+    alone = [row for step in range(3) for row in rows_of_step(rows, stage(size), step)]
     assert alone == stream[: len(alone)]
 
 
