@@ -137,4 +137,4 @@ def work_folder(output: str | Path) -> Iterator[Path]:
     folder = Path(output).with_suffix(".work")
     folder.mkdir(parents=True, exist_ok=True)
     yield folder
-    shutil.rmtree(folder)
+    shutil.rmtree(folder, ignore_errors=True)  # of several processes, another may have been faster

@@ -66,6 +66,29 @@ def _generator(config: Config) -> None:
     mask = sizes["mask_size"]
     if mask & (mask - 1) or mask < 2:
         raise UserError(f"generator.mask_size: {mask} is not allowed; allowed: a power of two, 2 or more")
+    if mask > side:
+        raise UserError(
+            f"generator.mask_size: masks of {mask} pixels a side do not show in pictures of {side} "
+            f"(data.image_size); allowed: at most {side}"
+        )
+    kept, most = config["data"]["objects_per_image"], config["data"]["max_objects"]
+    if kept > most:
+        raise UserError(
+            f"data.objects_per_image: the generator would make room for {kept} objects, but images with more than "
+            f"{most} are dropped (data.max_objects); allowed: at most {most}"
+        )
+
+
+def _pieces(config: Config) -> None:
+    """Every process has as many whole pieces of a batch as the others."""
+    training = config["training"]
+    for which in ("pretrain", "finetune"):
+        pieces, batch = training["processes"] * training["accumulate"], training[which]["batch"]
+        if batch % pieces:
+            raise UserError(
+                f"training.{which}.batch: {batch} images cannot be shared out to training.processes x "
+                f"training.accumulate = {pieces} pieces; allowed: a multiple of {pieces}"
+            )
 
 
 def _weights(config: Config) -> None:
@@ -151,6 +174,7 @@ CHECKS: tuple[Callable[[Config], None], ...] = (
     _ids,
     _parameters,
     _generator,
+    _pieces,
     _weights,
     _data,
     _requests,

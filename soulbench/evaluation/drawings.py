@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from soulbench.device import moved
 from soulbench.generator.model import Generator
 from soulbench.records import atomic_path
-from soulbench.scenes.batches import Batch, SceneBatches, to_pixels
-from soulbench.training.masking import TASKS, noise_for, task_condition
+from soulbench.scenes.batches import Batch, SceneBatches
+from soulbench.training.drawing import draw
+from soulbench.training.masking import TASKS
 
 CHUNK = 16  # graphs that are drawn at once
 REPRESENTATIONS = {"input": "before_graph", "graph": "after_graph"}
@@ -63,13 +63,9 @@ class Artist:
     def __init__(self, model: Generator, settings: Mapping[str, Any], device: torch.device):
         self.model, self.settings, self.device = model.to(device).eval(), settings, device
 
-    @torch.no_grad()
-    def draw(self, batch: Batch, task: str, draw: int = 0) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    def draw(self, batch: Batch, task: str, number: int = 0) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Return pictures uint8 [B, H, W, 3] and both object representations [N, D]."""
-        noise = noise_for(batch.image_ids, batch.images.shape[-1], self.settings["seed"], draw)
-        condition = task_condition(batch, task, noise, self.settings["generator"]["synthesis"])
-        drawing = self.model(moved(batch, self.device), moved(condition, self.device))
-        pictures = (to_pixels(drawing.images) * 255).round().byte().movedim(1, -1).cpu().numpy()
+        pictures, drawing = draw(self.model, batch, task, self.settings, number)
         return pictures, {
             name: getattr(drawing, field).cpu().numpy() for name, field in REPRESENTATIONS.items()
         }

@@ -4,7 +4,7 @@ import functools
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from soulbench.checkpoint import load_state, save_state
-from soulbench.device import Meter, moved
+from soulbench.device import Meter, Workplace, explained_memory, moved
 from soulbench.errors import UserError
 from soulbench.joblog import Log, Progress
 from soulbench.records import canonical_json
@@ -23,6 +23,7 @@ from soulbench.training.adam import Adam
 from soulbench.training.losses import Objective
 from soulbench.training.masking import training_condition
 from soulbench.training.networks import Networks
+from soulbench.training.watch import Watch
 
 CHECK_EVERY = 10  # steps between looks at the losses; a look waits for the device
 
@@ -33,12 +34,14 @@ class Stage:
 
     Attributes:
         name: in the reader's words, for the progress.
-        steps, batch, learning_rate: as they say; a batch is never larger than the data.
+        steps, batch, learning_rate: as they say; a batch is of all processes together, and never larger than the data.
         schedule: "constant", or "cosine" down to zero.
         seed: of the order of the images and of what is hidden.
         frozen_statistics: True keeps BatchNorm's running statistics and spectral norm's vectors as they are.
         masking: `training.masking` of the configuration.
         checkpoint_seconds: how often the running state is saved.
+        accumulate: pieces that a process makes its share of a batch in; BatchNorm sees one at a time.
+        average: decay of the generator's moving average, which takes the weights' place at the end; None for none.
     """
 
     name: str
@@ -50,6 +53,8 @@ class Stage:
     frozen_statistics: bool
     masking: Mapping[str, float]
     checkpoint_seconds: float
+    accumulate: int = 1
+    average: float | None = None
 
 
 def fit(
@@ -58,9 +63,10 @@ def fit(
     batches: SceneBatches,
     rows: Sequence[int],
     stage: Stage,
-    device: torch.device,
+    workplace: Workplace,
     work: Path,
     log: Log,
+    watch: Watch | None = None,
 ) -> dict[str, Any]:
     """Train the networks in place; takes up an interrupted run of the same stage where its state was saved.
 
@@ -69,28 +75,34 @@ def fit(
         objective: the losses.
         batches: makes batches of (edited) scenes; rows: the images that take part.
         stage: how to train.
-        device: where to.
+        workplace: where to.
         work: folder of the running state; survives a killed job.
         log: takes a line.
+        watch: keeps losses and sample pictures; None for neither.
 
     Returns:
         steps, images, seconds (spent in steps, over all attempts), peak_mib, last losses by part.
 
     Raises:
-        UserError: a loss is not finite; names the step, the part and the images.
+        UserError: a loss or weight is not finite (names the step, the part and the images), or memory ran out.
     """
-    if not rows:
-        raise UserError(
-            f"{stage.name}: no image is left to train on; human.size must leave some beside the request's"
-        )
-    run = _Run(networks, objective, stage, device)
+    pieces = workplace.processes * stage.accumulate
+    size = step_size(stage, len(rows), pieces)
+    run = _Run(networks, objective, stage, workplace, watch or Watch.off())
     state_file = work / f"{stage.name.replace(' ', '-')}.safetensors"
     first = run.resume(state_file)
-    with Meter(device) as meter, Progress(stage.name, stage.steps, log, done=first) as progress:
+    advice = (
+        "A smaller training batch, a larger training.accumulate or training.precision: bfloat16 needs less."
+    )
+    with (
+        explained_memory(f"{stage.name} makes {size // pieces} images at a time. {advice}"),
+        Meter(workplace.device) as meter,
+        Progress(stage.name, stage.steps, log, done=first) as progress,
+    ):
         losses = _steps(run, batches, rows, range(first, stage.steps), state_file, progress)
-    images = stage.steps * min(stage.batch, len(rows))
+    run.finish()
     timing = meter.timing(stage.steps)
-    return {"images": images, "losses": losses, **timing, "seconds": run.spent + meter.seconds}
+    return {"images": stage.steps * size, "losses": losses, **timing, "seconds": run.spent + meter.seconds}
 
 
 def _steps(
@@ -101,65 +113,126 @@ def _steps(
     state_file: Path,
     progress: Progress,
 ) -> dict[str, float]:
-    seen: list[tuple[int, Batch, dict[str, Tensor]]] = []
+    seen: list[tuple[int, list[Batch], dict[str, Tensor]]] = []
     losses: dict[str, float] = {}
-    saved = started = time.perf_counter()
+    saved = looked = started = time.perf_counter()
     for step in steps:
-        batch = batches.batch(rows_of_step(rows, run.stage, step))
-        seen.append((step, batch, run.step(step, batch)))
+        run.watch.draw(run.networks.generator, run.stage.name, step, run.stage.steps)
+        pieces = run.pieces(batches, rows, step)
+        seen.append((step, pieces, run.step(step, pieces)))
         if (step + 1) % CHECK_EVERY == 0 or step + 1 == steps.stop:
-            losses = _finite(seen, state_file)
-            seen.clear()
+            losses = _finite(seen, state_file, run.workplace)
             now = time.perf_counter()
+            made = len(seen) * step_size(run.stage, len(rows), run.piece_count)
+            rate = run.stage.learning_rate * _factor(run.stage, step)
+            run.watch.note(run.stage.name, step + 1, run.stage.steps, rate, made / (now - looked), losses)
+            seen.clear()
+            looked = now
             if now - saved > run.stage.checkpoint_seconds:
                 run.save(state_file, step + 1, run.spent + now - started)
                 saved = now
-        progress.advance(images=len(batch.image_ids), **({"loss": sum(losses.values())} if losses else {}))
+        images = sum(len(piece.image_ids) for piece in pieces)
+        progress.advance(images=images, **({"loss": sum(losses.values())} if losses else {}))
+    run.watch.draw(run.networks.generator, run.stage.name, run.stage.steps, run.stage.steps)
     return losses
 
 
 class _Run:
     """Networks, optimisers and the step they are at."""
 
-    def __init__(self, networks: Networks, objective: Objective, stage: Stage, device: torch.device):
-        self.networks, self.objective, self.stage, self.device = networks, objective, stage, device
-        self.spent = 0.0
-        networks.modules().to(device).train()
-        objective.to(device)
+    def __init__(
+        self, networks: Networks, objective: Objective, stage: Stage, workplace: Workplace, watch: Watch
+    ):
+        self.networks, self.objective, self.stage, self.watch = networks, objective, stage, watch
+        self.workplace, self.spent = workplace, 0.0
+        self.piece_count = workplace.processes * stage.accumulate
+        networks.modules().to(workplace.device).train()
+        objective.to(workplace.device)
         if stage.frozen_statistics:
             networks.modules().eval()
         self.optimisers = {"generator": Adam(networks.generator.parameters())}
         if networks.discriminators is not None:
             self.optimisers["discriminators"] = Adam(networks.discriminators.parameters())
+        self.average = None
+        if stage.average is not None:
+            self.average = {name: value.clone() for name, value in networks.generator.state_dict().items()}
 
-    def step(self, step: int, batch: Batch) -> dict[str, Tensor]:
-        """One update of the generator, then one of the discriminators; returns the detached losses by part."""
-        stage = self.stage
-        condition = training_condition(
-            batch, stage.masking, derive_seed(stage.seed, "hide", stage.name, step)
+    def pieces(self, batches: SceneBatches, rows: Sequence[int], step: int) -> list[Batch]:
+        """This process's pieces of a step's batch, one after the other."""
+        whole = rows_of_step(rows, self.stage, step, self.piece_count)
+        size = len(whole) // self.piece_count
+        first = self.workplace.rank * self.stage.accumulate
+        shares = [whole[size * i : size * (i + 1)] for i in range(first, first + self.stage.accumulate)]
+        count = batches.objects(whole) / self.piece_count
+        return [replace(batches.batch(share), object_count=count) for share in shares]
+
+    def step(self, step: int, pieces: Sequence[Batch]) -> dict[str, Tensor]:
+        """One update of the generator and of the discriminators; returns the detached losses by part."""
+        for optimiser in self.optimisers.values():
+            optimiser.zero_grad()
+        found = [
+            self._losses(batch, seeds) for batch, seeds in zip(pieces, self._seeds(step, pieces), strict=True)
+        ]
+        rate = self.stage.learning_rate * _factor(self.stage, step)
+        self.workplace.average(
+            [p.grad for o in self.optimisers.values() for p in o.parameters if p.grad is not None]
         )
-        batch, condition = moved(batch, self.device), moved(condition, self.device)
-        drawing = self.networks.generator(batch, condition)
-        parts = self.objective.generator_parts(drawing, batch, condition)
-        self._update("generator", torch.stack(list(parts.values())).sum(), step)
-        if self.networks.discriminators is not None:
-            parts["discriminators"] = self.objective.discriminator_loss(drawing.images, batch)
-            self._update("discriminators", parts["discriminators"], step)
-        return {name: value.detach() for name, value in parts.items()}
+        for optimiser in self.optimisers.values():
+            optimiser.step(rate)
+        if self.average is not None:
+            self._move_average()
+        return {name: torch.stack([parts[name] for parts in found]).mean() for name in found[0]}
 
-    def _update(self, name: str, loss: Tensor, step: int) -> None:
-        # The generator's pass leaves gradients in the discriminators: each update clears its own before.
-        self.optimisers[name].zero_grad()
-        loss.backward()
-        self.optimisers[name].step(self.stage.learning_rate * _factor(self.stage, step))
+    def _seeds(self, step: int, pieces: Sequence[Batch]) -> list[list[int]]:
+        """A seed for what is hidden of each image: of its place in the stream, whoever makes it."""
+        size = len(pieces[0].image_ids)
+        first = (step * self.piece_count + self.workplace.rank * self.stage.accumulate) * size
+        places = [range(first + size * i, first + size * (i + 1)) for i in range(len(pieces))]
+        return [
+            [derive_seed(self.stage.seed, "hide", self.stage.name, place) for place in own] for own in places
+        ]
+
+    def _losses(self, batch: Batch, seeds: Sequence[int]) -> dict[str, Tensor]:
+        """Leave a piece's share of the gradients in the parameters."""
+        condition = training_condition(batch, self.stage.masking, seeds)
+        batch, condition = moved(batch, self.workplace.device), moved(condition, self.workplace.device)
+        with self.workplace.autocast():
+            losses = self.objective(self.networks.generator(batch, condition), batch, condition)
+        parameters = {name: optimiser.parameters for name, optimiser in self.optimisers.items()}
+        losses.backward(**parameters, share=1 / self.stage.accumulate)
+        return losses.values()
+
+    @torch.no_grad()
+    def _move_average(self) -> None:
+        for name, value in self.networks.generator.state_dict().items():
+            if value.is_floating_point():
+                self.average[name].lerp_(value, 1 - self.stage.average)
+            else:
+                self.average[name].copy_(value)
+
+    def finish(self) -> None:
+        """Put the moving average in the weights' place, where one is kept."""
+        if self.average is not None:
+            self.networks.generator.load_state_dict(self.average)
 
     def _key(self) -> str:
-        return canonical_json({"stage": vars(self.stage), "signature": self.networks.signature})
+        about = {"stage": vars(self.stage), "precision": self.workplace.precision}
+        return canonical_json({**about, "signature": self.networks.signature})
 
     def save(self, path: Path, step: int, seconds: float) -> None:
+        """Write the state; one that is not finite is not worth keeping, and the last good one is."""
+        networks = dict(self.networks.modules().state_dict())
+        broken = [name for name, value in networks.items() if not value.isfinite().all()]
+        if broken:
+            raise UserError(
+                f"training stopped at step {step}: {broken[0]} is not finite any more{_kept(path)}. "
+                "A lower learning rate may help."
+            )
         optimisers = {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()}
-        state = {"networks": dict(self.networks.modules().state_dict()), "optimisers": optimisers}
-        save_state(path, {**state, "step": step, "seconds": seconds}, self._key())
+        state = {"networks": networks, "optimisers": optimisers, "average": self.average}
+        if self.workplace.rank == 0:
+            seen = {"watch": self.watch.state(), "step": step, "seconds": seconds}
+            save_state(path, {**state, **seen}, self._key())
 
     def resume(self, path: Path) -> int:
         state = load_state(path, self._key())
@@ -168,6 +241,9 @@ class _Run:
         self.networks.modules().load_state_dict(state["networks"])
         for name, optimiser in self.optimisers.items():
             optimiser.load_state_dict(state["optimisers"][name])
+        if self.average is not None:
+            self.average = {name: value.to(self.workplace.device) for name, value in state["average"].items()}
+        self.watch.restore(state["watch"])
         self.spent = state["seconds"]
         return state["step"]
 
@@ -176,35 +252,58 @@ def _factor(stage: Stage, step: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * step / stage.steps)) if stage.schedule == "cosine" else 1.0
 
 
-def _finite(seen: list[tuple[int, Batch, dict[str, Tensor]]], state_file: Path) -> dict[str, float]:
-    """The last losses as numbers; stops at the first that is not finite."""
-    for step, batch, parts in seen:
-        losses = dict(zip(parts, torch.stack(list(parts.values())).tolist(), strict=True))
+def _finite(
+    seen: list[tuple[int, list[Batch], dict[str, Tensor]]], state_file: Path, workplace: Workplace
+) -> dict[str, float]:
+    """The last losses as numbers, means over the processes; stops at the first that is not finite."""
+    values = torch.stack([torch.stack(list(parts.values())) for _, _, parts in seen])
+    workplace.average([values])
+    for (step, pieces, parts), row in zip(seen, values.tolist(), strict=True):
+        losses = dict(zip(parts, row, strict=True))
         for name, value in losses.items():
             if not math.isfinite(value):
-                kept = f"; the state before is kept in {state_file}" if state_file.exists() else ""
+                images = ", ".join(str(image) for piece in pieces for image in piece.image_ids)
                 raise UserError(
                     f"training stopped at step {step + 1}: the loss part `{name}` is {value}, on the images "
-                    f"{', '.join(map(str, batch.image_ids))}{kept}. A lower learning rate may help."
+                    f"{images}{_kept(state_file)}. A lower learning rate may help."
                 )
     return losses
 
 
-def rows_of_step(
-    rows: Sequence[int], stage: Stage, step: int, rank: int = 0, processes: int = 1
-) -> list[int]:
+def _kept(state_file: Path) -> str:
+    return f"; the state before is kept in {state_file}" if state_file.exists() else ""
+
+
+def step_size(stage: Stage, count: int, pieces: int) -> int:
+    """Images of a step: the batch, or all there are, in equal pieces.
+
+    Raises:
+        UserError: there are fewer images than pieces.
+    """
+    size = min(stage.batch, count) // pieces * pieces
+    if size:
+        return size
+    if not count:
+        raise UserError(
+            f"{stage.name}: no image is left to train on; human.size must leave some beside the request's"
+        )
+    raise UserError(
+        f"{stage.name}: {min(stage.batch, count)} images cannot be shared out to {pieces} pieces; "
+        "allowed: fewer training.processes or a smaller training.accumulate"
+    )
+
+
+def rows_of_step(rows: Sequence[int], stage: Stage, step: int, pieces: int = 1) -> list[int]:
     """The rows of a step: shuffled epochs one after the other, a pure function of the seed and the step.
 
     Args:
         rows: the images that take part.
-        stage: gives the seed, and the size of one process's batch.
+        stage: gives the seed and the batch, of all processes together.
         step: counted from 0.
-        rank, processes: which of how many; together they take every row once an epoch, none of them another's.
+        pieces: equal ones that the batch is made in; what is left over is taken by the next step.
     """
-    assert 0 <= rank < processes <= len(rows), (rank, processes, len(rows))
-    batch = min(stage.batch, len(rows) // processes)
-    first = (step * processes + rank) * batch
-    positions = range(first, first + batch)
+    size = step_size(stage, len(rows), pieces)
+    positions = range(step * size, (step + 1) * size)
     return [rows[_order(stage.seed, stage.name, len(rows), p // len(rows))[p % len(rows)]] for p in positions]
 
 

@@ -1,7 +1,7 @@
 """What the generator may see: hidden objects while training, hidden photographs in the two tasks."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ from soulbench.seeds import derive_seed
 TASKS = ("reconstruction", "synthesis")
 
 
-def training_condition(batch: Batch, shares: Mapping[str, float], seed: int) -> Condition:
+def training_condition(batch: Batch, shares: Mapping[str, float], seeds: Sequence[int]) -> Condition:
     """Hide objects at random, and whole images and all their features in given shares of the samples.
 
     Per object (never the image node) the box prior is dropped with `shares["box"]` and the visual feature with
@@ -25,32 +25,44 @@ def training_condition(batch: Batch, shares: Mapping[str, float], seed: int) -> 
     Args:
         batch: on the CPU; the draws are the same on every device.
         shares: `training.masking` of the configuration.
-        seed: of this step.
+        seeds: one an image, so that no draw depends on what else is in the batch, or on who makes it.
     """
-    generator = torch.Generator().manual_seed(seed)
-    count, size = len(batch.image_ids), batch.images.shape[-1]
-
-    def happens(number: int, share: float) -> Tensor:
-        return torch.rand(number, generator=generator) < share
-
-    objects = torch.tensor(batch.object_ids) >= 0
-    no_box = happens(len(objects), shares["box"]) & objects
-    no_feature = happens(len(objects), shares["feature"]) & objects
-    hidden_image = happens(count, shares["hide_image"])
-    synthesis = hidden_image & happens(count, shares["hide_features"])
-    noise = torch.randn(batch.images.shape, generator=generator)
-    hidden = torch.zeros(count, 1, size, size)
+    size = batch.images.shape[-1]
+    counts = torch.bincount(batch.image_of, minlength=len(seeds)).tolist()
+    draws = [_Draws.of(seed, count, size) for seed, count in zip(seeds, counts, strict=True)]
+    real = torch.tensor(batch.object_ids) >= 0
+    no_box = (torch.cat([d.box for d in draws]) < shares["box"]) & real
+    no_feature = (torch.cat([d.feature for d in draws]) < shares["feature"]) & real
+    image, features = torch.stack([d.image for d in draws]).unbind(dim=1)
+    hidden_image = image < shares["hide_image"]
+    without = (hidden_image & (features < shares["hide_features"]))[batch.image_of]
+    hidden = torch.zeros(len(seeds), 1, size, size)
     for index in (no_box | no_feature).nonzero().flatten().tolist():
         pixels = inside([region(batch.boxes[index].tolist(), size)], size)
         hidden[batch.image_of[index], 0, torch.from_numpy(pixels)] = 1
     hidden[hidden_image] = 1
-    without = synthesis[batch.image_of]
     return Condition(
         hidden=hidden,
-        noise=noise,
+        noise=torch.stack([d.noise for d in draws]),
         features=(~(no_feature | without)).float()[:, None],
         boxes=(~(no_box | without)).float()[:, None],
     )
+
+
+class _Draws(NamedTuple):
+    """What is drawn for one image; that of its objects last, so that a missing object moves nothing before it."""
+
+    noise: Tensor
+    image: Tensor
+    box: Tensor
+    feature: Tensor
+
+    @classmethod
+    def of(cls, seed: int, objects: int, size: int) -> "_Draws":
+        generator = torch.Generator().manual_seed(seed)
+        noise = torch.randn(3, size, size, generator=generator)
+        image, of_objects = (torch.rand(shape, generator=generator) for shape in ((2,), (objects, 2)))
+        return cls(noise, image, *of_objects.unbind(dim=1))
 
 
 def task_condition(batch: Batch, task: str, noise: Tensor, settings: Mapping[str, Any]) -> Condition:

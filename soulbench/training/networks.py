@@ -56,7 +56,9 @@ def build(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(seed, "generator-weights"))
         generator = Generator(sizes, len(objects), len(predicates))
-    signature = {"sizes": sizes, "objects": objects, "predicates": predicates, "adversarial": adversarial}
+    # What a task is asked with is no part of the network.
+    own = {name: value for name, value in sizes.items() if name != "synthesis"}
+    signature = {"sizes": own, "objects": objects, "predicates": predicates, "adversarial": adversarial}
     discriminators = new_discriminators(sizes, len(objects), seed, "discriminators") if adversarial else None
     return Networks(generator, discriminators, signature)
 

@@ -1,12 +1,15 @@
 """The two trainings that make an original model, and, under a plan, a retrained one."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+import torch.distributed as dist
+
 from soulbench import device as devices
 from soulbench.checkpoint import work_folder
+from soulbench.device import Workplace
 from soulbench.joblog import Log
 from soulbench.records import provenance, write_json
 from soulbench.training.data import Data
@@ -14,30 +17,42 @@ from soulbench.training.loop import Stage, fit
 from soulbench.training.losses import Objective
 from soulbench.training.networks import Networks, new_discriminators
 from soulbench.training.plans import Plan
+from soulbench.training.watch import Watch
 
+FILMED_IMAGES = 4  # of the subset, drawn as a training goes on
 NAMES = {"pretrain": "pre-training", "finetune": "fine-tuning"}
 
 
 def train_stage(
-    data: Data, networks: Networks, which: str, plan: Plan, seed: int, work: Path, log: Log
+    data: Data,
+    networks: Networks,
+    which: str,
+    plan: Plan,
+    seed: int,
+    work: Path,
+    log: Log,
+    watch: Watch | None = None,
 ) -> dict[str, Any]:
     """Run one of the two stages ("pretrain" | "finetune") under a plan; trains in place, returns its facts."""
     settings = data.config["training"]
     rows = data.without(data.train if which == "pretrain" else data.subset, plan)
-    stage = Stage(
-        name=NAMES[which],
-        steps=settings[which]["steps"],
-        batch=settings[which]["batch"],
-        learning_rate=settings["learning_rate"],
-        schedule=settings["schedule"],
-        seed=seed,
-        frozen_statistics=False,
-        masking=settings["masking"],
-        checkpoint_seconds=settings["checkpoint_seconds"],
-    )
-    device = devices.prepare(data.config["device"])
+    stage = stage_of(settings[which] | {"name": NAMES[which]}, settings, seed)
+    workplace = Workplace.of(data.config)
     objective = objective_for(data.config, networks, plan)
-    return fit(networks, objective, data.batches(plan), rows, stage, device, work, log)
+    return fit(networks, objective, data.batches(plan), rows, stage, workplace, work, log, watch)
+
+
+def stage_of(own: Mapping[str, Any], training: Mapping[str, Any], seed: int, frozen: bool = False) -> Stage:
+    """A stage of its own name, steps and batch (and rate and schedule), and of the common settings."""
+    names = [field.name for field in fields(Stage)]
+    settings = {**training, **own, "seed": seed, "frozen_statistics": frozen}
+    return Stage(**{name: settings[name] for name in names})
+
+
+def watch_of(data: Data, rows: list[int], model: str | Path) -> Watch:
+    """What watches the training of a checkpoint; of several processes the first."""
+    first = not dist.is_initialized() or dist.get_rank() == 0
+    return Watch.of(data.batches(Plan()), rows[:FILMED_IMAGES], data.config, model, first)
 
 
 def objective_for(config: Mapping[str, Any], networks: Networks, plan: Plan) -> Objective:
@@ -65,8 +80,9 @@ def pretrain(
     data = Data.open(config, data_dir)
     networks = data.networks(seed)
     with work_folder(out_model) as work:
-        facts = train_stage(data, networks, "pretrain", Plan(), seed, work, log)
-        _finish(data, networks, out_model, facts, seed, source)
+        watch = watch_of(data, data.subset, out_model)
+        facts = train_stage(data, networks, "pretrain", Plan(), seed, work, log, watch)
+        _finish(data, networks, out_model, facts, seed, source, watch)
 
 
 def finetune(
@@ -84,14 +100,24 @@ def finetune(
     networks.load(pretrained)
     networks = between_stages(data, networks, seed)
     with work_folder(out_model) as work:
-        facts = train_stage(data, networks, "finetune", Plan(), seed, work, log)
-        _finish(data, networks, out_model, facts, seed, source)
+        watch = watch_of(data, data.subset, out_model)
+        facts = train_stage(data, networks, "finetune", Plan(), seed, work, log, watch)
+        _finish(data, networks, out_model, facts, seed, source, watch)
 
 
 def _finish(
-    data: Data, networks: Networks, out_model: str, facts: Mapping[str, Any], seed: int, source: str
+    data: Data,
+    networks: Networks,
+    out_model: str,
+    facts: Mapping[str, Any],
+    seed: int,
+    source: str,
+    watch: Watch,
 ) -> None:
+    if watch.batch is None:  # another process than the first
+        return
     networks.save(out_model, seed=seed)
+    watch.save(out_model)
     about = origin(data.config, data.config["training"], seed, source)
     write_json(Path(out_model).with_suffix(".json"), {"seed": seed, **facts, **about})
 

@@ -9,17 +9,25 @@ import torch
 from soulbench import config as configs
 from soulbench import device as devices
 from soulbench.checkpoint import work_folder
-from soulbench.device import Meter, moved
+from soulbench.device import Meter, Workplace, moved
 from soulbench.joblog import Log
 from soulbench.records import write_json
 from soulbench.seeds import derive_seed
 from soulbench.training import influence
 from soulbench.training.data import Data
-from soulbench.training.loop import Stage, fit
+from soulbench.training.loop import fit
 from soulbench.training.masking import noise_for, task_condition, training_condition
 from soulbench.training.networks import Networks
-from soulbench.training.plans import Plan
-from soulbench.training.stages import between_stages, objective_for, origin, train_stage
+from soulbench.training.plans import Plan, Request
+from soulbench.training.stages import (
+    between_stages,
+    objective_for,
+    origin,
+    stage_of,
+    train_stage,
+    watch_of,
+)
+from soulbench.training.watch import Watch
 
 
 def unlearn(
@@ -54,15 +62,20 @@ def unlearn(
     plan = code.plan(asked, data.view(), code.parameters(**parameters))
     networks = data.networks(seed)
     with work_folder(out_model) as work:
+        watch = watch_of(data, _target_first(data, asked), out_model)
         if code.family == "retrain":
-            networks, facts = _retrain(data, networks, plan, seed, work, log)
+            networks, facts = _retrain(data, networks, plan, seed, work, log, watch)
         else:
             networks.load(original if config["unlearning"]["start"] == "original" else pretrained)
             if plan.influence is not None:
                 facts = redact(data, networks, plan, seed, log)
             else:
-                facts = _finetune(data, networks, plan, seed, work, log, asked.id)
+                facts = _finetune(data, networks, plan, seed, work, log, asked.id, watch)
+        if watch.batch is None:  # another process than the first
+            return
         networks.save(out_model, seed=seed, method=method, request=request)
+        if plan.influence is None:
+            watch.save(out_model)
         about = origin(config, {"unlearning": config["unlearning"], "method": parameters}, seed, source)
         timing = {name: facts.pop(name) for name in ("seconds", "peak_mib", "steps")}
         record = {
@@ -78,37 +91,34 @@ def unlearn(
         )
 
 
+def _target_first(data: Data, request: Request) -> list[int]:
+    """The subset's rows, the request's image before the others."""
+    target = data.scenes.find(request.image_id)
+    return [target, *(row for row in data.subset if row != target)]
+
+
 def _retrain(
-    data: Data, networks: Networks, plan: Plan, seed: int, work: Path, log: Log
+    data: Data, networks: Networks, plan: Plan, seed: int, work: Path, log: Log, watch: Watch
 ) -> tuple[Networks, dict[str, Any]]:
     """Both trainings from scratch, the first one's end kept should the second be interrupted."""
-    first = train_stage(data, networks, "pretrain", plan, seed, work, log)
+    first = train_stage(data, networks, "pretrain", plan, seed, work, log, watch)
     networks = between_stages(data, networks, seed)
-    second = train_stage(data, networks, "finetune", plan, seed, work, log)
+    second = train_stage(data, networks, "finetune", plan, seed, work, log, watch)
     peak = max(first["peak_mib"], second["peak_mib"])
     added = {name: first[name] + second[name] for name in ("seconds", "steps", "images")}
     return networks, {**added, "peak_mib": peak, "losses": second["losses"]}
 
 
 def _finetune(
-    data: Data, networks: Networks, plan: Plan, seed: int, work: Path, log: Log, request: str
+    data: Data, networks: Networks, plan: Plan, seed: int, work: Path, log: Log, request: str, watch: Watch
 ) -> dict[str, Any]:
     settings, training = data.config["unlearning"], data.config["training"]
-    stage = Stage(
-        name="unlearning",
-        steps=settings["steps"],
-        batch=settings["batch"],
-        learning_rate=settings["learning_rate"],
-        schedule=settings["schedule"],
-        seed=seed,
-        frozen_statistics=settings["norm_statistics"] == "frozen",
-        masking=training["masking"],
-        checkpoint_seconds=training["checkpoint_seconds"],
-    )
-    device = devices.prepare(data.config["device"])
-    rows = data.without(data.subset, plan)
-    batches = data.batches(plan, request)
-    return fit(networks, objective_for(data.config, networks, plan), batches, rows, stage, device, work, log)
+    # A method is what it is: no averaging of its weights with those it started from.
+    own = {**settings, "name": "unlearning", "average": None}
+    stage = stage_of(own, training, seed, frozen=settings["norm_statistics"] == "frozen")
+    workplace, rows = Workplace.of(data.config), data.without(data.subset, plan)
+    objective = objective_for(data.config, networks, plan)
+    return fit(networks, objective, data.batches(plan, request), rows, stage, workplace, work, log, watch)
 
 
 def redact(data: Data, networks: Networks, plan: Plan, seed: int, log: Log) -> dict[str, Any]:
@@ -130,7 +140,8 @@ def solve_influence(
     chosen = {image_id for image_id, _ in plan.influence.objects}
     rows = data.subset if settings.hessian == "subset" else [data.scenes.find(i) for i in sorted(chosen)]
     batch = data.batches(Plan()).batch(rows)
-    hide = training_condition(batch, data.config["training"]["masking"], derive_seed(seed, "hide", "hessian"))
+    seeds = [derive_seed(seed, "hide", "hessian", image) for image in batch.image_ids]
+    hide = training_condition(batch, data.config["training"]["masking"], seeds)
     batch, hide = moved(batch, device), moved(hide, device)
     objective = objective_for(data.config, networks, Plan()).to(device)
     loss = influence.learning_loss(objective, networks.generator, batch, hide)

@@ -8,8 +8,10 @@ import pytest
 import torch
 from benchmark_factory import ALL_LOSSES, Benchmark, config
 from scenes_factory import no_log
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from soulbench.checkpoint import load
+from soulbench.device import Workplace
 from soulbench.errors import UserError
 from soulbench.training import loop
 from soulbench.training.data import Data
@@ -17,7 +19,7 @@ from soulbench.training.loop import Stage, fit
 from soulbench.training.losses import Objective
 from soulbench.training.plans import Plan
 
-CPU = torch.device("cpu")
+CPU = Workplace(torch.device("cpu"))
 MASKING = {"box": 0.35, "feature": 0.25, "hide_image": 0.5, "hide_features": 0.5}
 STAGE = Stage("fine-tuning", 9, 2, 1e-2, "cosine", 1, False, MASKING, 0.0)
 LOSSES = {**ALL_LOSSES["losses"], "perceptual": 0.0}
@@ -137,7 +139,7 @@ class Poisoned:
     """Batches of which one step's targets hold a NaN, and one may be healed."""
 
     def __init__(self, batches, image):
-        self.batches, self.image = batches, image
+        self.batches, self.image, self.objects = batches, image, batches.objects
 
     def batch(self, rows):
         batch = self.batches.batch(rows)
@@ -215,3 +217,121 @@ def test_stages_of_another_name_take_another_order():
     first = loop.rows_of_step(rows, STAGE, 0), loop.rows_of_step(rows, STAGE, 1)
     other = replace(STAGE, name="unlearning")
     assert first != (loop.rows_of_step(rows, other, 0), loop.rows_of_step(rows, other, 1))
+
+
+def test_pieces_of_a_batch_add_up_to_it(data, tmp_path):
+    """With frozen statistics, pieces see what the whole sees."""
+    whole = replace(STAGE, batch=4, steps=4, learning_rate=1e-3, frozen_statistics=True)
+    first, facts = train(data, tmp_path / "a", whole)
+    second, other = train(data, tmp_path / "b", replace(whole, accumulate=2))
+    assert facts["losses"] == pytest.approx(other["losses"], rel=1e-3, abs=5e-4)
+    start, one, two = (
+        torch.cat([value.flatten() for value in model.modules().parameters()]).detach()
+        for model in (data.networks(1), first, second)
+    )
+    # Not of each: where a gradient is nothing but rounding, Adam makes it a step.
+    assert (one - start).abs().mean() > 1e-3
+    assert (two - one).abs().mean() < 0.02 * (one - start).abs().mean()
+
+
+def test_too_many_pieces_are_refused(data, tmp_path):
+    with pytest.raises(UserError, match=r"cannot be shared out to 9 pieces; allowed: .*training\.accumulate"):
+        train(data, tmp_path, replace(STAGE, accumulate=9))
+
+
+def test_the_moving_average_takes_the_weights_place(data, tmp_path, monkeypatch):
+    name, path = "decoder.out.0.weight", []
+    original = loop._Run.step
+
+    def followed(run, number, pieces):
+        if not path:
+            path.append(run.networks.generator.state_dict()[name].clone())
+        found = original(run, number, pieces)
+        path.append(run.networks.generator.state_dict()[name].clone())
+        return found
+
+    monkeypatch.setattr(loop._Run, "step", followed)
+    networks, _ = train(data, tmp_path, replace(STAGE, steps=3, average=0.9))
+    expected = path[0]
+    for value in path[1:]:
+        expected = 0.9 * expected + 0.1 * value
+    torch.testing.assert_close(networks.generator.state_dict()[name], expected)
+    assert not torch.equal(expected, path[-1])
+
+
+def test_weights_that_are_not_finite_are_not_saved(data, tmp_path, monkeypatch):
+    original = loop._Run.step
+
+    def poisoned(run, number, pieces):
+        found = original(run, number, pieces)
+        if number == 3:  # a gradient that overflows leaves the loss of its step finite
+            with torch.no_grad():
+                run.networks.generator.decoder.out[0].weight[0, 0, 0, 0] = math.inf
+        return found
+
+    monkeypatch.setattr(loop._Run, "step", poisoned)
+    message = r"stopped at step 4: generator\.decoder\.out\.0\.weight is not finite any more; the state before is kept"
+    with pytest.raises(UserError, match=message):
+        train(data, tmp_path)
+    tensors, _ = load(tmp_path / "fine-tuning.safetensors")
+    assert all(value.isfinite().all() for value in tensors.values())
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried ...")]
+)
+def test_out_of_memory_says_what_to_change(data, tmp_path, monkeypatch, error):
+    def full(run, number, pieces):
+        raise error
+
+    monkeypatch.setattr(loop._Run, "step", full)
+    with pytest.raises(
+        UserError, match=r"out of memory .*fine-tuning makes 2 images at a time.*training\.accumulate"
+    ):
+        train(data, tmp_path)
+
+
+def test_in_half_the_bits_it_learns_about_the_same(data, tmp_path):
+    stage = replace(STAGE, learning_rate=1e-3)
+    workplaces = [Workplace(torch.device("cpu"), precision) for precision in ("float32", "bfloat16")]
+    losses = []
+    for workplace in workplaces:
+        networks = data.networks(1)
+        objective, batches = Objective(LOSSES, networks.discriminators, None), data.batches(Plan())
+        folder = tmp_path / workplace.precision
+        losses.append(
+            fit(networks, objective, batches, data.subset, stage, workplace, folder, no_log)["losses"]
+        )
+        assert all(value.dtype == torch.float32 for value in networks.generator.parameters())
+    assert losses[0] != losses[1]
+    assert losses[0]["l1"] == pytest.approx(losses[1]["l1"], rel=0.05)
+
+
+#: What waits for the device, or has a shape that only the device knows.
+WAITING = {"_local_scalar_dense", "nonzero", "bincount", "masked_select", "unique", "_unique2", "is_nonzero"}
+
+
+def test_a_step_never_waits_for_the_device(data, tmp_path, monkeypatch):
+    """Seen on the CPU: between the batch's way to the device and the update, no operation needs a value."""
+    called = []
+
+    class Watcher(TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            called.append(function.overloadpacket.__name__)
+            return function(*args, **(kwargs or {}))
+
+    original = Objective.forward
+
+    def watched(self, drawing, batch, condition):
+        with Watcher():
+            losses = original(self, drawing, batch, condition)
+            model, judges = watched.networks.generator, watched.networks.discriminators
+            drawn = model(batch, condition)
+            original(self, drawn, batch, condition).backward([*model.parameters()], [*judges.parameters()])
+        return losses
+
+    watched.networks = data.networks(1)
+    monkeypatch.setattr(Objective, "forward", watched)
+    train(data, tmp_path, replace(STAGE, steps=1), networks=watched.networks)
+    assert "convolution_backward" in called
+    assert not WAITING & {*called}

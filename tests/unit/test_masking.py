@@ -22,12 +22,16 @@ def nodes(batch):
     return torch.tensor(batch.object_ids) < 0
 
 
+def condition_of(batch, shares, seed):
+    return training_condition(batch, shares, [1000 * seed + i for i in range(len(batch.image_ids))])
+
+
 def near(found, share, count):
     return abs(float(found) - share) < 4 * (share * (1 - share) / count) ** 0.5
 
 
 def test_nothing_is_hidden_with_shares_of_zero(batch):
-    condition = training_condition(batch, NOTHING, 0)
+    condition = condition_of(batch, NOTHING, 0)
     assert not condition.hidden.any()
     assert condition.features.all()
     assert condition.boxes.all()
@@ -35,7 +39,7 @@ def test_nothing_is_hidden_with_shares_of_zero(batch):
 
 def test_the_shares_are_kept(batch):
     shares = {"box": 0.35, "feature": 0.25, "hide_image": 0.4, "hide_features": 0.3}
-    condition = training_condition(batch, shares, 1)
+    condition = condition_of(batch, shares, 1)
     whole = condition.hidden.flatten(1).all(dim=1)
     node = nodes(batch)
     dropped = (condition.features[node] == 0).flatten()
@@ -52,7 +56,7 @@ def test_the_shares_are_kept(batch):
 
 @pytest.mark.parametrize("what", ["box", "feature"])
 def test_the_image_node_is_never_dropped_and_pixels_are_hidden_where_objects_are(batch, what):
-    condition = training_condition(batch, NOTHING | {what: 1.0}, 2)
+    condition = condition_of(batch, NOTHING | {what: 1.0}, 2)
     node = nodes(batch)
     column, other = (
         (condition.boxes, condition.features) if what == "box" else (condition.features, condition.boxes)
@@ -71,14 +75,14 @@ def test_the_image_node_is_never_dropped_and_pixels_are_hidden_where_objects_are
 
 @pytest.mark.parametrize(("features", "given"), [(0.0, 1.0), (1.0, 0.0)])
 def test_a_hidden_image_with_and_without_its_features(batch, features, given):
-    condition = training_condition(batch, NOTHING | {"hide_image": 1.0, "hide_features": features}, 3)
+    condition = condition_of(batch, NOTHING | {"hide_image": 1.0, "hide_features": features}, 3)
     assert condition.hidden.all()
     assert (condition.features == given).all()
     assert (condition.boxes == given).all()
 
 
 def test_features_of_an_image_that_is_shown_are_not_hidden_as_a_whole(batch):
-    condition = training_condition(batch, NOTHING | {"hide_features": 1.0}, 4)
+    condition = condition_of(batch, NOTHING | {"hide_features": 1.0}, 4)
     assert condition.features.all()
     assert not condition.hidden.any()
 
@@ -86,9 +90,9 @@ def test_features_of_an_image_that_is_shown_are_not_hidden_as_a_whole(batch):
 def test_draws_depend_on_the_seed_alone(batch):
     shares = dict.fromkeys(NOTHING, 0.5)
     torch.manual_seed(1)
-    first = training_condition(batch, shares, 7)
+    first = condition_of(batch, shares, 7)
     torch.manual_seed(2)
-    again, other = training_condition(batch, shares, 7), training_condition(batch, shares, 8)
+    again, other = condition_of(batch, shares, 7), condition_of(batch, shares, 8)
     for name in ("hidden", "noise", "features", "boxes"):
         assert torch.equal(getattr(first, name), getattr(again, name)), name
         assert not torch.equal(getattr(first, name), getattr(other, name)), name

@@ -32,8 +32,11 @@ OPENED = [
 ]
 MODELS = ["seed", "device", "data.image_size", "generator", "training"]
 GPU = int(
-    config["device"] == "cuda" or (config["device"] == "auto" and shutil.which("nvidia-smi") is not None)
+    config["device"] == "gpu" or (config["device"] == "auto" and shutil.which("nvidia-smi") is not None)
 )
+
+# Of pre-training, fine-tuning and retraining, which may share out their batches; each process has its own GPU.
+PROCESSES = config["training"]["processes"]
 
 
 def settings(*keys):

@@ -8,13 +8,16 @@ rule pretrain:
     output:
         model=f"{RESULTS}/models/pretrained/seed{{seed}}.safetensors",
         record=f"{RESULTS}/models/pretrained/seed{{seed}}.json",
+        curves=f"{RESULTS}/models/pretrained/seed{{seed}}.curves.csv",
+        film=f"{RESULTS}/models/pretrained/seed{{seed}}.film.npz",
     log:
         f"{RESULTS}/logs/pretrain/seed{{seed}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/pretrain/seed{{seed}}.tsv"
     priority: 100
+    threads: PROCESSES
     resources:
-        gpu=GPU,
+        gpu=GPU * PROCESSES,
     params:
         source=source_hash("soulbench.training.stages"),
         settings=stage(other="finetune"),
@@ -30,13 +33,16 @@ rule finetune:
     output:
         model=f"{RESULTS}/models/original/seed{{seed}}.safetensors",
         record=f"{RESULTS}/models/original/seed{{seed}}.json",
+        curves=f"{RESULTS}/models/original/seed{{seed}}.curves.csv",
+        film=f"{RESULTS}/models/original/seed{{seed}}.film.npz",
     log:
         f"{RESULTS}/logs/finetune/seed{{seed}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/finetune/seed{{seed}}.tsv"
     priority: 100
+    threads: PROCESSES
     resources:
-        gpu=GPU,
+        gpu=GPU * PROCESSES,
     params:
         source=source_hash("soulbench.training.stages"),
         settings=stage(other="pretrain"),

@@ -9,6 +9,13 @@ for method in plan.methods(config):
     if begins and config["unlearning"]["start"] == "pretrained":
         begins["pretrained"] = f"{RESULTS}/models/pretrained/seed{{seed}}.safetensors"
 
+    # A redaction is one step: there is nothing to watch.
+    stem = f"{RESULTS}/unlearned/{cell}/model"
+    watched = (
+        {} if code.family == "redaction" else {"curves": f"{stem}.curves.csv", "film": f"{stem}.film.npz"}
+    )
+    processes = PROCESSES if code.family == "retrain" else 1
+
     rule:
         name:
             method
@@ -16,6 +23,7 @@ for method in plan.methods(config):
             OPENED,
             **begins,
         output:
+            **watched,
             model=f"{RESULTS}/unlearned/{cell}/model.safetensors",
             record=f"{RESULTS}/unlearned/{cell}/model.json",
         log:
@@ -23,12 +31,14 @@ for method in plan.methods(config):
         benchmark:
             f"{RESULTS}/benchmarks/unlearn/{cell}.tsv"
         priority: 80 if code.family == "retrain" else 20
+        threads: processes
         resources:
-            gpu=GPU,
+            gpu=GPU * processes,
         params:
             source=source_hash("soulbench.training.unlearn", code.module),
             settings=settings(*MODELS, "unlearning", f"methods.{method}"),
             data=DATA,
             method=method,
+            processes=processes,
         script:
             "../scripts/unlearn.py"

@@ -1,18 +1,18 @@
 """Run one method for one request and seed."""
 
 from soulbench.joblog import job
-from soulbench.training.unlearn import unlearn
+from soulbench.processes import run
 
 with job(snakemake.log[0]) as log:
-    unlearn(
-        config=snakemake.params.settings,
-        method=snakemake.params.method,
-        request=snakemake.wildcards.get("request", "any"),
-        seed=int(snakemake.wildcards.seed),
-        data_dir=snakemake.params.data,
-        original=snakemake.input.get("original"),
-        pretrained=snakemake.input.get("pretrained"),
-        out_model=snakemake.output.model,
-        source=snakemake.params.source,
-        log=log,
-    )
+    arguments = {
+        "config": snakemake.params.settings,
+        "method": snakemake.params.method,
+        "request": snakemake.wildcards.get("request", "any"),
+        "seed": int(snakemake.wildcards.seed),
+        "data_dir": snakemake.params.data,
+        "original": snakemake.input.get("original"),
+        "pretrained": snakemake.input.get("pretrained"),
+        "out_model": snakemake.output.model,
+        "source": snakemake.params.source,
+    }
+    run("soulbench.training.unlearn:unlearn", arguments, snakemake.params.processes, log)

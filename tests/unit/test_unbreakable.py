@@ -1,0 +1,84 @@
+"""A training that is killed again and again, at any moment, ends with the bits of one that was left alone."""
+
+import multiprocessing
+import random
+import signal
+import time
+
+import torch
+from benchmark_factory import Benchmark, config
+from scenes_factory import no_log
+
+from soulbench.checkpoint import load
+from soulbench.device import Workplace
+from soulbench.training import loop
+from soulbench.training.data import Data
+from soulbench.training.loop import Stage, fit
+from soulbench.training.losses import Objective
+from soulbench.training.plans import Plan
+from soulbench.training.stages import watch_of
+
+KILLS = 20
+MASKING = {"box": 0.35, "feature": 0.25, "hide_image": 0.5, "hide_features": 0.5}
+LOSSES = {
+    **dict.fromkeys(("l1", "boxes", "object_gan", "image_gan", "feature_matching"), 1.0),
+    **{"object_class": 0.1, "perceptual": 0.0},
+}
+STAGE = Stage("fine-tuning", 100, 2, 1e-3, "cosine", 1, False, MASKING, 0.0, average=0.9)
+
+
+def train(settings, data_dir, folder):
+    """A process of its own: trains to the end, or as far as it gets."""
+    loop.CHECK_EVERY = 2  # the state is written every other step, so a kill often comes while it is
+    torch.set_num_threads(1)
+    data = Data.open(settings, data_dir)
+    networks = data.networks(1)
+    objective, watch = (
+        Objective(LOSSES, networks.discriminators, None),
+        watch_of(data, data.subset, folder / "m"),
+    )
+    watch.board = None
+    place = Workplace(torch.device("cpu"))
+    fit(networks, objective, data.batches(Plan()), data.subset, STAGE, place, folder / "work", no_log, watch)
+    networks.save(folder / "model.safetensors")
+    watch.save(folder / "model.safetensors")
+
+
+def test_killed_twenty_times_it_ends_with_the_same_bits(tmp_path):
+    settings = config(training={"losses": LOSSES})
+    written = Benchmark(tmp_path / "tiny", settings).write()
+    whole, part = tmp_path / "whole", tmp_path / "part"
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["test_unbreakable"])
+
+    def start(folder):
+        process = context.Process(target=train, args=(settings, written.data, folder))
+        process.start()
+        return process
+
+    began = time.monotonic()
+    undisturbed = start(whole)
+    undisturbed.join()
+    assert undisturbed.exitcode == 0
+    length = time.monotonic() - began
+    moments, killed = random.Random(0), 0
+    while killed < KILLS:
+        victim = start(part)
+        victim.join(moments.uniform(0.02, 0.25) * length)
+        if victim.exitcode is not None:  # it got to the end first: nothing is left to kill, so it begins anew
+            assert victim.exitcode == 0
+            (part / "model.safetensors").unlink()
+            (part / "work" / "fine-tuning.safetensors").unlink()
+            continue
+        victim.kill()
+        victim.join()
+        assert victim.exitcode == -signal.SIGKILL
+        killed += 1
+    last = start(part)
+    last.join()
+    assert last.exitcode == 0
+    first, second = (load(folder / "model.safetensors")[0] for folder in (whole, part))
+    assert {*first} == {*second}
+    assert all(torch.equal(value, second[name]) for name, value in first.items())
+    drawn = [(folder / "model.film.npz").read_bytes() for folder in (whole, part)]
+    assert drawn[0] == drawn[1]
