@@ -33,6 +33,8 @@ FIGURES = {
     "module_time": "Obj-IF: time by module (Fig. 10)",
     "alpha": "Obj-IF: strength alpha (Fig. 11)",
     "modules": "Obj-IF: which module (Fig. 12)",
+    "training": "How the original models learned: losses, learning rate, speed",
+    "film": "Learning and unlearning, step by step",
 }
 
 

@@ -101,6 +101,7 @@ def fit(
     ):
         losses = _steps(run, batches, rows, range(first, stage.steps), state_file, progress)
     run.finish()
+    run.watch.draw(networks.generator, stage.name, stage.steps, stage.steps)
     timing = meter.timing(stage.steps)
     return {"images": stage.steps * size, "losses": losses, **timing, "seconds": run.spent + meter.seconds}
 
@@ -133,7 +134,6 @@ def _steps(
                 saved = now
         images = sum(len(piece.image_ids) for piece in pieces)
         progress.advance(images=images, **({"loss": sum(losses.values())} if losses else {}))
-    run.watch.draw(run.networks.generator, run.stage.name, run.stage.steps, run.stage.steps)
     return losses
 
 

@@ -52,7 +52,7 @@ def stage_of(own: Mapping[str, Any], training: Mapping[str, Any], seed: int, fro
 def watch_of(data: Data, rows: list[int], model: str | Path) -> Watch:
     """What watches the training of a checkpoint; of several processes the first."""
     first = not dist.is_initialized() or dist.get_rank() == 0
-    return Watch.of(data.batches(Plan()), rows[:FILMED_IMAGES], data.config, model, first)
+    return Watch.of(data.batches(Plan()), rows, data.config, model, first)
 
 
 def objective_for(config: Mapping[str, Any], networks: Networks, plan: Plan) -> Objective:
@@ -80,7 +80,7 @@ def pretrain(
     data = Data.open(config, data_dir)
     networks = data.networks(seed)
     with work_folder(out_model) as work:
-        watch = watch_of(data, data.subset, out_model)
+        watch = watch_of(data, data.subset[:FILMED_IMAGES], out_model)
         facts = train_stage(data, networks, "pretrain", Plan(), seed, work, log, watch)
         _finish(data, networks, out_model, facts, seed, source, watch)
 
@@ -100,7 +100,7 @@ def finetune(
     networks.load(pretrained)
     networks = between_stages(data, networks, seed)
     with work_folder(out_model) as work:
-        watch = watch_of(data, data.subset, out_model)
+        watch = watch_of(data, data.subset[:FILMED_IMAGES], out_model)
         facts = train_stage(data, networks, "finetune", Plan(), seed, work, log, watch)
         _finish(data, networks, out_model, facts, seed, source, watch)
 

@@ -15,6 +15,7 @@ from soulbench.scenes.batches import Batch, SceneBatches, to_pixels
 from soulbench.training.drawing import draw
 from soulbench.training.masking import TASKS
 
+COLUMNS = ("stage", "step", "learning_rate", "images_per_second", "loss")
 ROWS = 500  # of losses that a stage keeps at most
 FILMED = (0, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1)  # shares of a stage after which pictures are drawn
 
@@ -92,7 +93,7 @@ class Watch:
         if self._writer is not None:
             self._writer.close()
         stem = Path(model).with_suffix("")
-        columns = list(dict.fromkeys(name for row in self.rows for name in row))
+        columns = list(dict.fromkeys([*COLUMNS, *(name for row in self.rows for name in row)]))
         with atomic_path(f"{stem}.curves.csv") as part, part.open("w", newline="", encoding="utf-8") as file:
             table = csv.DictWriter(file, columns)
             table.writeheader()

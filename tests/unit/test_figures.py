@@ -14,11 +14,13 @@ from soulbench.figures import gallery, style
 from soulbench.figures.gallery import Column, Pictures
 from soulbench.report.page import FIGURES
 from tests.unit.records_factory import Factory, config, write_pictures
+from tests.unit.trainings_factory import write_trainings
 
 
 def prepare(folder, settings, requests=6):
     cells = Factory(folder, settings, requests=requests).write()
     write_pictures(folder, settings, cells)
+    write_trainings(folder, settings)
     write_tables(settings, folder, cells, folder / "tables", lambda line: None)
     return folder
 
@@ -44,7 +46,7 @@ def test_drawn_and_readable(results, tmp_path, name):
         assert min(picture.size) > 500
         assert np.asarray(picture.convert("L")).std() > 5
     assert (tmp_path / f"{name}.svg").stat().st_size < 3_000_000
-    if name not in ("module_time", "alpha", "modules"):
+    if name not in ("module_time", "alpha", "modules", "training"):
         assert "obj-mk-pa" in text
 
 

@@ -17,6 +17,8 @@ FIGURES = (
     "module_time",
     "alpha",
     "modules",
+    "training",
+    "film",
 )
 
 

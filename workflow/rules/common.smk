@@ -72,3 +72,25 @@ def model(method, request, seed):
 def record(method, request, seed):
     """The folder of a cell's record."""
     return f"{RESULTS}/records/{method}/{request}/seed{seed}"
+
+
+def beside(checkpoint, kind):
+    """What a training wrote beside its checkpoint: `curves.csv` or `film.npz`."""
+    return f"{checkpoint.removesuffix('.safetensors')}.{kind}"
+
+
+def learned(seed, kind):
+    """What both trainings of an original model wrote."""
+    pretrained = f"{RESULTS}/models/pretrained/seed{seed}.safetensors"
+    return [beside(pretrained, kind), beside(original(seed), kind)]
+
+
+def unlearned(seed, kind):
+    """What the methods that fine-tune wrote, for all of their requests; one that serves every request has one file."""
+    paths = [
+        beside(model(method, request, seed), kind)
+        for method in plan.methods(config)
+        if plan.method(config, method).family == "finetune"
+        for request in plan.requests_of(config, method)
+    ]
+    return list(dict.fromkeys(paths))

@@ -11,8 +11,10 @@ FIGURES = [
     "queries",
     "query_pictures",
     *ABLATED,
+    "training",
+    "film",
 ]
-PICTURES = {
+READ = {
     "pictures": [f"{record(*cell)}/outputs.npz" for cell in CELLS],
     "pictures_more": [f"{record(*cell)}/outputs.npz" for cell in CELLS],
     "query_pictures": [f"{record(*cell)}/outputs.npz" for cell in CELLS],
@@ -22,6 +24,11 @@ PICTURES = {
     "modules": [
         f"{RESULTS}/ablations/modules/{request}/seed{seed}.npz"
         for request, seed in plan.ablation_cells(config)
+    ],
+    "training": [path for seed in config["seeds"] for path in learned(seed, "curves.csv")],
+    "film": [
+        *learned(config["seeds"][0], "film.npz"),
+        *unlearned(config["seeds"][0], "film.npz"),
     ],
 }
 
@@ -34,7 +41,7 @@ for figure in FIGURES:
             TABLES.values(),
             f"{DATA}/packed",
             f"{DATA}/requests.csv",
-            PICTURES.get(figure, []),
+            READ.get(figure, []),
         output:
             report(
                 f"{RESULTS}/figures/{figure}.png",
