@@ -17,6 +17,7 @@ from soulbench.records import atomic_path, canonical_json
 # One key only: safetensors writes several in an order that changes from run to run, and equal models shall be
 # equal bytes.
 KEY = "soulbench"
+SHOWN = 10  # entries of a list that a message shows; of a longer one, such as a vocabulary, it says where they part
 
 
 def save(path: str | Path, tensors: Mapping[str, torch.Tensor], meta: Mapping[str, Any]) -> None:
@@ -74,8 +75,17 @@ def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any], prefix: st
         name, other = f"{prefix}{key}", found.get(key)
         if isinstance(value, dict) and isinstance(other, dict):
             yield from _differences(other, value, f"{name}.")
+        elif isinstance(value, list) and isinstance(other, list) and other != value and len(value) > SHOWN:
+            yield _first_difference(name, other, value)
         elif other != value:
-            yield f"{name} is {other!r} there and {value!r} in the configuration"
+            yield f"{name} is {other!r} there and {value!r} here"
+
+
+def _first_difference(name: str, found: list[Any], wanted: list[Any]) -> str:
+    """Of two long lists, their lengths and where they part."""
+    place = next((i for i, pair in enumerate(zip(found, wanted, strict=False)) if pair[0] != pair[1]), None)
+    parted = "" if place is None else f"; number {place} is {found[place]!r} there and {wanted[place]!r} here"
+    return f"{name} has {len(found)} entries there and {len(wanted)} here{parted}"
 
 
 def save_state(path: str | Path, tree: Any, key: str) -> None:

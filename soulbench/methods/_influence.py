@@ -34,6 +34,8 @@ class Parameters:
             Hessian of an L1 loss has negative eigenvalues; from a share of 1 on the damped one has none. On the
             demo's first models a share of 0.1 was solved with a small residual and a step a thousand times as long,
             along one such direction.
+        chunk: images whose loss is curved at once: a product with H needs memory for so many. Within one chunk the
+            gradient's graph is kept from product to product; with several it is built anew.
         scale: divides H in the LiSSA recursion.
         discrepancy: of the ROI between drawing and photograph: 1 - mean SSIM, or the release's 1 - sum.
         reverse: True reverses the sign (release).
@@ -47,6 +49,7 @@ class Parameters:
     iterations: int = 25
     tolerance: float = 0.05
     damping: float = 1.1
+    chunk: int = 16
     scale: float = 100.0
     discrepancy: Literal["mean", "sum"] = "mean"
     reverse: bool = False

@@ -1,6 +1,7 @@
 """The data of a benchmark as training and evaluation open it."""
 
 import csv
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +65,9 @@ class Data:
             "predicates": self.scenes.vocabulary.predicates,
         }
         adversarial = uses_discriminators(self.config["training"]["losses"])
-        return build(self.config["generator"], vocabulary, seed, adversarial)
+        images = np.ascontiguousarray(self.scenes.image_ids)
+        data = f"{len(images)} images, {hashlib.sha256(images.tobytes()).hexdigest()[:12]}"
+        return build(self.config["generator"], vocabulary, seed, adversarial, data)
 
     def view(self) -> Subset:
         """The fine-tuning subset as methods see it."""

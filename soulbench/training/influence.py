@@ -73,23 +73,33 @@ class Redaction:
             [(torch.zeros_like(p) if g is None else g).flatten() for p, g in zip(tensors, parts, strict=True)]
         )
 
-    def hessian(self, loss: Tensor) -> Product:
-        """Products with the Hessian of a loss; the first gradient's graph is built once and kept."""
-        gradient = self.gradient(loss, create_graph=True)
+    def hessian(self, *losses: Callable[[], Tensor]) -> Product:
+        """Products with the Hessian of the sum of some losses.
+
+        Of one loss the first gradient's graph is built once and kept. Of several it is built anew for every product,
+        one after the other: then no more than one of them is in memory.
+        """
+        if len(losses) == 1:
+            gradient = self.gradient(losses[0](), create_graph=True)
+            return lambda vector: self._product(gradient, vector, keep=True)
 
         def product(vector: Tensor) -> Tensor:
-            if not gradient.requires_grad:
-                return torch.zeros_like(vector)
-            tensors = list(self.parameters.values())
-            parts = torch.autograd.grad(gradient @ vector, tensors, retain_graph=True, allow_unused=True)
-            return torch.cat(
-                [
-                    (torch.zeros_like(p) if g is None else g).flatten()
-                    for p, g in zip(tensors, parts, strict=True)
-                ]
-            )
+            result = torch.zeros_like(vector)
+            for loss in losses:
+                result += self._product(self.gradient(loss(), create_graph=True), vector, keep=False)
+            return result
 
         return product
+
+    def _product(self, gradient: Tensor, vector: Tensor, keep: bool) -> Tensor:
+        """The derivative of a gradient along a vector [P]."""
+        if not gradient.requires_grad:
+            return torch.zeros_like(vector)
+        tensors = list(self.parameters.values())
+        parts = torch.autograd.grad(gradient @ vector, tensors, retain_graph=keep, allow_unused=True)
+        return torch.cat(
+            [(torch.zeros_like(p) if g is None else g).flatten() for p, g in zip(tensors, parts, strict=True)]
+        )
 
     @torch.no_grad()
     def apply(self, step: Tensor) -> None:

@@ -42,7 +42,11 @@ class Networks:
 
 
 def build(
-    sizes: Mapping[str, Any], vocabulary: Mapping[str, list[str]], seed: int, adversarial: bool
+    sizes: Mapping[str, Any],
+    vocabulary: Mapping[str, list[str]],
+    seed: int,
+    adversarial: bool,
+    data: str | None = None,
 ) -> Networks:
     """Initialise networks; the same seed gives the same weights, whatever was drawn before.
 
@@ -51,6 +55,7 @@ def build(
         vocabulary: `objects` and `predicates` by index.
         seed: training seed.
         adversarial: whether discriminators are needed.
+        data: what tells the data set from others, kept in the signature.
     """
     objects, predicates = vocabulary["objects"], vocabulary["predicates"]
     with torch.random.fork_rng(devices=[]):
@@ -58,7 +63,8 @@ def build(
         generator = Generator(sizes, len(objects), len(predicates))
     # What a task is asked with is no part of the network.
     own = {name: value for name, value in sizes.items() if name != "synthesis"}
-    signature = {"sizes": own, "objects": objects, "predicates": predicates, "adversarial": adversarial}
+    signature = {"sizes": own, "objects": objects, "predicates": predicates}
+    signature |= {"adversarial": adversarial, "data": data}
     discriminators = new_discriminators(sizes, len(objects), seed, "discriminators") if adversarial else None
     return Networks(generator, discriminators, signature)
 

@@ -1,6 +1,7 @@
 """Carry out one method for one request: fine-tune, redact, or retrain, by its plan."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,21 @@ from soulbench import config as configs
 from soulbench import device as devices
 from soulbench.checkpoint import work_folder
 from soulbench.device import Meter, Workplace, moved
+from soulbench.generator.model import Condition
 from soulbench.joblog import Log
 from soulbench.records import write_json
+from soulbench.registry import Method
+from soulbench.scenes.batches import Batch
 from soulbench.seeds import derive_seed
 from soulbench.training import influence
 from soulbench.training.data import Data
 from soulbench.training.loop import fit
+from soulbench.training.losses import Objective
 from soulbench.training.masking import noise_for, task_condition, training_condition
 from soulbench.training.networks import Networks
 from soulbench.training.plans import Plan, Request
 from soulbench.training.stages import (
+    FILMED_IMAGES,
     between_stages,
     objective_for,
     origin,
@@ -62,7 +68,7 @@ def unlearn(
     plan = code.plan(asked, data.view(), code.parameters(**parameters))
     networks = data.networks(seed)
     with work_folder(out_model) as work:
-        watch = watch_of(data, _target_first(data, asked), out_model)
+        watch = watch_of(data, _filmed(data, code, asked), out_model)
         if code.family == "retrain":
             networks, facts = _retrain(data, networks, plan, seed, work, log, watch)
         else:
@@ -91,10 +97,11 @@ def unlearn(
         )
 
 
-def _target_first(data: Data, request: Request) -> list[int]:
-    """The subset's rows, the request's image before the others."""
-    target = data.scenes.find(request.image_id)
-    return [target, *(row for row in data.subset if row != target)]
+def _filmed(data: Data, code: Method, request: Request) -> list[int]:
+    """Rows that are drawn while a method trains: its target before others of the subset, or all that it serves."""
+    asked = [request] if code.per_request else data.requests.values()
+    targets = [data.scenes.find(one.image_id) for one in asked]
+    return list(dict.fromkeys([*targets, *data.subset]))[: max(FILMED_IMAGES, len(targets))]
 
 
 def _retrain(
@@ -139,14 +146,35 @@ def solve_influence(
     redaction = influence.Redaction(networks.generator, settings.module)
     chosen = {image_id for image_id, _ in plan.influence.objects}
     rows = data.subset if settings.hessian == "subset" else [data.scenes.find(i) for i in sorted(chosen)]
-    batch = data.batches(Plan()).batch(rows)
-    seeds = [derive_seed(seed, "hide", "hessian", image) for image in batch.image_ids]
-    hide = training_condition(batch, data.config["training"]["masking"], seeds)
-    batch, hide = moved(batch, device), moved(hide, device)
     objective = objective_for(data.config, networks, Plan()).to(device)
-    loss = influence.learning_loss(objective, networks.generator, batch, hide)
+    losses = list(_learning_losses(data, networks, objective, rows, settings.chunk, seed, device))
     v = _difference(data, redaction, plan, device) / len(rows)
-    return redaction, influence.solve(redaction.hessian(loss), v, settings, log)
+    return redaction, influence.solve(redaction.hessian(*losses), v, settings, log)
+
+
+def _learning_losses(
+    data: Data,
+    networks: Networks,
+    objective: Objective,
+    rows: list[int],
+    chunk: int,
+    seed: int,
+    device: torch.device,
+) -> Iterator[Callable[[], torch.Tensor]]:
+    """The learning loss of some images as a sum, chunk by chunk: in eval mode no image sees another."""
+    batches = data.batches(Plan())
+    for start in range(0, len(rows), chunk):
+        own = rows[start : start + chunk]
+        share = len(own) / len(rows)
+        batch = replace(batches.batch(own), object_count=batches.objects(rows) * share)
+        seeds = [derive_seed(seed, "hide", "hessian", image) for image in batch.image_ids]
+        hide = training_condition(batch, data.config["training"]["masking"], seeds)
+
+        def loss(batch: Batch = batch, hide: Condition = hide, share: float = share) -> torch.Tensor:
+            seen = moved(batch, device), moved(hide, device)
+            return share * influence.learning_loss(objective, networks.generator, *seen)
+
+        yield loss
 
 
 def _difference(data: Data, redaction: influence.Redaction, plan: Plan, device: torch.device) -> torch.Tensor:

@@ -10,12 +10,16 @@ import torch
 from benchmark_factory import ALL_LOSSES, SUBSET, TARGET, Benchmark, config
 from scenes_factory import no_log
 
+from soulbench import config as configs
 from soulbench import registry
 from soulbench.evaluation.run import Case, evaluate
 from soulbench.records import file_hash
 from soulbench.scenes.regions import region
 from soulbench.training.data import Data
+from soulbench.training.influence import Redaction
 from soulbench.training.plans import Edit, Plan
+from soulbench.training.stages import objective_for
+from soulbench.training.unlearn import _learning_losses
 
 METHODS = [name for name in registry.ids("methods") if registry.method(name).family != "none"]
 UNTOUCHED = [name for name in registry.ids("methods") if registry.method(name).family == "none"]
@@ -122,6 +126,27 @@ def test_a_redaction_changes_its_module_alone(world, original, runs, name):
 def test_alpha_0_changes_nothing(world, original, tmp_path, name):
     still = {"methods": {name: {"alpha": 0.0}}}
     assert same(world.unlearn(name, tmp_path / "model.safetensors", "r1", still), original)
+
+
+def test_a_hessian_in_chunks_is_the_whole(world, tmp_path):
+    """With all losses: means over a chunk's objects have to become means over all."""
+    adversarial = {"object_class": 0.1, "object_gan": 0.1, "image_gan": 1.0, "feature_matching": 5.0}
+    changed = configs.merge(world.config, {"training": {"losses": adversarial}})
+    data = Data.open(changed, world.data)
+    method = registry.method("obj-if")
+    products = []
+    for chunk in (16, 2):
+        plan = method.plan(data.requests["r1"], data.view(), method.parameters(chunk=chunk))
+        networks = data.networks(1)
+        networks.modules().eval()
+        objective = objective_for(changed, networks, plan)
+        losses = list(_learning_losses(data, networks, objective, data.subset, chunk, 1, torch.device("cpu")))
+        assert len(losses) == (1 if chunk == 16 else 3)
+        redaction = Redaction(networks.generator, "graph")
+        vector = torch.randn(redaction.size, generator=torch.Generator().manual_seed(0))
+        products.append(redaction.hessian(*losses)(vector))
+    assert products[0].norm() > 0
+    assert (products[0] - products[1]).norm() < 1e-5 * products[0].norm()
 
 
 VARIANTS = {

@@ -38,9 +38,20 @@ def test_another_architecture_is_named(tmp_path):
     wanted = {"architecture": {"width": 128, "decoder": [8, 4]}, "vocabulary": "xyz"}
     with pytest.raises(UserError) as caught:
         checkpoint.load(tmp_path / "m.safetensors", wanted)
-    assert "architecture.width is 64 there and 128 in the configuration" in str(caught.value)
+    assert "architecture.width is 64 there and 128 here" in str(caught.value)
     assert "vocabulary is 'abc' there" in str(caught.value)
     assert "decoder" not in str(caught.value)
+
+
+def test_another_vocabulary_is_told_by_its_first_difference(tmp_path):
+    names = [f"name {i}" for i in range(20)]
+    checkpoint.save(tmp_path / "m.safetensors", tensors(), {"objects": names})
+    with pytest.raises(UserError) as caught:
+        checkpoint.load(tmp_path / "m.safetensors", {"objects": [*names[:7], "tree", *names[8:15]]})
+    expected = "objects has 20 entries there and 15 here; number 7 is 'name 7' there and 'tree' here"
+    assert str(caught.value).endswith(expected)
+    with pytest.raises(UserError, match=r"objects has 20 entries there and 21 here$"):
+        checkpoint.load(tmp_path / "m.safetensors", {"objects": [*names, "cat"]})
 
 
 class Trap:

@@ -88,6 +88,23 @@ WRONG = {
         {"data": {"image_size": 128}},
         ["generator.decoder: 5 blocks", "2 * 2^blocks"],
     ),
+    "masks larger than pictures": (
+        {"generator": {"mask_size": 128}},
+        ["generator.mask_size: masks of 128 pixels", "pictures of 64", "at most 64"],
+    ),
+    "more objects than images have": (
+        {"data": {"objects_per_image": 40}},
+        ["data.objects_per_image", "40 objects", "more than 30 are dropped", "at most 30"],
+    ),
+    "a batch that cannot be shared out": (
+        {"training": {"processes": 3}},
+        ["training.pretrain.batch: 8 images cannot be shared out", "3 pieces", "a multiple of 3"],
+    ),
+    "an average that never moves": ({"training": {"average": 1.0}}, ["training.average", "< 1"]),
+    "a precision that is none": (
+        {"training": {"precision": "float16"}},
+        ["training.precision", "float32", "bfloat16"],
+    ),
     "mask size": ({"generator": {"mask_size": 12}}, ["generator.mask_size: 12", "power of two"]),
     "local without a folder": ({"data": {"source": "local"}}, ["data.root: null"]),
     "folder that is not there": (

@@ -48,7 +48,7 @@ def test_a_checkpoint_gives_back_every_tensor(tmp_path):
 MORE = {"objects": [*VOCABULARY["objects"], "cat"], "predicates": VOCABULARY["predicates"]}
 SWAPPED = {"objects": ["__image__", "dog", "man", "tree"], "predicates": VOCABULARY["predicates"]}
 OTHERS = {
-    "embedding": ({"embedding": 8}, r"signature\.sizes\.embedding is 6 there and 8 in the configuration"),
+    "embedding": ({"embedding": 8}, r"signature\.sizes\.embedding is 6 there and 8 here"),
     "decoder": ({"decoder": [7, 6]}, r"signature\.sizes\.decoder is \[7, 6, 6\] there and \[7, 6\]"),
     "graph": (
         {"graph": {**SIZES["graph"], "layers": 3}},
