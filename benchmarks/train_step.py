@@ -7,8 +7,8 @@ form in float32 (tests/unit/literal.py: visual features of every crop in every s
 SPADE on the painted layout, the discriminators run anew for each loss), and the package's step in float32 and in
 bfloat16. All see the same random scenes of 10 objects and the image node, with all losses of configs/visual-genome.yaml
 and VGG networks of seeded weights. Medians over the rounds after one to warm up; ratios are of medians, and the seconds
-of a shared machine are worth less than they. What the reference does in reality beside this, building VGG19 anew in every
-step, is left out in its favour. On a GPU the usual form is not run: it is written for a CPU.
+of a shared machine are worth less than they. Building VGG19 anew in every step, as the release does, is left out
+in the usual form's favour. On a GPU it is not run: it is written for a CPU.
 """
 
 import argparse
@@ -42,8 +42,8 @@ VOCABULARY = {
     "objects": [f"object {i}" for i in range(179)],
     "predicates": [f"predicate {i}" for i in range(46)],
 }
-#: Multiplications and additions of one image's step in the usual form (docs/speed.md), for the share of a peak.
-USUAL_MACS = 64e9
+#: Multiply-adds of one image's step in the package's form, roughly (docs/speed.md), for the share of a peak.
+MACS = 32e9
 
 
 class Clock:
@@ -171,8 +171,8 @@ def main() -> None:
             f"{way:9} {whole[way]:7.3f} s a step, {speed:7.1f} images/s, peak {memory[way]:6.0f} MiB: {listed}"
         )
         if chosen.peak:
-            share = speed * 2 * USUAL_MACS / (chosen.peak * 1e12)
-            print(f"{'':9} {share:.1%} of the peak, counted in the usual form's operations")
+            share = speed * 2 * MACS / (chosen.peak * 1e12)
+            print(f"{'':9} {share:.1%} of the peak")
     first = whole.get("usual", whole["float32"])
     print("ratio " + " ".join(f"{way}={first / whole[way]:.2f}" for way in ("float32", "bfloat16")))
 
