@@ -1,0 +1,63 @@
+"""What a product with the Hessian costs in gradients, for the graph learner at the paper's sizes.
+
+    OMP_NUM_THREADS=2 python benchmarks/hessian.py [--batch 4] [--rounds 3]
+
+The learning loss is that of configs/visual-genome.yaml on random scenes, with VGG networks of seeded weights. Timed in
+turns: a gradient (forward and backward), and a product in both ways of soulbench.training.influence: with the first
+gradient's graph kept (one chunk), and with it built anew (several). Medians; the last line is the ratios.
+"""
+
+import argparse
+import statistics
+import time
+
+import torch
+from train_step import Bench
+
+from soulbench.training.influence import Redaction, learning_loss
+
+MODULE = "graph"
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=3)
+    chosen = parser.parse_args()
+    bench = Bench("float32", chosen.batch, torch.device("cpu"))
+    bench.networks.modules().eval()
+    redaction = Redaction(bench.networks.generator, MODULE)
+    vector = torch.randn(redaction.size)
+
+    def loss() -> torch.Tensor:
+        return learning_loss(bench.objective, bench.networks.generator, bench.batch, bench.condition)
+
+    def nothing() -> torch.Tensor:
+        return sum(p.sum() for p in redaction.parameters.values()) * 0
+
+    kept, anew = redaction.hessian(loss), redaction.hessian(loss, nothing)
+    ways = {
+        "gradient": lambda: redaction.gradient(loss()),
+        "product, graph kept": lambda: kept(vector),
+        "product, graph anew": lambda: anew(vector),
+    }
+    spent: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(chosen.rounds + 1):
+        for name, way in ways.items():
+            started = time.perf_counter()
+            way()
+            spent[name].append(time.perf_counter() - started)
+    medians = {name: statistics.median(seconds[1:]) for name, seconds in spent.items()}
+    for name, seconds in medians.items():
+        print(f"{name:20} {seconds:7.3f} s")
+    first = medians["gradient"]
+    print(
+        f"ratio kept={medians['product, graph kept'] / first:.2f} anew={medians['product, graph anew'] / first:.2f}"
+    )
+
+
+if __name__ == "__main__":
+    main()
