@@ -90,7 +90,7 @@ def fit(
     size = step_size(stage, len(rows), pieces)
     run = _Run(networks, objective, stage, workplace, watch or Watch.off())
     state_file = work / f"{stage.name.replace(' ', '-')}.safetensors"
-    first = run.resume(state_file)
+    first, watched = run.resume(state_file), run.watch.seconds
     advice = (
         "A smaller training batch, a larger training.accumulate or training.precision: bfloat16 needs less."
     )
@@ -100,10 +100,11 @@ def fit(
         Progress(stage.name, stage.steps, log, done=first) as progress,
     ):
         losses = _steps(run, batches, rows, range(first, stage.steps), state_file, progress)
+    spent = run.spent + meter.seconds - (run.watch.seconds - watched)
     run.finish()
     run.watch.draw(networks.generator, stage.name, stage.steps, stage.steps)
     timing = meter.timing(stage.steps)
-    return {"images": stage.steps * size, "losses": losses, **timing, "seconds": run.spent + meter.seconds}
+    return {"images": stage.steps * size, "losses": losses, **timing, "seconds": spent}
 
 
 def _steps(
@@ -116,14 +117,14 @@ def _steps(
 ) -> dict[str, float]:
     seen: list[tuple[int, list[Batch], dict[str, Tensor]]] = []
     losses: dict[str, float] = {}
-    saved = looked = started = time.perf_counter()
+    saved = looked = started = run.now()
     for step in steps:
         run.watch.draw(run.networks.generator, run.stage.name, step, run.stage.steps)
         pieces = run.pieces(batches, rows, step)
         seen.append((step, pieces, run.step(step, pieces)))
         if (step + 1) % CHECK_EVERY == 0 or step + 1 == steps.stop:
             losses = _finite(seen, state_file, run.workplace)
-            now = time.perf_counter()
+            now = run.now()
             made = len(seen) * step_size(run.stage, len(rows), run.piece_count)
             rate = run.stage.learning_rate * _factor(run.stage, step)
             run.watch.note(run.stage.name, step + 1, run.stage.steps, rate, made / (now - looked), losses)
@@ -156,6 +157,10 @@ class _Run:
         self.average = None
         if stage.average is not None:
             self.average = {name: value.clone() for name, value in networks.generator.state_dict().items()}
+
+    def now(self) -> float:
+        """A clock that stands still while the training is only watched."""
+        return time.perf_counter() - self.watch.seconds
 
     def pieces(self, batches: SceneBatches, rows: Sequence[int], step: int) -> list[Batch]:
         """This process's pieces of a step's batch, one after the other."""

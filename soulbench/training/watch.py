@@ -1,8 +1,10 @@
 """What a training looked like on its way: losses, learning rate, speed, and pictures of what it had learnt by then."""
 
+import contextlib
 import csv
 import shutil
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -33,6 +35,7 @@ class Watch:
         self.batch, self.settings, self.board = batch, settings, board
         self.rows: list[dict[str, Any]] = []
         self.frames: list[dict[str, Any]] = []
+        self.seconds = 0.0  # spent on watching, which is no part of what a training costs
         self._writer: Any = None
 
     @classmethod
@@ -64,7 +67,8 @@ class Watch:
         known = {"stage": stage, "step": step, "learning_rate": rate, "images_per_second": speed}
         total = sum(value for name, value in losses.items() if name != "discriminators")
         self.rows.append({**known, "loss": total, **losses})
-        self._show_row(self.rows[-1])
+        with self._timed():
+            self._show_row(self.rows[-1])
 
     def draw(self, model: Generator, stage: str, step: int, steps: int) -> None:
         """Draw the scenes in both tasks, if it is time to."""
@@ -72,13 +76,21 @@ class Watch:
         done = any(frame["stage"] == stage and frame["step"] == step for frame in self.frames)
         if self.batch is None or step not in due or done:
             return
-        learning = model.training
-        pictures = {
-            task: torch.from_numpy(draw(model.eval(), self.batch, task, self.settings)[0]) for task in TASKS
-        }
-        model.train(learning)
-        self.frames.append({"stage": stage, "step": step, **pictures})
-        self._show_frame(self.frames[-1])
+        with self._timed():
+            learning = model.training
+            pictures = {
+                task: torch.from_numpy(draw(model.eval(), self.batch, task, self.settings)[0])
+                for task in TASKS
+            }
+            model.train(learning)
+            self.frames.append({"stage": stage, "step": step, **pictures})
+            self._show_frame(self.frames[-1])
+
+    @contextlib.contextmanager
+    def _timed(self) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self.seconds += time.perf_counter() - started
 
     def state(self) -> dict[str, Any]:
         """All of it, for the training's state."""

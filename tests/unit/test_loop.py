@@ -1,6 +1,7 @@
 """The training loop: resuming gives the same bits, NaN stops it, and nothing learns at a learning rate of 0."""
 
 import math
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -13,11 +14,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from soulbench.checkpoint import load
 from soulbench.device import Workplace
 from soulbench.errors import UserError
-from soulbench.training import loop
+from soulbench.training import loop, watch
 from soulbench.training.data import Data
 from soulbench.training.loop import Stage, fit
 from soulbench.training.losses import Objective
 from soulbench.training.plans import Plan
+from soulbench.training.stages import watch_of
 
 CPU = Workplace(torch.device("cpu"))
 MASKING = {"box": 0.35, "feature": 0.25, "hide_image": 0.5, "hide_features": 0.5}
@@ -335,3 +337,17 @@ def test_a_step_never_waits_for_the_device(data, tmp_path, monkeypatch):
     train(data, tmp_path, replace(STAGE, steps=1), networks=watched.networks)
     assert "convolution_backward" in called
     assert not WAITING & {*called}
+
+
+def test_watching_is_no_part_of_the_cost(data, tmp_path, monkeypatch):
+    networks = data.networks(1)
+    objective, batches = Objective(LOSSES, networks.discriminators, None), data.batches(Plan())
+    seen = watch_of(data, data.subset, tmp_path / "m.safetensors")
+    seen.board = None
+    original = watch.draw
+    monkeypatch.setattr(watch, "draw", lambda *arguments: time.sleep(0.5) or original(*arguments))
+    stage = replace(STAGE, steps=4)
+    facts = fit(networks, objective, batches, data.subset, stage, CPU, tmp_path, no_log, seen)
+    assert [frame["step"] for frame in seen.frames] == [0, 1, 2, 4]
+    assert seen.seconds > 4.0
+    assert facts["seconds"] < 2.0
