@@ -41,7 +41,7 @@ def prepare(name: str) -> torch.device:
     # use_deterministic_algorithms, which also imports the compiler: seconds of every job, for nothing.
     torch.set_deterministic_debug_mode("error" if device.type == "cpu" else "warn")
     # Deterministic mode would also fill all new memory with NaN; nothing here reads what it has not written.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
     # Sums depend on the number of threads, so each rule's is fixed; Snakemake sets the variable.
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))

@@ -1,14 +1,12 @@
 """The one training loop: pre-training, fine-tuning, retraining and every unlearning method that trains."""
 
-import functools
 import math
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,43 +16,15 @@ from soulbench.errors import UserError
 from soulbench.joblog import Log, Progress
 from soulbench.records import canonical_json
 from soulbench.scenes.batches import Batch, SceneBatches
-from soulbench.seeds import derive_seed, generator
+from soulbench.seeds import derive_seed
 from soulbench.training.adam import Adam
 from soulbench.training.losses import Objective
 from soulbench.training.masking import training_condition
 from soulbench.training.networks import Networks
+from soulbench.training.schedule import Stage, learning_rate, rows_of_step, step_size
 from soulbench.training.watch import Watch
 
 CHECK_EVERY = 10  # steps between looks at the losses; a look waits for the device
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One training: how long, how fast, from which seed.
-
-    Attributes:
-        name: in the reader's words, for the progress.
-        steps, batch, learning_rate: as they say; a batch is of all processes together, and never larger than the data.
-        schedule: "constant", or "cosine" down to zero.
-        seed: of the order of the images and of what is hidden.
-        frozen_statistics: True keeps BatchNorm's running statistics and spectral norm's vectors as they are.
-        masking: `training.masking` of the configuration.
-        checkpoint_seconds: how often the running state is saved.
-        accumulate: pieces that a process makes its share of a batch in; BatchNorm sees one at a time.
-        average: decay of the generator's moving average, which takes the weights' place at the end; None for none.
-    """
-
-    name: str
-    steps: int
-    batch: int
-    learning_rate: float
-    schedule: str
-    seed: int
-    frozen_statistics: bool
-    masking: Mapping[str, float]
-    checkpoint_seconds: float
-    accumulate: int = 1
-    average: float | None = None
 
 
 def fit(
@@ -126,7 +96,7 @@ def _steps(
             losses = _finite(seen, state_file, run.workplace)
             now = run.now()
             made = len(seen) * step_size(run.stage, len(rows), run.piece_count)
-            rate = run.stage.learning_rate * _factor(run.stage, step)
+            rate = learning_rate(run.stage, step)
             run.watch.note(run.stage.name, step + 1, run.stage.steps, rate, made / (now - looked), losses)
             seen.clear()
             looked = now
@@ -178,7 +148,7 @@ class _Run:
         found = [
             self._losses(batch, seeds) for batch, seeds in zip(pieces, self._seeds(step, pieces), strict=True)
         ]
-        rate = self.stage.learning_rate * _factor(self.stage, step)
+        rate = learning_rate(self.stage, step)
         self.workplace.average(
             [p.grad for o in self.optimisers.values() for p in o.parameters if p.grad is not None]
         )
@@ -253,10 +223,6 @@ class _Run:
         return state["step"]
 
 
-def _factor(stage: Stage, step: int) -> float:
-    return 0.5 * (1 + math.cos(math.pi * step / stage.steps)) if stage.schedule == "cosine" else 1.0
-
-
 def _finite(
     seen: list[tuple[int, list[Batch], dict[str, Tensor]]], state_file: Path, workplace: Workplace
 ) -> dict[str, float]:
@@ -277,41 +243,3 @@ def _finite(
 
 def _kept(state_file: Path) -> str:
     return f"; the state before is kept in {state_file}" if state_file.exists() else ""
-
-
-def step_size(stage: Stage, count: int, pieces: int) -> int:
-    """Images of a step: the batch, or all there are, in equal pieces.
-
-    Raises:
-        UserError: there are fewer images than pieces.
-    """
-    size = min(stage.batch, count) // pieces * pieces
-    if size:
-        return size
-    if not count:
-        raise UserError(
-            f"{stage.name}: no image is left to train on; human.size must leave some beside the request's"
-        )
-    raise UserError(
-        f"{stage.name}: {min(stage.batch, count)} images cannot be shared out to {pieces} pieces; "
-        "allowed: fewer training.processes or a smaller training.accumulate"
-    )
-
-
-def rows_of_step(rows: Sequence[int], stage: Stage, step: int, pieces: int = 1) -> list[int]:
-    """The rows of a step: shuffled epochs one after the other, a pure function of the seed and the step.
-
-    Args:
-        rows: the images that take part.
-        stage: gives the seed and the batch, of all processes together.
-        step: counted from 0.
-        pieces: equal ones that the batch is made in; what is left over is taken by the next step.
-    """
-    size = step_size(stage, len(rows), pieces)
-    positions = range(step * size, (step + 1) * size)
-    return [rows[_order(stage.seed, stage.name, len(rows), p // len(rows))[p % len(rows)]] for p in positions]
-
-
-@functools.lru_cache(maxsize=4)
-def _order(seed: int, name: str, count: int, epoch: int) -> np.ndarray:
-    return generator(seed, "order", name, epoch).permutation(count)

@@ -13,10 +13,11 @@ from soulbench.device import Workplace
 from soulbench.joblog import Log
 from soulbench.records import provenance, write_json
 from soulbench.training.data import Data
-from soulbench.training.loop import Stage, fit
+from soulbench.training.loop import fit
 from soulbench.training.losses import Objective
 from soulbench.training.networks import Networks, new_discriminators
 from soulbench.training.plans import Plan
+from soulbench.training.schedule import Stage
 from soulbench.training.watch import Watch
 
 FILMED_IMAGES = 4  # of the subset, drawn as a training goes on

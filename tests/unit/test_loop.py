@@ -16,9 +16,10 @@ from soulbench.device import Workplace
 from soulbench.errors import UserError
 from soulbench.training import loop, watch
 from soulbench.training.data import Data
-from soulbench.training.loop import Stage, fit
+from soulbench.training.loop import fit
 from soulbench.training.losses import Objective
 from soulbench.training.plans import Plan
+from soulbench.training.schedule import Stage, learning_rate, rows_of_step
 from soulbench.training.stages import watch_of
 
 CPU = Workplace(torch.device("cpu"))
@@ -153,7 +154,7 @@ class Poisoned:
 
 
 def test_a_nan_stops_names_and_keeps_the_last_good_state(data, tmp_path):
-    order = [loop.rows_of_step(data.subset, STAGE, step) for step in range(9)]
+    order = [rows_of_step(data.subset, STAGE, step) for step in range(9)]
     late = order[2]  # the last to be seen first: neither in step 0 nor in step 1
     image = next(
         i
@@ -174,7 +175,7 @@ def test_a_nan_stops_names_and_keeps_the_last_good_state(data, tmp_path):
 
 
 def test_a_nan_before_anything_is_saved_promises_nothing(data, tmp_path):
-    first = int(data.scenes.image_ids[loop.rows_of_step(data.subset, STAGE, 0)[0]])
+    first = int(data.scenes.image_ids[rows_of_step(data.subset, STAGE, 0)[0]])
     with pytest.raises(
         UserError, match=r"training stopped at step 1: .* A lower learning rate may help"
     ) as error:
@@ -196,18 +197,19 @@ def test_a_learning_rate_of_0_with_frozen_statistics_is_the_identity(data, tmp_p
 
 
 def test_a_cosine_schedule_ends_at_zero(data, tmp_path):
-    factors = [loop._factor(STAGE, step) for step in range(9)]
-    assert factors[0] == 1
-    assert factors == sorted(factors, reverse=True)
-    assert factors[-1] < 0.05
-    assert {loop._factor(replace(STAGE, schedule="constant"), step) for step in range(9)} == {1.0}
+    rates = [learning_rate(STAGE, step) for step in range(9)]
+    assert rates[0] == STAGE.learning_rate
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] < 0.05 * STAGE.learning_rate
+    constant = replace(STAGE, schedule="constant")
+    assert {learning_rate(constant, step) for step in range(9)} == {STAGE.learning_rate}
 
 
 @pytest.mark.parametrize(("count", "batch"), [(5, 2), (6, 3), (7, 1), (4, 9), (1, 3)])
 def test_every_row_once_an_epoch(count, batch):
     rows = [10 * i for i in range(count)]
     stage = replace(STAGE, batch=batch)
-    stream = [row for step in range(3 * count) for row in loop.rows_of_step(rows, stage, step)]
+    stream = [row for step in range(3 * count) for row in rows_of_step(rows, stage, step)]
     epochs = np.array(stream[: len(stream) // count * count]).reshape(-1, count)
     assert (np.sort(epochs, axis=1) == rows).all()
     assert len(epochs) >= 3
@@ -216,9 +218,9 @@ def test_every_row_once_an_epoch(count, batch):
 
 def test_stages_of_another_name_take_another_order():
     rows = list(range(20))
-    first = loop.rows_of_step(rows, STAGE, 0), loop.rows_of_step(rows, STAGE, 1)
+    first = rows_of_step(rows, STAGE, 0), rows_of_step(rows, STAGE, 1)
     other = replace(STAGE, name="unlearning")
-    assert first != (loop.rows_of_step(rows, other, 0), loop.rows_of_step(rows, other, 1))
+    assert first != (rows_of_step(rows, other, 0), rows_of_step(rows, other, 1))
 
 
 def test_pieces_of_a_batch_add_up_to_it(data, tmp_path):

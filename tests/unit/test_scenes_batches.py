@@ -12,8 +12,8 @@ from soulbench.generator.visual import VisualFeatures
 from soulbench.scenes.batches import DEVIATION, MEAN, SceneBatches, normalise
 from soulbench.scenes.packed import PackedScenes
 from soulbench.training.edits import edited_scenes
-from soulbench.training.loop import Stage, rows_of_step, step_size
 from soulbench.training.plans import Edit
+from soulbench.training.schedule import Stage, rows_of_step, step_size
 
 FIELDS = (
     *("image_ids", "object_ids", "images", "targets", "weights", "guidance", "sign"),

@@ -13,9 +13,10 @@ from soulbench.checkpoint import load
 from soulbench.device import Workplace
 from soulbench.training import loop
 from soulbench.training.data import Data
-from soulbench.training.loop import Stage, fit
+from soulbench.training.loop import fit
 from soulbench.training.losses import Objective
 from soulbench.training.plans import Plan
+from soulbench.training.schedule import Stage
 from soulbench.training.stages import watch_of
 
 KILLS = 20
