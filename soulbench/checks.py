@@ -80,8 +80,13 @@ def _generator(config: Config) -> None:
 
 
 def _pieces(config: Config) -> None:
-    """Every process has as many whole pieces of a batch as the others."""
+    """Every process has as many whole pieces of a batch as the others; one thing takes the last weights' place."""
     training = config["training"]
+    if training["average"] is not None and training["early_stop"] is not None:
+        raise UserError(
+            "training.early_stop: it keeps the best weights, and training.average a mean of all; allowed: one of them, "
+            "and null for the other"
+        )
     for which in ("pretrain", "finetune"):
         pieces, batch = training["processes"] * training["accumulate"], training[which]["batch"]
         if batch % pieces:

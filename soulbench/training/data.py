@@ -26,7 +26,7 @@ class Data:
     Attributes:
         config: the whole configuration.
         scenes: the packed set; visual: [rows, F] features of all objects, memory-mapped.
-        train, subset, held_out: rows of the training split, the fine-tuning subset and the held-out images.
+        train, validation: rows of these splits; subset, held_out: of the fine-tuning subset and the held-out images.
         requests: by id.
     """
 
@@ -34,6 +34,7 @@ class Data:
     scenes: PackedScenes
     visual: np.ndarray
     train: list[int]
+    validation: list[int]
     subset: list[int]
     held_out: list[int]
     requests: Mapping[str, Request]
@@ -52,7 +53,7 @@ class Data:
             config,
             scenes,
             np.load(folder / "visual.npy", mmap_mode="r"),
-            np.flatnonzero(np.asarray(scenes.splits) == "train").tolist(),
+            *(np.flatnonzero(np.asarray(scenes.splits) == split).tolist() for split in ("train", "val")),
             rows["subset"],
             rows["held_out"],
             _requests(folder / "requests.csv", scenes.vocabulary.objects),

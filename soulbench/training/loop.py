@@ -18,6 +18,7 @@ from soulbench.records import canonical_json
 from soulbench.scenes.batches import Batch, SceneBatches
 from soulbench.seeds import derive_seed
 from soulbench.training.adam import Adam
+from soulbench.training.early_stop import EarlyStop
 from soulbench.training.losses import Objective
 from soulbench.training.masking import training_condition
 from soulbench.training.networks import Networks
@@ -37,6 +38,7 @@ def fit(
     work: Path,
     log: Log,
     watch: Watch | None = None,
+    early: EarlyStop | None = None,
 ) -> dict[str, Any]:
     """Train the networks in place; takes up an interrupted run of the same stage where its state was saved.
 
@@ -49,16 +51,17 @@ def fit(
         work: folder of the running state; survives a killed job.
         log: takes a line.
         watch: keeps losses and sample pictures; None for neither.
+        early: may stop it, and then gives the best weights that it saw; None for all steps.
 
     Returns:
-        steps, images, seconds (spent in steps, over all attempts), peak_mib, last losses by part.
+        steps (that were made), images, seconds (spent in steps, over all attempts), peak_mib, last losses by part.
 
     Raises:
         UserError: a loss or weight is not finite (names the step, the part and the images), or memory ran out.
     """
     pieces = workplace.processes * stage.accumulate
     size = step_size(stage, len(rows), pieces)
-    run = _Run(networks, objective, stage, workplace, watch or Watch.off())
+    run = _Run(networks, objective, stage, workplace, watch or Watch.off(), early)
     state_file = work / f"{stage.name.replace(' ', '-')}.safetensors"
     first, watched = run.resume(state_file), run.watch.seconds
     advice = (
@@ -69,12 +72,14 @@ def fit(
         Meter(workplace.device) as meter,
         Progress(stage.name, stage.steps, log, done=first) as progress,
     ):
-        losses = _steps(run, batches, rows, range(first, stage.steps), state_file, progress)
+        made = _steps(run, batches, rows, range(first, stage.steps), state_file, progress)
     spent = run.spent + meter.seconds - (run.watch.seconds - watched)
     run.finish()
-    run.watch.draw(networks.generator, stage.name, stage.steps, stage.steps)
-    timing = meter.timing(stage.steps)
-    return {"images": stage.steps * size, "losses": losses, **timing, "seconds": spent}
+    run.watch.draw(networks.generator, stage.name, made, made)
+    if early is not None:
+        ended = f"{stage.name}: {made} of {stage.steps} steps; the weights of step {early.best_step} are kept"
+        log(f"{ended}, with the best validation loss, {early.best:.4g}")
+    return {"images": made * size, "losses": run.losses, **meter.timing(made), "seconds": spent}
 
 
 def _steps(
@@ -84,38 +89,50 @@ def _steps(
     steps: range,
     state_file: Path,
     progress: Progress,
-) -> dict[str, float]:
+) -> int:
+    """Make them, or as many as are wanted; returns how many were made, over all attempts."""
     seen: list[tuple[int, list[Batch], dict[str, Tensor]]] = []
-    losses: dict[str, float] = {}
     saved = looked = started = run.now()
     for step in steps:
+        if run.early is not None and run.early.over:
+            return step
         run.watch.draw(run.networks.generator, run.stage.name, step, run.stage.steps)
         pieces = run.pieces(batches, rows, step)
         seen.append((step, pieces, run.step(step, pieces)))
-        if (step + 1) % CHECK_EVERY == 0 or step + 1 == steps.stop:
-            losses = _finite(seen, state_file, run.workplace)
+        judged = run.early is not None and run.early.due(step + 1)
+        if (step + 1) % CHECK_EVERY == 0 or step + 1 == steps.stop or judged:
+            run.losses = _finite(seen, state_file, run.workplace)
             now = run.now()
             made = len(seen) * step_size(run.stage, len(rows), run.piece_count)
             rate = learning_rate(run.stage, step)
-            run.watch.note(run.stage.name, step + 1, run.stage.steps, rate, made / (now - looked), losses)
+            speed = made / (now - looked)
+            validation = run.judged(step + 1) if judged else None
+            run.watch.note(run.stage.name, step + 1, run.stage.steps, rate, speed, run.losses, validation)
             seen.clear()
-            looked = now
+            looked = run.now()
             if now - saved > run.stage.checkpoint_seconds:
                 run.save(state_file, step + 1, run.spent + now - started)
                 saved = now
         images = sum(len(piece.image_ids) for piece in pieces)
-        progress.advance(images=images, **({"loss": sum(losses.values())} if losses else {}))
-    return losses
+        progress.advance(images=images, **({"loss": sum(run.losses.values())} if run.losses else {}))
+    return steps.stop
 
 
 class _Run:
     """Networks, optimisers and the step they are at."""
 
     def __init__(
-        self, networks: Networks, objective: Objective, stage: Stage, workplace: Workplace, watch: Watch
+        self,
+        networks: Networks,
+        objective: Objective,
+        stage: Stage,
+        workplace: Workplace,
+        watch: Watch,
+        early: EarlyStop | None,
     ):
         self.networks, self.objective, self.stage, self.watch = networks, objective, stage, watch
-        self.workplace, self.spent = workplace, 0.0
+        self.workplace, self.spent, self.early = workplace, 0.0, early
+        self.losses: dict[str, float] = {}  # at the last look
         self.piece_count = workplace.processes * stage.accumulate
         networks.modules().to(workplace.device).train()
         objective.to(workplace.device)
@@ -185,13 +202,21 @@ class _Run:
             else:
                 self.average[name].copy_(value)
 
+    def judged(self, step: int) -> float:
+        """The validation loss."""
+        return self.early.look(step, self.networks, self.objective, self.stage, self.workplace)
+
     def finish(self) -> None:
-        """Put the moving average in the weights' place, where one is kept."""
+        """Put the moving average, or the best weights, in the last ones' place, where they are kept."""
+        if self.early is not None:
+            self.early.finish(self.networks)
         if self.average is not None:
             self.networks.generator.load_state_dict(self.average)
 
     def _key(self) -> str:
         about = {"stage": vars(self.stage), "precision": self.workplace.precision}
+        if self.early is not None:
+            about["early_stop"] = {"every": self.early.every, "patience": self.early.patience}
         return canonical_json({**about, "signature": self.networks.signature})
 
     def save(self, path: Path, step: int, seconds: float) -> None:
@@ -206,7 +231,8 @@ class _Run:
         optimisers = {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()}
         state = {"networks": networks, "optimisers": optimisers, "average": self.average}
         if self.workplace.rank == 0:
-            seen = {"watch": self.watch.state(), "step": step, "seconds": seconds}
+            seen = {"watch": self.watch.state(), "step": step, "seconds": seconds, "losses": self.losses}
+            seen["early"] = None if self.early is None else self.early.state()
             save_state(path, {**state, **seen}, self._key())
 
     def resume(self, path: Path) -> int:
@@ -219,7 +245,9 @@ class _Run:
         if self.average is not None:
             self.average = {name: value.to(self.workplace.device) for name, value in state["average"].items()}
         self.watch.restore(state["watch"])
-        self.spent = state["seconds"]
+        if self.early is not None:
+            self.early.restore(state["early"])
+        self.spent, self.losses = state["seconds"], state.get("losses", {})
         return state["step"]
 
 

@@ -116,7 +116,7 @@ class Objective(nn.Module):
 
     def forward(self, drawing: Drawing, batch: Batch, condition: Condition) -> Losses:
         """Return both sides' losses, from one pass of the discriminators over each kind of picture."""
-        parts = self._plain(drawing, batch, condition)
+        parts = self.plain(drawing, batch, condition)
         # A negated image has "nothing else": grey in both pictures, so that these parts see no difference there.
         visible = batch.weights * (batch.sign > 0).view(-1, 1, 1, 1)
         fake, real = drawing.images * visible, batch.targets * visible
@@ -129,7 +129,8 @@ class Objective(nn.Module):
         parts |= {name: self.weights[name] * value for name, value in adversarial.items()}
         return Losses(parts, _telling_apart(of_fake, of_real, batch))
 
-    def _plain(self, drawing: Drawing, batch: Batch, condition: Condition) -> dict[str, Tensor]:
+    def plain(self, drawing: Drawing, batch: Batch, condition: Condition) -> dict[str, Tensor]:
+        """Return the weighted parts that no further network judges: pixels, boxes, guidance."""
         distance = (drawing.images - batch.targets).abs().mean(dim=1, keepdim=True)
         l1 = self.weights["l1"] * (distance * batch.weights).mean(dim=(1, 2, 3))
         boxes = self.weights["boxes"] * per_image_boxes(drawing.boxes, batch)

@@ -13,6 +13,7 @@ from soulbench.device import Workplace
 from soulbench.joblog import Log
 from soulbench.records import provenance, write_json
 from soulbench.training.data import Data
+from soulbench.training.early_stop import EarlyStop
 from soulbench.training.loop import fit
 from soulbench.training.losses import Objective
 from soulbench.training.networks import Networks, new_discriminators
@@ -40,7 +41,11 @@ def train_stage(
     stage = stage_of(settings[which] | {"name": NAMES[which]}, settings, seed)
     workplace = Workplace.of(data.config)
     objective = objective_for(data.config, networks, plan)
-    return fit(networks, objective, data.batches(plan), rows, stage, workplace, work, log, watch)
+    # Fine-tuning is there to memorise the subset, which other images cannot judge.
+    early = None
+    if which == "pretrain":
+        early = EarlyStop.of(data.batches(Plan()), data.validation, settings["early_stop"])
+    return fit(networks, objective, data.batches(plan), rows, stage, workplace, work, log, watch, early)
 
 
 def stage_of(own: Mapping[str, Any], training: Mapping[str, Any], seed: int, frozen: bool = False) -> Stage:

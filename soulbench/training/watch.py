@@ -57,16 +57,24 @@ class Watch:
         return cls(batches.batch(rows) if first else None, settings, board)
 
     def note(
-        self, stage: str, step: int, steps: int, rate: float, speed: float, losses: Mapping[str, float]
+        self,
+        stage: str,
+        step: int,
+        steps: int,
+        rate: float,
+        speed: float,
+        losses: Mapping[str, float],
+        validation: float | None = None,
     ) -> None:
-        """Keep a row, unless the stage has enough of them already."""
+        """Keep a row, unless the stage has enough of them already; one with a validation loss is always kept."""
         every = max(1, steps // ROWS)
         last = next((row["step"] for row in reversed(self.rows) if row["stage"] == stage), 0)
-        if step < steps and step - last < every:
+        if step < steps and step - last < every and validation is None:
             return
         known = {"stage": stage, "step": step, "learning_rate": rate, "images_per_second": speed}
         total = sum(value for name, value in losses.items() if name != "discriminators")
-        self.rows.append({**known, "loss": total, **losses})
+        judged = {} if validation is None else {"validation": validation}
+        self.rows.append({**known, "loss": total, **losses, **judged})
         with self._timed():
             self._show_row(self.rows[-1])
 

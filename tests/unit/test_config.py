@@ -100,6 +100,14 @@ WRONG = {
         {"training": {"processes": 3}},
         ["training.pretrain.batch: 8 images cannot be shared out", "3 pieces", "a multiple of 3"],
     ),
+    "average and early stop": (
+        {"training": {"average": 0.9, "early_stop": {"every": 10, "patience": 2}}},
+        ["training.early_stop", "training.average", "allowed: one of them"],
+    ),
+    "a stop without patience": (
+        {"training": {"early_stop": {"every": 10}}},
+        ["training.early_stop", "patience"],
+    ),
     "an average that never moves": ({"training": {"average": 1.0}}, ["training.average", "< 1"]),
     "a precision that is none": (
         {"training": {"precision": "float16"}},
