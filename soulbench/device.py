@@ -43,6 +43,8 @@ def prepare(name: str) -> torch.device:
     # Deterministic mode would also fill all new memory with NaN; nothing here reads what it has not written.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
+    # What is called float32 is float32: GPUs would convolve in TensorFloat-32, with ten bits.
+    torch.backends.fp32_precision = "ieee"  # type: ignore[attr-defined]
     # Sums depend on the number of threads, so each rule's is fixed; Snakemake sets the variable.
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     return device
