@@ -24,7 +24,7 @@ class Adam:
         self.state: dict[str, list[torch.Tensor]] = {
             "exp_avgs": [torch.zeros_like(p) for p in self.parameters],
             "exp_avg_sqs": [torch.zeros_like(p) for p in self.parameters],
-            "state_steps": [torch.zeros((), dtype=torch.float32) for _ in self.parameters],
+            "state_steps": [torch.zeros((), device=p.device) for p in self.parameters],
         }
 
     def zero_grad(self) -> None:
@@ -41,6 +41,7 @@ class Adam:
             [self.parameters[i].grad for i in used],
             **{name: [values[i] for i in used] for name, values in self.state.items()},
             max_exp_avg_sqs=[],
+            fused=True,  # one pass over memory for eight
             amsgrad=False,
             beta1=0.9,
             beta2=0.999,
@@ -56,8 +57,6 @@ class Adam:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up a saved state."""
-        device = self.parameters[0].device
-        self.state = {
-            name: [value.to(device) if name != "state_steps" else value for value in values]
-            for name, values in state.items()
-        }
+        for name, values in self.state.items():
+            for own, saved in zip(values, state[name], strict=True):
+                own.copy_(saved)  # a fused step needs them to lie in memory as the parameters do

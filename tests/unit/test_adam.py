@@ -50,3 +50,21 @@ def test_a_saved_state_goes_on_where_it_was():
     after.load_state_dict(before.state_dict())
     run(after, second, gradients(6)[3:], [0.1] * 3)
     assert torch.equal(second, whole)
+
+
+def test_kernels_that_lie_channels_last_learn_as_others_even_from_a_saved_state():
+    shape, random = (4, 3, 3, 3), torch.Generator().manual_seed(0)
+    begun, *slopes = (torch.randn(shape, generator=random) for _ in range(5))
+    plain = nn.Parameter(begun.clone())
+    turned = nn.Parameter(begun.clone(memory_format=torch.channels_last))
+    for parameter in (plain, turned):
+        optimiser = Adam([parameter])
+        for gradient in slopes:
+            again = Adam([parameter])
+            saved = optimiser.state_dict()  # as a file gives it back: in rows
+            again.load_state_dict({name: [v.contiguous() for v in values] for name, values in saved.items()})
+            optimiser = again
+            parameter.grad = torch.empty_like(parameter).copy_(gradient)
+            optimiser.step(0.1)
+    assert torch.equal(plain, turned)
+    assert not torch.equal(plain, begun)
