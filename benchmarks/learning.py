@@ -14,6 +14,7 @@ compared, so other work beside it does no harm.
 import argparse
 import itertools
 import statistics
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,17 +22,19 @@ from typing import Any
 
 import numpy as np
 
-from soulbench import config
-from soulbench.device import prepare
-from soulbench.scenes.batches import to_pixels
-from soulbench.training.data import Data
-from soulbench.training.drawing import draw
-from soulbench.training.masking import TASKS
-from soulbench.training.plans import Plan
-from soulbench.training.stages import NAMES, between_stages, train_stage
-from soulbench.training.watch import Watch
-
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from soulbench import config  # noqa: E402
+from soulbench.device import prepare  # noqa: E402
+from soulbench.scenes.batches import to_pixels  # noqa: E402
+from soulbench.training.data import Data  # noqa: E402
+from soulbench.training.drawing import draw  # noqa: E402
+from soulbench.training.masking import TASKS  # noqa: E402
+from soulbench.training.plans import Plan  # noqa: E402
+from soulbench.training.stages import NAMES, between_stages, train_stage  # noqa: E402
+from soulbench.training.watch import Watch  # noqa: E402
+
 #: Way -> share of the steps, precision.
 WAYS = {
     "float32": (1.0, "float32"),
