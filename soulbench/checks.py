@@ -80,13 +80,8 @@ def _generator(config: Config) -> None:
 
 
 def _pieces(config: Config) -> None:
-    """Every process has as many whole pieces of a batch as the others; one thing takes the last weights' place."""
+    """Every process has as many whole pieces of a batch as the others."""
     training = config["training"]
-    if training["average"] is not None and training["early_stop"] is not None:
-        raise UserError(
-            "training.early_stop: it keeps the best weights, and training.average a mean of all; allowed: one of them, "
-            "and null for the other"
-        )
     for which in ("pretrain", "finetune"):
         pieces, batch = training["processes"] * training["accumulate"], training[which]["batch"]
         if batch % pieces:
@@ -94,6 +89,24 @@ def _pieces(config: Config) -> None:
                 f"training.{which}.batch: {batch} images cannot be shared out to training.processes x "
                 f"training.accumulate = {pieces} pieces; allowed: a multiple of {pieces}"
             )
+
+
+def _early_stop(config: Config) -> None:
+    """One thing takes the last weights' place, and it has something to choose from."""
+    training, early = config["training"], config["training"]["early_stop"]
+    if early is None:
+        return
+    if training["average"] is not None:
+        raise UserError(
+            "training.early_stop: it keeps the best weights, and training.average a mean of all; allowed: one of them, "
+            "and null for the other"
+        )
+    steps = training["pretrain"]["steps"]
+    if early["every"] > steps:
+        raise UserError(
+            f"training.early_stop.every: {early['every']} steps, but pre-training has {steps}, so it would never look; "
+            "allowed: at most as many"
+        )
 
 
 def _weights(config: Config) -> None:
@@ -180,6 +193,7 @@ CHECKS: tuple[Callable[[Config], None], ...] = (
     _parameters,
     _generator,
     _pieces,
+    _early_stop,
     _weights,
     _data,
     _requests,

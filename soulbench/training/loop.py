@@ -102,17 +102,16 @@ def _steps(
         judged = run.early is not None and run.early.due(step + 1)
         if (step + 1) % CHECK_EVERY == 0 or step + 1 == steps.stop or judged:
             run.losses = _finite(seen, state_file, run.workplace)
-            now = run.now()
             made = len(seen) * step_size(run.stage, len(rows), run.piece_count)
             rate = learning_rate(run.stage, step)
-            speed = made / (now - looked)
+            speed = made / (run.now() - looked)
             validation = run.judged(step + 1) if judged else None
             run.watch.note(run.stage.name, step + 1, run.stage.steps, rate, speed, run.losses, validation)
             seen.clear()
             looked = run.now()
-            if now - saved > run.stage.checkpoint_seconds:
-                run.save(state_file, step + 1, run.spent + now - started)
-                saved = now
+            if looked - saved > run.stage.checkpoint_seconds:
+                run.save(state_file, step + 1, run.spent + looked - started)
+                saved = looked
         images = sum(len(piece.image_ids) for piece in pieces)
         progress.advance(images=images, **({"loss": sum(run.losses.values())} if run.losses else {}))
     return steps.stop

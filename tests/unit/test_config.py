@@ -104,6 +104,10 @@ WRONG = {
         {"training": {"average": 0.9, "early_stop": {"every": 10, "patience": 2}}},
         ["training.early_stop", "training.average", "allowed: one of them"],
     ),
+    "an early stop that never looks": (
+        {"training": {"early_stop": {"every": 1000, "patience": 2}}},
+        ["training.early_stop.every: 1000 steps", "pre-training has 60", "at most as many"],
+    ),
     "a stop without patience": (
         {"training": {"early_stop": {"every": 10}}},
         ["training.early_stop", "patience"],

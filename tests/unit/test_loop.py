@@ -4,10 +4,9 @@ import math
 import time
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
-from benchmark_factory import ALL_LOSSES, Benchmark, config
+from loop_factory import CPU, LOSSES, MASKING, STAGE, assert_equal, killed_at, state, tiny, train
 from scenes_factory import no_log
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -15,64 +14,22 @@ from soulbench.checkpoint import load
 from soulbench.device import Workplace
 from soulbench.errors import UserError
 from soulbench.training import loop, watch
-from soulbench.training.data import Data
-from soulbench.training.early_stop import EarlyStop
 from soulbench.training.loop import fit
 from soulbench.training.losses import Objective
 from soulbench.training.plans import Plan
-from soulbench.training.schedule import Stage, learning_rate, rows_of_step
-from soulbench.training.stages import train_stage, watch_of
-
-CPU = Workplace(torch.device("cpu"))
-MASKING = {"box": 0.35, "feature": 0.25, "hide_image": 0.5, "hide_features": 0.5}
-STAGE = Stage("fine-tuning", 9, 2, 1e-2, "cosine", 1, False, MASKING, 0.0)
-LOSSES = {**ALL_LOSSES["losses"], "perceptual": 0.0}
+from soulbench.training.schedule import rows_of_step
+from soulbench.training.stages import watch_of
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    settings = config(training={"losses": LOSSES})
-    written = Benchmark(tmp_path_factory.mktemp("tiny"), settings).write()
-    return Data.open(settings, written.data)
+    return tiny(tmp_path_factory.mktemp("tiny"))
 
 
 @pytest.fixture(autouse=True)
 def looks(monkeypatch):
     """Look at the losses, and save, every other step."""
     monkeypatch.setattr(loop, "CHECK_EVERY", 2)
-
-
-def train(
-    data, folder, stage=STAGE, networks=None, rows=None, batches=None, log=no_log, early=None, seen=None
-):
-    networks = networks or data.networks(1)
-    objective = Objective(LOSSES, networks.discriminators, None)
-    batches = batches or data.batches(Plan())
-    facts = fit(networks, objective, batches, rows or data.subset, stage, CPU, folder, log, seen, early)
-    return networks, facts
-
-
-def state(networks):
-    return {name: value.clone() for name, value in networks.modules().state_dict().items()}
-
-
-def assert_equal(first, second):
-    assert first.keys() == second.keys()
-    for name in first:
-        assert torch.equal(first[name], second[name]), name
-
-
-def killed_at(step, monkeypatch):
-    """Make the training die before a step."""
-    original = loop._Run.step
-
-    def dying(run, number, batch):
-        if number == step:
-            raise KeyboardInterrupt
-        return original(run, number, batch)
-
-    monkeypatch.setattr(loop._Run, "step", dying)
-    return lambda: monkeypatch.setattr(loop._Run, "step", original)
 
 
 def test_it_changes_weights_and_the_same_seed_gives_the_same_bits(data, tmp_path):
@@ -199,33 +156,6 @@ def test_a_learning_rate_of_0_with_frozen_statistics_is_the_identity(data, tmp_p
     assert not changed & {name for name, _ in moving.generator.named_parameters()}
 
 
-def test_a_cosine_schedule_ends_at_zero(data, tmp_path):
-    rates = [learning_rate(STAGE, step) for step in range(9)]
-    assert rates[0] == STAGE.learning_rate
-    assert rates == sorted(rates, reverse=True)
-    assert rates[-1] < 0.05 * STAGE.learning_rate
-    constant = replace(STAGE, schedule="constant")
-    assert {learning_rate(constant, step) for step in range(9)} == {STAGE.learning_rate}
-
-
-@pytest.mark.parametrize(("count", "batch"), [(5, 2), (6, 3), (7, 1), (4, 9), (1, 3)])
-def test_every_row_once_an_epoch(count, batch):
-    rows = [10 * i for i in range(count)]
-    stage = replace(STAGE, batch=batch)
-    stream = [row for step in range(3 * count) for row in rows_of_step(rows, stage, step)]
-    epochs = np.array(stream[: len(stream) // count * count]).reshape(-1, count)
-    assert (np.sort(epochs, axis=1) == rows).all()
-    assert len(epochs) >= 3
-    assert count == 1 or len({tuple(epoch) for epoch in epochs.tolist()}) > 1
-
-
-def test_stages_of_another_name_take_another_order():
-    rows = list(range(20))
-    first = rows_of_step(rows, STAGE, 0), rows_of_step(rows, STAGE, 1)
-    other = replace(STAGE, name="unlearning")
-    assert first != (rows_of_step(rows, other, 0), rows_of_step(rows, other, 1))
-
-
 def test_pieces_of_a_batch_add_up_to_it(data, tmp_path):
     """With frozen statistics, pieces see what the whole sees."""
     whole = replace(STAGE, batch=4, steps=4, learning_rate=1e-3, frozen_statistics=True)
@@ -264,90 +194,6 @@ def test_the_moving_average_takes_the_weights_place(data, tmp_path, monkeypatch)
         expected = 0.9 * expected + 0.1 * value
     torch.testing.assert_close(networks.generator.state_dict()[name], expected)
     assert not torch.equal(expected, path[-1])
-
-
-def early_stop(data, every=3, patience=2):
-    return EarlyStop(data.batches(Plan()), data.held_out, every, patience)
-
-
-def test_it_stops_when_the_validation_loss_gets_no_better(data, tmp_path):
-    still = replace(STAGE, steps=40, learning_rate=0.0, frozen_statistics=True)
-    early, lines = early_stop(data), []
-    _, facts = train(data, tmp_path, still, early=early, log=lines.append)
-    assert (facts["steps"], facts["images"], early.best_step) == (9, 18, 3)
-    assert any("9 of 40 steps; the weights of step 3 are kept" in line for line in lines)
-    assert math.isfinite(facts["losses"]["l1"])
-
-
-def test_the_weights_of_the_best_look_are_kept(data, tmp_path, monkeypatch):
-    looks, original = [], EarlyStop.look
-
-    def followed(early, step, networks, *rest):
-        loss = original(early, step, networks, *rest)
-        assert networks.generator.training  # the look leaves the networks as it found them
-        looks.append((loss, step, state(networks)))
-        return loss
-
-    monkeypatch.setattr(EarlyStop, "look", followed)
-    seen = watch.Watch.off()
-    rough = replace(STAGE, steps=24, learning_rate=0.5, schedule="constant")
-    networks, facts = train(data, tmp_path, rough, early=early_stop(data, patience=8), seen=seen)
-    best = min(looks, key=lambda look: look[0])
-    assert facts["steps"] == 24
-    assert best[1] < 24, "choose a rate at which the last look is not the best"
-    assert_equal(state(networks), best[2])
-    shown = [(row["validation"], row["step"]) for row in seen.rows if "validation" in row]
-    assert shown == [look[:2] for look in looks]
-
-
-def test_a_look_depends_on_the_weights_alone(data):
-    networks, objective = data.networks(1), Objective(LOSSES, None, None)
-    early = early_stop(data)
-    found = [early.look(step, networks, objective, STAGE, CPU) for step in (3, 6)]
-    assert found[0] == found[1]
-    halves = [
-        EarlyStop(data.batches(Plan()), [row], 1, 1).look(1, networks, objective, STAGE, CPU)
-        for row in data.held_out
-    ]
-    assert np.mean(halves) == pytest.approx(found[0], rel=1e-5)
-
-
-@pytest.mark.parametrize("place", ["in the middle", "after the last step"])
-def test_an_interrupted_training_stops_where_it_would_have(data, tmp_path, monkeypatch, place):
-    stage = replace(STAGE, steps=40, learning_rate=0.1, schedule="constant")
-    whole, facts = train(data, tmp_path / "whole", stage, early=early_stop(data, every=2))
-    assert facts["steps"] < 40, "choose a rate at which it stops early"
-    original = loop._Run.finish
-    if place == "in the middle":
-        revive = killed_at(facts["steps"] - 3, monkeypatch)
-    else:
-
-        def dying(run):
-            raise KeyboardInterrupt
-
-        monkeypatch.setattr(loop._Run, "finish", dying)
-        revive = lambda: monkeypatch.setattr(loop._Run, "finish", original)  # noqa: E731
-    with pytest.raises(KeyboardInterrupt):
-        train(data, tmp_path / "part", stage, early=early_stop(data, every=2))
-    revive()
-    resumed, again = train(data, tmp_path / "part", stage, early=early_stop(data, every=2))
-    assert_equal(state(whole), state(resumed))
-    assert (again["steps"], again["losses"]) == (facts["steps"], facts["losses"])
-
-
-def test_only_pre_training_stops_early(data, tmp_path):
-    settings = data.config["training"] | {"early_stop": {"every": 1, "patience": 1}, "learning_rate": 1e-12}
-    judged = replace(data, config=data.config | {"training": settings}, validation=data.held_out)
-    made = {
-        which: train_stage(judged, judged.networks(1), which, Plan(), 1, tmp_path / which, no_log)["steps"]
-        for which in ("pretrain", "finetune")
-    }
-    assert made["pretrain"] < settings["pretrain"]["steps"]
-    assert made["finetune"] == settings["finetune"]["steps"]
-    with pytest.raises(UserError, match=r"training\.early_stop: no image .* data\.split_shares\.val"):
-        train_stage(
-            replace(judged, validation=[]), judged.networks(1), "pretrain", Plan(), 1, tmp_path, no_log
-        )
 
 
 def test_weights_that_are_not_finite_are_not_saved(data, tmp_path, monkeypatch):

@@ -1,0 +1,36 @@
+"""Learning rates and the order of images: pure functions of a training's settings."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from loop_factory import STAGE
+
+from soulbench.training.schedule import learning_rate, rows_of_step
+
+
+def test_a_cosine_schedule_ends_at_zero():
+    rates = [learning_rate(STAGE, step) for step in range(9)]
+    assert rates[0] == STAGE.learning_rate
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] < 0.05 * STAGE.learning_rate
+    constant = replace(STAGE, schedule="constant")
+    assert {learning_rate(constant, step) for step in range(9)} == {STAGE.learning_rate}
+
+
+@pytest.mark.parametrize(("count", "batch"), [(5, 2), (6, 3), (7, 1), (4, 9), (1, 3)])
+def test_every_row_once_an_epoch(count, batch):
+    rows = [10 * i for i in range(count)]
+    stage = replace(STAGE, batch=batch)
+    stream = [row for step in range(3 * count) for row in rows_of_step(rows, stage, step)]
+    epochs = np.array(stream[: len(stream) // count * count]).reshape(-1, count)
+    assert (np.sort(epochs, axis=1) == rows).all()
+    assert len(epochs) >= 3
+    assert count == 1 or len({tuple(epoch) for epoch in epochs.tolist()}) > 1
+
+
+def test_stages_of_another_name_take_another_order():
+    rows = list(range(20))
+    first = rows_of_step(rows, STAGE, 0), rows_of_step(rows, STAGE, 1)
+    other = replace(STAGE, name="unlearning")
+    assert first != (rows_of_step(rows, other, 0), rows_of_step(rows, other, 1))
