@@ -34,33 +34,36 @@ class Layout:
     picture: Tensor
 
     @classmethod
-    def at(cls, size: int, vectors: Tensor, masks: Tensor, picture: Tensor) -> "Layout":
-        """The layout at size x size (nearest neighbour, as SPADE resizes its condition).
+    def at(cls, vectors: Tensor, masks: Tensor, picture: Tensor) -> "Layout":
+        """The layout at the resolution of the picture (nearest neighbour, as SPADE resizes its condition).
 
         Args:
-            vectors, picture: as the attributes, `picture` at full resolution.
+            vectors, picture: as the attributes.
             masks: [B, O, S, S] placed masks at full resolution.
         """
-        step = masks.shape[-1] // size
-        shifted = F.unfold(masks[..., ::step, ::step], 3, padding=1).transpose(1, 2)
-        return cls(vectors, shifted, picture[..., ::step, ::step])
+        step = masks.shape[-1] // picture.shape[-1]
+        return cls(vectors, F.unfold(masks[..., ::step, ::step], 3, padding=1).transpose(1, 2), picture)
 
 
-def spread(layout: Layout, weight: Tensor, bias: Tensor) -> Tensor:
+def spread(layout: Layout, weight: Tensor, bias: Tensor, parts: int) -> list[Tensor]:
     """Convolve the painted layout with a 3 x 3 kernel (padding 1) without painting it.
 
     Args:
         layout: at the resolution of the result.
-        weight: [K, D, 3, 3]; bias: [K].
+        weight: [parts * K, D, 3, 3]; bias: [parts * K].
 
     Returns:
-        [B, K, H, W].
+        `parts` times [B, K, H, W], each a map of its own.
     """
     count, objects, width = layout.vectors.shape
-    taps = weight.permute(1, 2, 3, 0).reshape(width, -1)
-    kernels = (layout.vectors @ taps).view(count, objects * 9, -1)
-    result = torch.baddbmm(bias, layout.shifted, kernels)
-    return result.view(count, *layout.picture.shape[2:], -1).permute(0, 3, 1, 2)
+    # The weight as it lies, channels last; what is turned are the kernels of the few objects.
+    taps = weight.permute(0, 2, 3, 1).reshape(-1, width)
+    kernels = (layout.vectors @ taps.T).view(count, objects, parts, -1, 9).permute(2, 0, 1, 4, 3)
+    maps = [
+        torch.baddbmm(own_bias, layout.shifted, own_kernels)
+        for own_bias, own_kernels in zip(bias.chunk(parts), kernels.flatten(2, 3), strict=True)
+    ]
+    return [one.view(count, *layout.picture.shape[2:], -1).permute(0, 3, 1, 2) for one in maps]
 
 
 class SpadeBlock(nn.Module):
@@ -96,9 +99,8 @@ class SpadeBlock(nn.Module):
 
     def _hidden(self, layout: Layout) -> dict[str, Tensor]:
         """What each normalisation makes gamma and beta of."""
-        names, parts = list(self.modulate), len(self.modulate)
-        weights, biases = self.condition.weight.chunk(parts), self.condition.bias.chunk(parts)
-        return {name: spread(layout, *own).relu() for name, *own in zip(names, weights, biases, strict=True)}
+        maps = spread(layout, self.condition.weight, self.condition.bias, len(self.modulate))
+        return {name: hidden.relu() for name, hidden in zip(self.modulate, maps, strict=True)}
 
     def _gamma_and_beta(self, name: str) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
         """Kernels and biases of 1 + gamma and of beta."""
@@ -144,10 +146,15 @@ class Decoder(nn.Module):
     def forward(self, vectors: Tensor, masks: Tensor, picture: Tensor) -> Tensor:
         """Return images [B, 3, S, S] in normalised pixel space; no squashing at the end.
 
-        Args: as in `Layout.at`.
+        Args:
+            vectors, masks: as in `Layout.at`.
+            picture: [B, C, S, S] channels of the image branch.
         """
+        # Each from the one above it: the gradient of a step wider than 2 would be spread over a map of mostly zeros.
+        pictures = [picture.contiguous(memory_format=torch.channels_last)]
+        for _ in self.blocks[1:]:
+            pictures.append(pictures[-1][..., ::2, ::2])
         x = vectors.new_zeros(len(vectors), 1, 2, 2)
-        picture = picture.contiguous(memory_format=torch.channels_last)
-        for block in self.blocks:
-            x = block(x, Layout.at(2 * x.shape[-1], vectors, masks, picture))
+        for block, seen in zip(self.blocks, reversed(pictures), strict=True):
+            x = block(x, Layout.at(vectors, masks, seen))
         return self.out(x)

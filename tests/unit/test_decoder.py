@@ -92,15 +92,14 @@ def test_spread_is_the_convolution_of_the_painted_layout(size):
     batch = random_batch([3, 5], size=16)
     masks = torch.rand(len(batch.boxes), 4, 4, generator=draws, dtype=torch.float64)
     vectors = torch.randn(len(batch.boxes), 6, generator=draws, dtype=torch.float64)
-    weight = torch.randn(5, 6, 3, 3, generator=draws, dtype=torch.float64)
-    bias = torch.randn(5, generator=draws, dtype=torch.float64)
+    weight = torch.randn(10, 6, 3, 3, generator=draws, dtype=torch.float64)
+    bias = torch.randn(10, generator=draws, dtype=torch.float64)
     placed_masks = torch.stack([placed(m, b, 16) for m, b in zip(masks, batch.boxes, strict=True)])
-    picture = torch.zeros(2, 1, 16, 16, dtype=torch.float64)
-    layout = Layout.at(size, batch.pad(vectors), batch.pad(placed_masks), picture)
+    picture = torch.zeros(2, 1, size, size, dtype=torch.float64)
+    layout = Layout.at(batch.pad(vectors), batch.pad(placed_masks), picture)
     whole = F.interpolate(painted(vectors, masks, batch, 16), (size, size))
-    torch.testing.assert_close(
-        spread(layout, weight, bias), F.conv2d(whole, weight, bias, padding=1), **EXACT
-    )
+    maps = spread(layout, weight, bias, parts=2)
+    torch.testing.assert_close(torch.cat(maps, dim=1), F.conv2d(whole, weight, bias, padding=1), **EXACT)
 
 
 def test_images_of_a_batch_do_not_see_each_other():
