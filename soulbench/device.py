@@ -1,6 +1,7 @@
 """Where a job computes, made deterministic, and what it costs there."""
 
 import contextlib
+import ctypes
 import dataclasses
 import os
 import platform
@@ -17,6 +18,8 @@ import torch.distributed as dist
 from soulbench.errors import UserError
 
 PEAK_PREFIX = "VmHWM:"
+#: Of glibc's malloc.h.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
 
 def prepare(name: str) -> torch.device:
@@ -47,7 +50,21 @@ def prepare(name: str) -> torch.device:
     torch.backends.fp32_precision = "ieee"  # type: ignore[attr-defined]
     # Sums depend on the number of threads, so each rule's is fixed; Snakemake sets the variable.
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    _keep_memory()
     return device
+
+
+def _keep_memory() -> None:
+    """Have the C library keep freed memory for the next step instead of returning it to the system.
+
+    A step frees and asks for the same maps again and again; by default glibc returns those above 32 MiB, and what
+    is free at the end of the heap, each time, and the system then zeroes every page anew. The peak stays as it is,
+    for the next step needs it all again. Other C libraries do without (`mallopt(3)`).
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, 2**30)
+        mallopt(M_TRIM_THRESHOLD, -1)  # never
 
 
 def describe(device: torch.device) -> str:
