@@ -6,7 +6,8 @@ Three workers, each a process of its own so that each has its own peak memory, t
 form in float32 (tests/unit/literal.py: visual features of every crop in every step, layouts painted object by object,
 SPADE on the painted layout, the discriminators run anew for each loss), and the package's step in float32 and in
 bfloat16. All see the same random scenes of 10 objects and the image node, with all losses of configs/visual-genome.yaml
-and VGG networks of seeded weights. Medians over the rounds after one to warm up; ratios are of medians, and the seconds
+and VGG networks of seeded weights. The usual form runs in PyTorch as it comes, the package as its jobs run (deterministic,
+freed memory kept, see soulbench/device.py); `--prepared` gives the usual form that too. Medians over the rounds after one to warm up; ratios are of medians, and the seconds
 of a shared machine are worth less than they. Building VGG19 anew in every step, as the release does, is left out
 in the usual form's favour. On a GPU it is not run: it is written for a CPU.
 """
@@ -116,9 +117,14 @@ class Bench:
             self.features.trunk(literal.cropped(self.batch.images[image], box, self.features.size)[None])
 
 
-def work(pipe: Connection, way: str, batch: int, device_name: str) -> None:
-    """A worker: makes a step when told to, answers with its parts; at the end with its peak memory."""
-    device = prepare(device_name)
+def work(pipe: Connection, way: str, batch: int, device: torch.device | str) -> None:
+    """A worker: makes a step when told to, answers with its parts; at the end with its peak memory.
+
+    Args:
+        device: a name, for `prepare`; or a device, to be taken as it is.
+    """
+    if isinstance(device, str):
+        device = prepare(device)
     bench = Bench(way, batch, device)
     while pipe.recv():
         pipe.send(bench.step())
@@ -126,12 +132,12 @@ def work(pipe: Connection, way: str, batch: int, device_name: str) -> None:
 
 
 def measure(
-    ways: list[str], batch: int, rounds: int, device: str
+    ways: dict[str, torch.device | str], batch: int, rounds: int
 ) -> tuple[dict[str, list[dict]], dict[str, float]]:
-    """Steps of each way, interleaved, without the first; and peak memory in MiB."""
+    """Steps of each way on its device, interleaved, without the first; and peak memory in MiB."""
     context = multiprocessing.get_context("spawn")
     pipes, steps = {}, {way: [] for way in ways}
-    for way in ways:
+    for way, device in ways.items():
         pipes[way], other = context.Pipe()
         context.Process(target=work, args=(other, way, batch, device), daemon=True).start()
     for round_number in range(rounds + 1):
@@ -157,10 +163,17 @@ def main() -> None:
     parser.add_argument(
         "--peak", type=float, help="the device's bfloat16 peak in TFLOP/s, to give the share of it"
     )
+    parser.add_argument(
+        "--prepared", action="store_true", help="the usual form, too, with the package's settings of PyTorch"
+    )
     chosen = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = str(chosen.threads)
-    ways = [way for way in WAYS if chosen.device == "cpu" or way != "usual"]
-    steps, memory = measure(ways, chosen.batch, chosen.rounds, chosen.device)
+    ways = dict.fromkeys(WAYS, chosen.device)
+    if chosen.device == "gpu":
+        del ways["usual"]
+    elif not chosen.prepared:
+        ways["usual"] = torch.device("cpu")  # PyTorch takes its number of threads from the variable itself
+    steps, memory = measure(ways, chosen.batch, chosen.rounds)
     print(f"batch {chosen.batch}, {chosen.rounds} rounds, {describe(prepare(chosen.device))}")
     whole = {way: statistics.median(sum(step.values()) for step in found) for way, found in steps.items()}
     for way, found in steps.items():

@@ -114,9 +114,14 @@ class SpadeBlock(nn.Module):
         return torch.addcmul(beta, normalised, gamma)
 
     def _straight(self, normalised: Tensor, hidden: Tensor) -> Tensor:
-        """The shortcut of the modulated input. It is linear, so beta's kernel is combined with it: half as wide."""
-        gamma, (beta, bias) = self._gamma_and_beta("shortcut")
+        """The shortcut of the modulated input."""
         weight = self.shortcut.weight
+        after, before = weight.shape[:2]
+        pixels = hidden.numel() // hidden.shape[1]
+        if pixels * (before - after) < before * after:
+            return self.shortcut(self._modulated("shortcut", normalised, hidden))
+        # It is linear, so beta's kernel can be combined with it: half as wide, worth its making on large maps.
+        gamma, (beta, bias) = self._gamma_and_beta("shortcut")
         combined = torch.einsum("kc,chij->khij", weight.flatten(1), beta)
         scaled = normalised * F.conv2d(hidden, *gamma, padding=1)
         result = F.conv2d(scaled, weight) + F.conv2d(hidden, combined, weight.flatten(1) @ bias, padding=1)
