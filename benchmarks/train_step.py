@@ -6,10 +6,11 @@ Three workers, each a process of its own so that each has its own peak memory, t
 form in float32 (tests/unit/literal.py: visual features of every crop in every step, layouts painted object by object,
 SPADE on the painted layout, the discriminators run anew for each loss), and the package's step in float32 and in
 bfloat16. All see the same random scenes of 10 objects and the image node, with all losses of configs/visual-genome.yaml
-and VGG networks of seeded weights. The usual form runs in PyTorch as it comes, the package as its jobs run (deterministic,
-freed memory kept, see soulbench/device.py); `--prepared` gives the usual form that too. Medians over the rounds after one to warm up; ratios are of medians, and the seconds
-of a shared machine are worth less than they. Building VGG19 anew in every step, as the release does, is left out
-in the usual form's favour. On a GPU it is not run: it is written for a CPU.
+and VGG networks of seeded weights. The usual form runs in PyTorch as it comes, the package as its jobs run
+(deterministic, freed memory kept: soulbench/device.py); `--prepared` gives the usual form the same. Medians over the
+rounds after one to warm up; ratios are of medians, and the seconds of a shared machine are worth less than they.
+Building VGG19 anew in every step, as the release does, is left out in the usual form's favour. On a GPU it is not run:
+it is written for a CPU.
 """
 
 import argparse
