@@ -20,13 +20,17 @@ def groups(scenes: Sequence[Scene], request: Request) -> Mapping[str, np.ndarray
 
 
 def rows(model: Drawings, original: Drawings, masks: Mapping[str, np.ndarray]) -> Iterator[dict[str, object]]:
-    """Mean L2 and cosine distance of every group, task and representation, as rows of latent.csv."""
+    """Mean L2 and cosine distance of every group, task and representation, as rows of latent.csv.
+
+    1 - cos is computed as half the square of the distance on the unit sphere, the same number without the
+    cancellation: vectors that are equal are at distance 0, not at what rounding leaves.
+    """
     for (task, representation), vectors in model.objects.items():
         others = original.objects[task, representation]
-        length = np.linalg.norm(vectors, axis=1) * np.linalg.norm(others, axis=1)
+        apart = _directions(vectors) - _directions(others)
         distances = {
             "l2": np.linalg.norm(vectors - others, axis=1),
-            "cosine": 1 - (vectors * others).sum(axis=1) / np.maximum(length, 1e-12),
+            "cosine": (apart**2).sum(axis=1) / 2,
         }
         for group, mask in masks.items():
             for name, values in distances.items():
@@ -38,3 +42,9 @@ def rows(model: Drawings, original: Drawings, masks: Mapping[str, np.ndarray]) -
                     "distance": name,
                     "value": value,
                 }
+
+
+def _directions(vectors: np.ndarray) -> np.ndarray:
+    """Rows [N, D] of length 1; zero where they have none."""
+    wide = vectors.astype(np.float64)
+    return wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), 1e-12)

@@ -195,6 +195,7 @@ def show(
     axes.set_axis_off()
     # A page shows every figure equally wide, so a wide one needs larger letters.
     scale = max(1.0, made.get_figure(root=True).get_figwidth() / 11)
+    more_lines = max(column.label.count("\n") for column in columns)
     for name, top, colour in zip(rows, tops, colours, strict=True):
         axes.text(-GAP * 2, top + side / 2, name, ha="right", va="center", color=colour, fontsize=10 * scale)
     for number, (column, left) in enumerate(zip(columns, lefts, strict=True)):
@@ -210,7 +211,7 @@ def show(
         if number == 0 or columns[number - 1].block != column.block:
             axes.text(
                 left,
-                -side * (0.24 + 0.16 * column.label.count("\n")),
+                -side * (0.24 + 0.16 * more_lines),
                 column.block,
                 ha="left",
                 va="bottom",

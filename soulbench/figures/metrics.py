@@ -83,8 +83,8 @@ def _scale(axes: Axes, rows: pd.DataFrame, metric: str) -> None:
         return
     low, high = values.min(), values.max()
     if metric != "ssim" and low > 0 and high / low > WIDE:
-        style.logarithmic(axes)
         axes.set_xlim(low / 1.3, high * 1.3)
+        style.logarithmic(axes)
     else:
         pad = 0.06 * (high - low) or 0.05
         axes.set_xlim(low - pad, high + pad)

@@ -12,19 +12,20 @@ HEADINGS = {"none": "no query", "neighbor": "neighbor,\n2 hops", "neighbor-1hop"
 
 
 def draw(config: dict[str, Any], results_dir: Path, out_stem: Path, log: Callable[[str], Any]) -> None:
-    """Draw the answers for Fig. 5's request, both tasks; grey where a query does not apply."""
+    """Draw the answers for Fig. 5's request, both tasks, to the queries that apply to it."""
     pictures = Pictures(config, results_dir)
     request = pictures.shown()
     image, box, category = pictures.target(request)
-    queries = ["none", *config["evaluation"]["attacks"]]
+    rows = pictures.methods([request])
+    drawn = {name: pictures.answers(name, request) for name in rows}
+    answered = {query for answers in drawn.values() for _, query in answers}
+    queries = ["none", *(query for query in config["evaluation"]["attacks"] if query in answered)]
     columns = [
         Column(f"{task.capitalize()} ({request}: {category})", HEADINGS.get(query, query), box)
         for task in TASKS
         for query in queries
     ]
-    rows = pictures.methods([request])
     truth = [pictures.truth(image) if query == "none" else None for _ in TASKS for query in queries]
-    drawn = {name: pictures.answers(name, request) for name in rows}
     grid = [
         truth,
         *([drawn[name].get((task, query)) for task in TASKS for query in queries] for name in rows),

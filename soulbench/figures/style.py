@@ -119,9 +119,10 @@ def interval(
 
 
 def logarithmic(axes: Axes) -> None:
-    """Make the x axis logarithmic, with ticks at 1, 2 and 5 that are written out."""
+    """Make the x axis logarithmic, with ticks at 1, 2 and 5 or, where these would be too many, at powers of ten."""
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=6))
+    low, high = axes.get_xlim()
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,), numticks=6))
     axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_formatter("")
 
