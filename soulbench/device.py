@@ -58,8 +58,8 @@ def _keep_memory() -> None:
     """Have the C library keep freed memory for the next step instead of returning it to the system.
 
     A step frees and asks for the same maps again and again; by default glibc returns those above 32 MiB, and what
-    is free at the end of the heap, each time, and the system then zeroes every page anew. The peak stays as it is,
-    for the next step needs it all again. Other C libraries do without (`mallopt(3)`).
+    is free at the end of the heap, each time, and the system then zeroes every page anew. The peak hardly grows, for
+    the next step needs it all again (docs/speed.md). Other C libraries do without; see `mallopt(3)`.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:

@@ -1,3 +1,9 @@
+"""The device that a job gets, and how the process is set up for it."""
+
+import ctypes
+import resource
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -35,3 +41,17 @@ def test_the_meter_sees_time_and_memory():
     assert timing["seconds"] > 0
     assert timing["peak_mib"] > held.nbytes / 2**20
     assert timing["steps"] == 5
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="the C library is not glibc")
+def test_freed_memory_stays_with_the_process():
+    device.prepare("cpu")
+
+    def resident():
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+    size = 256 * 2**20
+    block = torch.ones(size // 4)
+    held = resident()
+    del block
+    assert resident() > held - size / 2
