@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from soulbench.generator.norm import BatchNorm, SpectralConv2d
+from soulbench.generator.winograd import convolve
 
 LEAK = 0.2
 
@@ -110,7 +111,7 @@ class SpadeBlock(nn.Module):
         return (gamma, one + 1), (beta, zero)
 
     def _modulated(self, name: str, normalised: Tensor, hidden: Tensor) -> Tensor:
-        gamma, beta = (F.conv2d(hidden, *kernel, padding=1) for kernel in self._gamma_and_beta(name))
+        gamma, beta = convolve(hidden, self._gamma_and_beta(name))
         return torch.addcmul(beta, normalised, gamma)
 
     def _straight(self, normalised: Tensor, hidden: Tensor) -> Tensor:
@@ -123,9 +124,8 @@ class SpadeBlock(nn.Module):
         # It is linear, so beta's kernel can be combined with it: half as wide, worth its making on large maps.
         gamma, (beta, bias) = self._gamma_and_beta("shortcut")
         combined = torch.einsum("kc,chij->khij", weight.flatten(1), beta)
-        scaled = normalised * F.conv2d(hidden, *gamma, padding=1)
-        result = F.conv2d(scaled, weight) + F.conv2d(hidden, combined, weight.flatten(1) @ bias, padding=1)
-        return self.shortcut.finished(result)
+        scale, shift = convolve(hidden, [gamma, (combined, weight.flatten(1) @ bias)])
+        return self.shortcut.finished(F.conv2d(normalised * scale, weight) + shift)
 
 
 def _enlarged(x: Tensor) -> Tensor:
