@@ -118,14 +118,12 @@ class Bench:
             self.features.trunk(literal.cropped(self.batch.images[image], box, self.features.size)[None])
 
 
-def work(pipe: Connection, way: str, batch: int, device: torch.device | str) -> None:
+def work(pipe: Connection, way: str, batch: int, device_name: str, prepared: bool) -> None:
     """A worker: makes a step when told to, answers with its parts; at the end with its peak memory.
 
-    Args:
-        device: a name, for `prepare`; or a device, to be taken as it is.
+    Without `prepared` PyTorch is as it comes, on the CPU, with the threads that the variable says.
     """
-    if isinstance(device, str):
-        device = prepare(device)
+    device = prepare(device_name) if prepared else torch.device("cpu")
     bench = Bench(way, batch, device)
     while pipe.recv():
         pipe.send(bench.step())
@@ -133,14 +131,14 @@ def work(pipe: Connection, way: str, batch: int, device: torch.device | str) -> 
 
 
 def measure(
-    ways: dict[str, torch.device | str], batch: int, rounds: int
+    ways: dict[str, bool], batch: int, rounds: int, device: str
 ) -> tuple[dict[str, list[dict]], dict[str, float]]:
-    """Steps of each way on its device, interleaved, without the first; and peak memory in MiB."""
+    """Steps of each way (prepared or not), interleaved, without the first; and peak memory in MiB."""
     context = multiprocessing.get_context("spawn")
     pipes, steps = {}, {way: [] for way in ways}
-    for way, device in ways.items():
+    for way, prepared in ways.items():
         pipes[way], other = context.Pipe()
-        context.Process(target=work, args=(other, way, batch, device), daemon=True).start()
+        context.Process(target=work, args=(other, way, batch, device, prepared), daemon=True).start()
     for round_number in range(rounds + 1):
         for way, pipe in pipes.items():
             pipe.send(True)
@@ -169,12 +167,10 @@ def main() -> None:
     )
     chosen = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = str(chosen.threads)
-    ways = dict.fromkeys(WAYS, chosen.device)
-    if chosen.device == "gpu":
-        del ways["usual"]
-    elif not chosen.prepared:
-        ways["usual"] = torch.device("cpu")  # PyTorch takes its number of threads from the variable itself
-    steps, memory = measure(ways, chosen.batch, chosen.rounds)
+    ways = {
+        way: way != "usual" or chosen.prepared for way in WAYS if chosen.device == "cpu" or way != "usual"
+    }
+    steps, memory = measure(ways, chosen.batch, chosen.rounds, chosen.device)
     print(f"batch {chosen.batch}, {chosen.rounds} rounds, {describe(prepare(chosen.device))}")
     whole = {way: statistics.median(sum(step.values()) for step in found) for way, found in steps.items()}
     for way, found in steps.items():

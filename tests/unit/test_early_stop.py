@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from loop_factory import CPU, LOSSES, STAGE, assert_equal, killed_at, state, tiny, train
+from loop_factory import CPU, LOSSES, STAGE, assert_equal, killed_at, state, train
 from scenes_factory import no_log
 
 from soulbench.errors import UserError
@@ -15,16 +15,7 @@ from soulbench.training.losses import Objective
 from soulbench.training.plans import Plan
 from soulbench.training.stages import train_stage
 
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return tiny(tmp_path_factory.mktemp("tiny"))
-
-
-@pytest.fixture(autouse=True)
-def looks(monkeypatch):
-    """Look at the losses, and save, every other step."""
-    monkeypatch.setattr(loop, "CHECK_EVERY", 2)
+pytestmark = pytest.mark.usefixtures("looks_often")
 
 
 def early_stop(data, every=3, patience=2):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from loop_factory import CPU, LOSSES, MASKING, STAGE, assert_equal, killed_at, state, tiny, train
+from loop_factory import CPU, LOSSES, MASKING, STAGE, assert_equal, killed_at, state, train
 from scenes_factory import no_log
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -20,16 +20,7 @@ from soulbench.training.plans import Plan
 from soulbench.training.schedule import rows_of_step
 from soulbench.training.stages import watch_of
 
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return tiny(tmp_path_factory.mktemp("tiny"))
-
-
-@pytest.fixture(autouse=True)
-def looks(monkeypatch):
-    """Look at the losses, and save, every other step."""
-    monkeypatch.setattr(loop, "CHECK_EVERY", 2)
+pytestmark = pytest.mark.usefixtures("looks_often")
 
 
 def test_it_changes_weights_and_the_same_seed_gives_the_same_bits(data, tmp_path):
