@@ -21,8 +21,8 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from soulbench.scenes.graphs import read_counts  # noqa: E402
-from soulbench.scenes.vocabulary import build_vocabulary  # noqa: E402
+from soulbench.data.prepare.graphs import read_counts  # noqa: E402
+from soulbench.data.prepare.vocabulary import build_vocabulary  # noqa: E402
 
 OBJECTS, RELATIONSHIPS, DESCRIBED = 35, 21, 26
 CATEGORIES, PREDICATES = 178, 45  # as in the published outcome

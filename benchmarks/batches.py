@@ -25,9 +25,9 @@ import torch
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from soulbench.records import write_json  # noqa: E402
-from soulbench.scenes.batches import SceneBatches  # noqa: E402
-from soulbench.scenes.packed import FORMAT, PackedScenes  # noqa: E402
+from soulbench.core.records import write_json  # noqa: E402
+from soulbench.data.batches import SceneBatches  # noqa: E402
+from soulbench.data.packed import FORMAT, PackedScenes  # noqa: E402
 from soulbench.training.schedule import Stage, rows_of_step  # noqa: E402
 
 OBJECTS, RELATED, SIDE = 10, 8, 64

@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=2 python benchmarks/hessian.py [--batch 4] [--rounds 3]
 
 The learning loss is that of configs/visual-genome.yaml on random scenes, with VGG networks of seeded weights. Timed in
-turns: a gradient (forward and backward), and a product in both ways of soulbench.training.influence: with the first
+turns: a gradient (forward and backward), and a product in both ways of soulbench.unlearning.influence: with the first
 gradient's graph kept (one chunk), and with it built anew (several). Medians; the last line is the ratios.
 """
 
@@ -14,7 +14,7 @@ import time
 import torch
 from train_step import Bench
 
-from soulbench.training.influence import Redaction, learning_loss
+from soulbench.unlearning.influence import Redaction, learning_loss
 
 MODULE = "graph"
 

@@ -25,15 +25,14 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from soulbench import config  # noqa: E402
-from soulbench.device import prepare  # noqa: E402
-from soulbench.scenes.batches import to_pixels  # noqa: E402
-from soulbench.training.data import Data  # noqa: E402
-from soulbench.training.drawing import draw  # noqa: E402
-from soulbench.training.masking import TASKS  # noqa: E402
-from soulbench.training.plans import Plan  # noqa: E402
+from soulbench.config import runs as config  # noqa: E402
+from soulbench.core.device import prepare  # noqa: E402
+from soulbench.data.batches import to_pixels  # noqa: E402
+from soulbench.training.conditions import TASKS  # noqa: E402
+from soulbench.training.dataset import UNCHANGED, Data  # noqa: E402
+from soulbench.training.generation import draw  # noqa: E402
+from soulbench.training.monitor import Watch  # noqa: E402
 from soulbench.training.stages import NAMES, between_stages, train_stage  # noqa: E402
-from soulbench.training.watch import Watch  # noqa: E402
 
 #: Way -> share of the steps, precision.
 WAYS = {
@@ -61,10 +60,10 @@ def trained(way: str, folder: str, seed: int) -> tuple[dict[str, float], np.ndar
     networks, seconds, watch = data.networks(seed), 0.0, Watch.off()
     with tempfile.TemporaryDirectory() as work:
         for stage in NAMES:
-            facts = train_stage(data, networks, stage, Plan(), seed, Path(work), lambda _: None, watch)
+            facts = train_stage(data, networks, stage, UNCHANGED, seed, Path(work), lambda _: None, watch)
             seconds += facts["seconds"]
             networks = between_stages(data, networks, seed)
-    model, batches = networks.generator.eval(), data.batches(Plan())
+    model, batches = networks.generator.eval(), data.batches()
     found = {"seconds": seconds}
     for role, rows in (("subset", data.subset), ("held out", data.held_out)):
         batch = batches.batch(rows)

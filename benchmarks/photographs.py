@@ -21,7 +21,7 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from soulbench.scenes.photographs import read_photograph  # noqa: E402
+from soulbench.data.prepare.photographs import read_photograph  # noqa: E402
 
 SIDE, SIZE = 64, (500, 375)
 GRAIN = 12  # grey levels; without grain the files are a third as large and quick to decode

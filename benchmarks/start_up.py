@@ -16,7 +16,7 @@ CASES = {
     "torch": "import torch",
     "torch, optimiser made": OPTIMISER,
     "torchvision": "import torchvision",
-    "soulbench.training.unlearn": "import soulbench.training.unlearn",
+    "soulbench.unlearning.run": "import soulbench.unlearning.run",
     "soulbench.evaluation.run": "import soulbench.evaluation.run",
 }
 ROUNDS = 5

@@ -7,7 +7,7 @@ form in float32 (tests/unit/literal.py: visual features of every crop in every s
 SPADE on the painted layout, the discriminators run anew for each loss), and the package's step in float32 and in
 bfloat16. All see the same random scenes of 10 objects and the image node, with all losses of configs/visual-genome.yaml
 and VGG networks of seeded weights. The usual form runs in PyTorch as it comes, the package as its jobs run
-(deterministic, freed memory kept: soulbench/device.py); `--prepared` gives the usual form the same. Medians over the
+(deterministic, freed memory kept: soulbench/core/device.py); `--prepared` gives the usual form the same. Medians over the
 rounds after one to warm up; ratios are of medians, and the seconds of a shared machine are worth less than they.
 Building VGG19 anew in every step, as the release does, is left out in the usual form's favour. On a GPU it is not run:
 it is written for a CPU.
@@ -30,12 +30,12 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "unit")]
 import literal  # noqa: E402
 import networks_factory  # noqa: E402
 
-from soulbench import config  # noqa: E402
-from soulbench.device import Workplace, describe, moved, peak_mib, prepare  # noqa: E402
-from soulbench.generator.visual import VisualFeatures  # noqa: E402
+from soulbench.config import runs as config  # noqa: E402
+from soulbench.core.device import Workplace, describe, moved, peak_mib, prepare  # noqa: E402
+from soulbench.models.visual_features import VisualFeatures  # noqa: E402
 from soulbench.training.adam import Adam  # noqa: E402
+from soulbench.training.conditions import training_condition  # noqa: E402
 from soulbench.training.losses import Objective  # noqa: E402
-from soulbench.training.masking import training_condition  # noqa: E402
 from soulbench.training.networks import build  # noqa: E402
 
 WAYS = ("usual", "float32", "bfloat16")

@@ -6,11 +6,11 @@ import sys
 import typing
 from collections.abc import Sequence
 
-from soulbench import config as plan
-from soulbench import registry
-from soulbench.checks import check
-from soulbench.errors import UserError
-from soulbench.records import ROOT
+from soulbench.config import runs as plan
+from soulbench.config.checks import check
+from soulbench.core import registry
+from soulbench.core.errors import UserError
+from soulbench.core.records import ROOT
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -74,13 +74,13 @@ def _methods(options: argparse.Namespace) -> None:
 
 
 def _attacks(options: argparse.Namespace) -> None:
-    for name in registry.ids("attacks"):
+    for name in registry.ids("queries"):
         print(f"{name}\n    {_summary(registry.module('attacks', name))}")
 
 
 def _parameters(options: argparse.Namespace) -> None:
     # Imported here: the other commands need no torch.
-    from soulbench.generator.parameters import table
+    from soulbench.models.parameters import table
 
     config = plan.load(ROOT / "config.yaml", *options.overlay)
     check(config)

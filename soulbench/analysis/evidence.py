@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from soulbench.analysis.cubes import Cubes
-from soulbench.analysis.dictionary import PRIMARY, RESEED, as_distance
+from soulbench.analysis.arrays import Cubes
+from soulbench.analysis.dimensions import PRIMARY, RESEED, as_distance
 from soulbench.analysis.gather import read_csv
 from soulbench.analysis.statistics import (
     Bootstrap,

@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from soulbench.config import ablation_cells
-from soulbench.errors import UserError
-from soulbench.records import read_json
+from soulbench.config.runs import ablation_cells
+from soulbench.core.errors import UserError
+from soulbench.core.records import read_json
 
 Cell = Mapping[str, Any]
 CELL_FILES = ("metrics.csv", "latent.csv", "leakage.csv")

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from soulbench.analysis import roster
-from soulbench.analysis.dictionary import PRIMARY, RESEED, TASKS
+from soulbench.analysis import methods as roster
+from soulbench.analysis.dimensions import PRIMARY, RESEED, TASKS
 from soulbench.analysis.evidence import Evidence
 from soulbench.analysis.gather import Cell, model_record
 from soulbench.analysis.statistics import request_means
 from soulbench.analysis.summary import BAND, SIGMA_FLOOR, sigma_of_retraining
-from soulbench.records import read_json
+from soulbench.core.records import read_json
 
 MEMORISED = [
     "request",

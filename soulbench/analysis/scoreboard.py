@@ -4,8 +4,8 @@ from typing import Any
 
 import pandas as pd
 
-from soulbench.analysis import roster
-from soulbench.analysis.dictionary import TASKS
+from soulbench.analysis import methods as roster
+from soulbench.analysis.dimensions import TASKS
 from soulbench.analysis.evidence import OVERSHOT, REMOVED, Evidence
 
 # What a method may damage: its image, the same category elsewhere, whole retained images, images it never

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from soulbench.seeds import derive_seed
+from soulbench.core.seeds import derive_seed
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from soulbench.analysis import dictionary
-from soulbench.analysis.dictionary import (
+from soulbench.analysis import dimensions as dictionary
+from soulbench.analysis.dimensions import (
     CHANGES,
     ORACLE,
     RESEED,

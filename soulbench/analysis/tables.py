@@ -6,13 +6,13 @@ from typing import Any
 
 import pandas as pd
 
-from soulbench.analysis import roster
+from soulbench.analysis import methods as roster
 from soulbench.analysis.evidence import Evidence
 from soulbench.analysis.gather import Cell, ablation, check_cells, gather, read_csv
 from soulbench.analysis.references import costs, distances_to_retraining, jobs, memorised
 from soulbench.analysis.scoreboard import scoreboard
 from soulbench.analysis.summary import contrasts, summarise
-from soulbench.records import atomic_path
+from soulbench.core.records import atomic_path
 
 Log = Callable[[str], Any]
 

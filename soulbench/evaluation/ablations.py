@@ -8,20 +8,20 @@ import numpy as np
 import pandas as pd
 import torch
 
-from soulbench import config as configs
-from soulbench import device as devices
-from soulbench import registry
-from soulbench.device import Meter
-from soulbench.evaluation.drawings import Artist, Drawings
+from soulbench.config import runs as configs
+from soulbench.core import device as devices
+from soulbench.core import registry
+from soulbench.core.device import Meter
+from soulbench.core.log import Log
+from soulbench.core.records import atomic_path
+from soulbench.evaluation.outputs import Artist, Drawings
 from soulbench.evaluation.run import Setting, comparison, metric_rows
-from soulbench.joblog import Log
-from soulbench.records import atomic_path
-from soulbench.training.data import Data
-from soulbench.training.influence import Redaction, Solution
-from soulbench.training.masking import TASKS
+from soulbench.training.conditions import TASKS
+from soulbench.training.dataset import Data
 from soulbench.training.networks import Networks
-from soulbench.training.plans import Plan
-from soulbench.training.unlearn import solve_influence
+from soulbench.unlearning.edits import subset_view
+from soulbench.unlearning.influence import Redaction, Solution
+from soulbench.unlearning.run import solve_influence
 
 METHOD = "obj-if"
 PICTURES = 4  # of the target image and the first others of the subset
@@ -47,13 +47,13 @@ class _Bench:
     def draw(self) -> Drawings:
         """What the model as it stands draws."""
         artist = Artist(self.networks.generator, self.config, self.device)
-        return artist.draw_all(self.data.batches(Plan()), self.setting.rows, 1)
+        return artist.draw_all(self.data.batches(), self.setting.rows, 1)
 
     def solve(self, **changed: Any) -> tuple[Redaction, Solution, Meter]:
         """The influence of the target under Obj-IF's parameters, some changed; with its cost."""
         parameters = {**configs.resolved(self.config, METHOD), **changed}
         code = registry.method(METHOD)
-        plan = code.plan(self.request, self.data.view(), code.parameters(**parameters))
+        plan = code.plan(self.request, subset_view(self.data), code.parameters(**parameters))
         with Meter(self.device) as meter:
             redaction, solution = solve_influence(
                 self.data, self.networks, plan, self.seed, self.device, self.log

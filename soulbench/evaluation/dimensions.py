@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from soulbench.data.packed import Scene
+from soulbench.data.regions import Region, inside, region
+from soulbench.data.requests.request import Request
 from soulbench.evaluation.metrics import Place
-from soulbench.scenes.packed import Scene
-from soulbench.scenes.regions import Region, inside, region
-from soulbench.training.plans import Request
 
 #: An object of the target image of which less than this share lies outside the target's ROI says nothing about what
 #: was retained.

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from soulbench.evaluation.drawings import Drawings
-from soulbench.scenes.packed import Scene
-from soulbench.training.plans import Request
+from soulbench.data.packed import Scene
+from soulbench.data.requests.request import Request
+from soulbench.evaluation.outputs import Drawings
 
 
 def groups(scenes: Sequence[Scene], request: Request) -> Mapping[str, np.ndarray]:

@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from soulbench.evaluation.lpips_trunk import between
-from soulbench.generator.sampling import crop
-from soulbench.scenes.regions import Region
-from soulbench.training.similarity import structural_similarity
+from soulbench.data.regions import Region
+from soulbench.evaluation.lpips_backbone import between
+from soulbench.models.sampling import crop
+from soulbench.models.ssim import structural_similarity
 
 UNITS = {"ssim": "index", "lpips": "lpips", "mae": "grey levels", "changed": "share"}
 CROP = 64  # pixels a side to which regions are resized for SSIM and LPIPS
@@ -35,7 +35,7 @@ class Comparison:
     """Compares 8-bit pictures, the same way for every model.
 
     Args:
-        distance: LPIPS (`soulbench.evaluation.lpips_trunk`).
+        distance: LPIPS (`soulbench.evaluation.lpips_backbone`).
         threshold: grey levels of 255 above which a channel value counts as changed.
     """
 

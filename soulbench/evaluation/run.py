@@ -8,20 +8,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from soulbench import device as devices
-from soulbench import registry
-from soulbench.device import Meter
-from soulbench.evaluation import latent, lpips_trunk
+from soulbench.core import device as devices
+from soulbench.core import registry
+from soulbench.core.device import Meter
+from soulbench.core.log import Log, Progress
+from soulbench.core.records import atomic_path, write_json
+from soulbench.core.seeds import generator
+from soulbench.data.packed import Scene
+from soulbench.data.requests.request import Request
+from soulbench.evaluation import latent
+from soulbench.evaluation import lpips_backbone as lpips_trunk
 from soulbench.evaluation.dimensions import mean_picture_error, places, spread
-from soulbench.evaluation.drawings import Artist, Drawings
 from soulbench.evaluation.metrics import UNITS, Comparison, Place
-from soulbench.joblog import Log, Progress
-from soulbench.records import atomic_path, write_json
-from soulbench.scenes.packed import Scene
-from soulbench.seeds import generator
-from soulbench.training.data import Data
-from soulbench.training.masking import TASKS
-from soulbench.training.plans import Plan, Request
+from soulbench.evaluation.outputs import Artist, Drawings
+from soulbench.training.conditions import TASKS
+from soulbench.training.dataset import Data
 from soulbench.training.stages import origin
 
 ORIGINAL = "original"
@@ -111,7 +112,7 @@ def evaluate(
                     artist, loaded = Artist(networks.generator, config, device), case.model
                     # The original needs one more draw: its floor is the same model under other noise.
                     draws = max(config["evaluation"]["noise_draws"], 2 if case.original is None else 1)
-                    drawn = artist.draw_all(data.batches(Plan()), setting.rows, draws)
+                    drawn = artist.draw_all(data.batches(), setting.rows, draws)
                 answers = list(_ask(artist, data, setting))
                 tables = _judge(case, drawn, answers, setting, compare)
             for name, rows in tables.items():
@@ -190,7 +191,7 @@ def _ask(artist: Artist, data: Data, setting: Setting) -> Iterator[Answer]:
     """Ask the unaltered query ("none") and every leakage query, in both tasks."""
     place = setting.regions["A1"][0]
     scene = setting.scenes[place.picture]
-    batches = data.batches(Plan())
+    batches = data.batches()
     visual = data.visual[scene.first_row : scene.first_row + len(scene.categories)]
     target = scene.object_ids.tolist().index(setting.request.object_id)
     for attack in ("none", *data.config["evaluation"]["attacks"]):
@@ -199,7 +200,7 @@ def _ask(artist: Artist, data: Data, setting: Setting) -> Iterator[Answer]:
             # Seeded by the request alone: every model gets the same altered graph.
             rng = generator(data.config["seed"], "attack", attack, setting.request.id)
             names = data.scenes.vocabulary.objects
-            asked = registry.module("attacks", attack).rewrite(scene, target, names, rng)
+            asked = registry.module("queries", attack).rewrite(scene, target, names, rng)
         for task in TASKS:
             if isinstance(asked, str):
                 yield Answer(attack, task, f"not applicable: {asked}", None)

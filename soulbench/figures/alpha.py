@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
-from soulbench.analysis.dictionary import PRIMARY, TASKS
+from soulbench.analysis.dimensions import PRIMARY, TASKS
 from soulbench.analysis.gather import read_csv
 from soulbench.figures import gallery, style
 from soulbench.figures.gallery import Column, Pictures

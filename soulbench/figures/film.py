@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from soulbench import config as plan
-from soulbench.analysis import roster
-from soulbench.analysis.dictionary import TASKS
-from soulbench.errors import UserError
+from soulbench.analysis import methods as roster
+from soulbench.analysis.dimensions import TASKS
+from soulbench.config import runs as plan
+from soulbench.core.errors import UserError
 from soulbench.figures import gallery, style
 from soulbench.figures.gallery import Column, Pictures
 from soulbench.figures.training import STAGES

@@ -10,12 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 from matplotlib.patches import Rectangle
 
-from soulbench.analysis import roster
-from soulbench.analysis.dictionary import TASKS
+from soulbench.analysis import methods as roster
+from soulbench.analysis.dimensions import TASKS
 from soulbench.analysis.gather import cell_folder, read_csv
-from soulbench.errors import UserError
+from soulbench.core.errors import UserError
+from soulbench.data.packed import PackedScenes
 from soulbench.figures import style
-from soulbench.scenes.packed import PackedScenes
 
 OTHERS = 3
 GAP, BLOCK_GAP = 4, 20  # pixels of the mosaic between pictures, and between blocks of columns

@@ -7,10 +7,10 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from soulbench.analysis import roster
-from soulbench.analysis.claims_latent import GROUPS
-from soulbench.analysis.cubes import intervals
-from soulbench.analysis.dictionary import RESEED, TASKS
+from soulbench.analysis import methods as roster
+from soulbench.analysis.arrays import intervals
+from soulbench.analysis.claims.latent import GROUPS
+from soulbench.analysis.dimensions import RESEED, TASKS
 from soulbench.analysis.gather import read_csv
 from soulbench.figures import style
 

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from soulbench.analysis import roster
-from soulbench.analysis.dictionary import DIMENSIONS, RESEED, TASKS, better
+from soulbench.analysis import methods as roster
+from soulbench.analysis.dimensions import DIMENSIONS, RESEED, TASKS, better
 from soulbench.analysis.gather import read_csv
 from soulbench.figures import style
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from soulbench.analysis.dictionary import PRIMARY, TASKS
+from soulbench.analysis.dimensions import PRIMARY, TASKS
 from soulbench.analysis.gather import read_csv
 from soulbench.figures import gallery, style
 from soulbench.figures.gallery import Column, Pictures

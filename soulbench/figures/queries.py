@@ -12,9 +12,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from soulbench.analysis import roster
-from soulbench.analysis.cubes import intervals
-from soulbench.analysis.dictionary import PRIMARY, RESEED, TASKS
+from soulbench.analysis import methods as roster
+from soulbench.analysis.arrays import intervals
+from soulbench.analysis.dimensions import PRIMARY, RESEED, TASKS
 from soulbench.analysis.gather import read_csv
 from soulbench.analysis.statistics import Interval
 from soulbench.figures import style

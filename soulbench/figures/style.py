@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator
 
-from soulbench.analysis import roster
-from soulbench.analysis.dictionary import UNITS
-from soulbench.records import atomic_path
+from soulbench.analysis import methods as roster
+from soulbench.analysis.dimensions import UNITS
+from soulbench.core.records import atomic_path
 
 # Okabe and Ito's palette: told apart by every kind of colour vision, on white and in grey.
 LEVEL_COLOURS = {

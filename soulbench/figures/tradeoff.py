@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from soulbench.analysis import roster
-from soulbench.analysis.dictionary import PRIMARY, RESEED, TASKS
+from soulbench.analysis import methods as roster
+from soulbench.analysis.dimensions import PRIMARY, RESEED, TASKS
 from soulbench.analysis.evidence import OVERSHOT, REMOVED
 from soulbench.analysis.gather import read_csv
 from soulbench.figures import style

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator
 
 from soulbench.analysis.gather import read_csv
-from soulbench.errors import UserError
+from soulbench.core.errors import UserError
 from soulbench.figures import style
 
 # An original model's stages and the folder below models/ that each was written to.

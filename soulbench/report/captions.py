@@ -8,8 +8,8 @@ from docutils.core import publish_parts
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from soulbench.errors import UserError
-from soulbench.records import ROOT
+from soulbench.core.errors import UserError
+from soulbench.core.records import ROOT
 
 FOLDER = ROOT / "workflow" / "report"
 

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from soulbench.analysis.dictionary import PRIMARY, TASKS
+from soulbench.analysis.dimensions import PRIMARY, TASKS
 from soulbench.analysis.gather import read_csv
 
 DIGITS = 4

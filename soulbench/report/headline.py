@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from soulbench.analysis import roster
-from soulbench.analysis.dictionary import TASKS
+from soulbench.analysis import methods as roster
+from soulbench.analysis.dimensions import TASKS
 from soulbench.analysis.scoreboard import (
     COLLAPSED_WORD,
     REMOVED_DAMAGED,

@@ -9,14 +9,14 @@ import pandas as pd
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from soulbench import records
-from soulbench.analysis import roster
-from soulbench.analysis.dictionary import DIMENSIONS, TASKS
+from soulbench.analysis import methods as roster
+from soulbench.analysis.dimensions import DIMENSIONS, TASKS
 from soulbench.analysis.evidence import OVERSHOT, REMOVED
 from soulbench.analysis.gather import read_csv
-from soulbench.errors import UserError
+from soulbench.core import records
+from soulbench.core.errors import UserError
+from soulbench.core.records import atomic_path
 from soulbench.figures.style import LEVEL_COLOURS, lpips_name
-from soulbench.records import atomic_path
 from soulbench.report import headline, photographs
 from soulbench.report.captions import caption
 from soulbench.report.grids import grids

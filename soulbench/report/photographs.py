@@ -9,9 +9,9 @@ import pandas as pd
 from PIL import Image
 
 from soulbench.analysis.gather import read_csv
-from soulbench.records import read_json
-from soulbench.scenes.packed import PackedScenes
-from soulbench.scenes.splits import SPLITS
+from soulbench.core.records import read_json
+from soulbench.data.packed import PackedScenes
+from soulbench.data.prepare.splits import SPLITS
 
 SHOWN = 48  # photographs
 NAMED = 5  # of a list, such as that of broken photographs, which may be thousands

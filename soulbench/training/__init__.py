@@ -1,1 +1,1 @@
-"""Learning and unlearning: one training loop, one objective, one influence solver."""
+"""Learning: one training loop, one objective, and the two stages that make an original model."""

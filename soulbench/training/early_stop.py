@@ -6,12 +6,12 @@ from typing import Any, Self
 
 import torch
 
-from soulbench.device import Workplace, moved
-from soulbench.errors import UserError
-from soulbench.scenes.batches import Batch, SceneBatches
-from soulbench.seeds import derive_seed
+from soulbench.core.device import Workplace, moved
+from soulbench.core.errors import UserError
+from soulbench.core.seeds import derive_seed
+from soulbench.data.batches import Batch, SceneBatches
+from soulbench.training.conditions import training_condition
 from soulbench.training.losses import Objective, total
-from soulbench.training.masking import training_condition
 from soulbench.training.networks import Networks
 from soulbench.training.schedule import Stage
 

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from soulbench.generator.discriminators import Discriminators, hinge
-from soulbench.generator.model import Condition, Drawing
-from soulbench.generator.trunks import convolutions
-from soulbench.scenes.batches import Batch
+from soulbench.data.batches import Batch
+from soulbench.models.backbones import convolutions
+from soulbench.models.discriminators import Discriminators, hinge
+from soulbench.models.generator import Condition, Drawing
 
 #: Index of relu1_1 .. relu5_1 in VGG19's convolutional part -> weight.
 PERCEPTUAL_LAYERS = {1: 1 / 32, 6: 1 / 16, 11: 1 / 8, 20: 1 / 4, 29: 1.0}
@@ -97,7 +97,7 @@ class Objective(nn.Module):
         weights: `training.losses` of the configuration; perceptual is computed if it has a weight, the adversarial
             parts together if any of them has.
         discriminators: needed where an adversarial part has a weight.
-        perceptual_weights: where VGG19's weights come from, see `soulbench.generator.trunks.convolutions`.
+        perceptual_weights: where VGG19's weights come from, see `soulbench.models.backbones.convolutions`.
         guidance_while: when negative guidance acts, see `Plan`.
     """
 

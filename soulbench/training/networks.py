@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from soulbench import checkpoint
-from soulbench.generator.discriminators import Discriminators
-from soulbench.generator.model import Generator
-from soulbench.seeds import derive_seed
+from soulbench.core import checkpoint
+from soulbench.core.seeds import derive_seed
+from soulbench.models.discriminators import Discriminators
+from soulbench.models.generator import Generator
 
 
 @dataclass(frozen=True)

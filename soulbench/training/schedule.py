@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from soulbench.errors import UserError
-from soulbench.seeds import generator
+from soulbench.core.errors import UserError
+from soulbench.core.seeds import generator
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The two trainings that make an original model, and, under a plan, a retrained one."""
+"""The two trainings that make an original model, and, under the changes of a method, a retrained one."""
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
@@ -7,19 +7,18 @@ from typing import Any
 
 import torch.distributed as dist
 
-from soulbench import device as devices
-from soulbench.checkpoint import work_folder
-from soulbench.device import Workplace
-from soulbench.joblog import Log
-from soulbench.records import provenance, write_json
-from soulbench.training.data import Data
+from soulbench.core import device as devices
+from soulbench.core.checkpoint import work_folder
+from soulbench.core.device import Workplace
+from soulbench.core.log import Log
+from soulbench.core.records import provenance, write_json
+from soulbench.training.dataset import UNCHANGED, Changes, Data
 from soulbench.training.early_stop import EarlyStop
-from soulbench.training.loop import fit
 from soulbench.training.losses import Objective
+from soulbench.training.monitor import Watch
 from soulbench.training.networks import Networks, new_discriminators
-from soulbench.training.plans import Plan
 from soulbench.training.schedule import Stage
-from soulbench.training.watch import Watch
+from soulbench.training.trainer import fit
 
 FILMED_IMAGES = 4  # of the subset, drawn as a training goes on
 NAMES = {"pretrain": "pre-training", "finetune": "fine-tuning"}
@@ -29,23 +28,23 @@ def train_stage(
     data: Data,
     networks: Networks,
     which: str,
-    plan: Plan,
+    changes: Changes,
     seed: int,
     work: Path,
     log: Log,
     watch: Watch | None = None,
 ) -> dict[str, Any]:
-    """Run one of the two stages ("pretrain" | "finetune") under a plan; trains in place, returns its facts."""
+    """Run one of the two stages ("pretrain" | "finetune") in place, under the changes of a method; return its facts."""
     settings = data.config["training"]
-    rows = data.without(data.train if which == "pretrain" else data.subset, plan)
+    rows = data.without(data.train if which == "pretrain" else data.subset, changes)
     stage = stage_of(settings[which] | {"name": NAMES[which]}, settings, seed)
     workplace = Workplace.of(data.config)
-    objective = objective_for(data.config, networks, plan)
+    objective = objective_for(data.config, networks, changes)
     # Fine-tuning is there to memorise the subset, which other images cannot judge.
     early = None
     if which == "pretrain":
-        early = EarlyStop.of(data.batches(Plan()), data.validation, settings["early_stop"])
-    return fit(networks, objective, data.batches(plan), rows, stage, workplace, work, log, watch, early)
+        early = EarlyStop.of(data.batches(), data.validation, settings["early_stop"])
+    return fit(networks, objective, data.batches(changes), rows, stage, workplace, work, log, watch, early)
 
 
 def stage_of(own: Mapping[str, Any], training: Mapping[str, Any], seed: int, frozen: bool = False) -> Stage:
@@ -58,14 +57,14 @@ def stage_of(own: Mapping[str, Any], training: Mapping[str, Any], seed: int, fro
 def watch_of(data: Data, rows: list[int], model: str | Path) -> Watch:
     """What watches the training of a checkpoint; of several processes the first."""
     first = not dist.is_initialized() or dist.get_rank() == 0
-    return Watch.of(data.batches(Plan()), rows, data.config, model, first)
+    return Watch.of(data.batches(), rows, data.config, model, first)
 
 
-def objective_for(config: Mapping[str, Any], networks: Networks, plan: Plan) -> Objective:
+def objective_for(config: Mapping[str, Any], networks: Networks, changes: Changes) -> Objective:
     """The configured losses on these networks."""
     settings = config["training"]
     return Objective(
-        settings["losses"], networks.discriminators, settings["perceptual_weights"], plan.guidance_while
+        settings["losses"], networks.discriminators, settings["perceptual_weights"], changes.guidance_while
     )
 
 
@@ -87,7 +86,7 @@ def pretrain(
     networks = data.networks(seed)
     with work_folder(out_model) as work:
         watch = watch_of(data, data.subset[:FILMED_IMAGES], out_model)
-        facts = train_stage(data, networks, "pretrain", Plan(), seed, work, log, watch)
+        facts = train_stage(data, networks, "pretrain", UNCHANGED, seed, work, log, watch)
         _finish(data, networks, out_model, facts, seed, source, watch)
 
 
@@ -107,7 +106,7 @@ def finetune(
     networks = between_stages(data, networks, seed)
     with work_folder(out_model) as work:
         watch = watch_of(data, data.subset[:FILMED_IMAGES], out_model)
-        facts = train_stage(data, networks, "finetune", Plan(), seed, work, log, watch)
+        facts = train_stage(data, networks, "finetune", UNCHANGED, seed, work, log, watch)
         _finish(data, networks, out_model, facts, seed, source, watch)
 
 

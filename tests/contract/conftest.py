@@ -4,13 +4,13 @@ import sys
 
 import pytest
 
-from soulbench.sources import ROOT
+from soulbench.core.sources import ROOT
 
 sys.path.append(str(ROOT / "tests" / "unit"))  # the factories
 
 from benchmark_factory import Benchmark
 
-from soulbench.checkpoint import load
+from soulbench.core.checkpoint import load
 
 
 @pytest.fixture(scope="session")

@@ -9,11 +9,11 @@ import torch
 from benchmark_factory import HELD_OUT, SUBSET
 from scenes_factory import no_log
 
+from soulbench.core.records import file_hash
 from soulbench.evaluation import ablations
-from soulbench.evaluation.drawings import Drawings
+from soulbench.evaluation.outputs import Drawings
 from soulbench.evaluation.run import Case, Setting, comparison, evaluate, metric_rows
-from soulbench.records import file_hash
-from soulbench.training.data import Data
+from soulbench.training.dataset import Data
 
 TABLES = ("metrics", "latent", "leakage")
 FILES = (*(f"{name}.csv" for name in TABLES), "outputs.npz")

@@ -1,4 +1,4 @@
-"""Every file in soulbench/methods keeps what a method promises, on a tiny benchmark."""
+"""Every file in soulbench/unlearning/methods keeps what a method promises, on a tiny benchmark."""
 
 import copy
 import json
@@ -10,16 +10,17 @@ import torch
 from benchmark_factory import ALL_LOSSES, SUBSET, TARGET, Benchmark, config
 from scenes_factory import no_log
 
-from soulbench import config as configs
-from soulbench import registry
+from soulbench.config import runs as configs
+from soulbench.core import registry
+from soulbench.core.records import file_hash
+from soulbench.data.regions import region
 from soulbench.evaluation.run import Case, evaluate
-from soulbench.records import file_hash
-from soulbench.scenes.regions import region
-from soulbench.training.data import Data
-from soulbench.training.influence import Redaction
-from soulbench.training.plans import Edit, Plan
+from soulbench.training.dataset import UNCHANGED, Data
 from soulbench.training.stages import objective_for
-from soulbench.training.unlearn import _learning_losses
+from soulbench.unlearning.edits import subset_view
+from soulbench.unlearning.influence import Redaction
+from soulbench.unlearning.plan import Edit, Plan
+from soulbench.unlearning.run import _learning_losses
 
 METHODS = [name for name in registry.ids("methods") if registry.method(name).family != "none"]
 UNTOUCHED = [name for name in registry.ids("methods") if registry.method(name).family == "none"]
@@ -52,7 +53,7 @@ def runs(world, tmp_path_factory):
 def test_a_method_that_is_never_run_asks_for_nothing(world, name):
     data = Data.open(world.config, world.data)
     code = registry.method(name)
-    assert code.plan(data.requests["r1"], data.view(), code.parameters()) == Plan()
+    assert code.plan(data.requests["r1"], subset_view(data), code.parameters()) == Plan()
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -133,13 +134,11 @@ def test_a_hessian_in_chunks_is_the_whole(world, tmp_path):
     adversarial = {"object_class": 0.1, "object_gan": 0.1, "image_gan": 1.0, "feature_matching": 5.0}
     changed = configs.merge(world.config, {"training": {"losses": adversarial}})
     data = Data.open(changed, world.data)
-    method = registry.method("obj-if")
     products = []
     for chunk in (16, 2):
-        plan = method.plan(data.requests["r1"], data.view(), method.parameters(chunk=chunk))
         networks = data.networks(1)
         networks.modules().eval()
-        objective = objective_for(changed, networks, plan)
+        objective = objective_for(changed, networks, UNCHANGED)
         losses = list(_learning_losses(data, networks, objective, data.subset, chunk, 1, torch.device("cpu")))
         assert len(losses) == (1 if chunk == 16 else 3)
         redaction = Redaction(networks.generator, "graph")
@@ -272,7 +271,7 @@ def test_pretrained_as_the_start(world, runs, tmp_path):
 def test_plans_of_the_subset(world):
     """Each method's plan is about the right images, by what the specification says of it."""
     data = Data.open(world.config, world.data)
-    request, subset = data.requests["r1"], data.view()
+    request, subset = data.requests["r1"], subset_view(data)
 
     def plan(name, **changed):
         code = registry.method(name)

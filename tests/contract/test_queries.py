@@ -1,10 +1,10 @@
-"""Every file in soulbench/attacks keeps what a query promises, on packed scenes."""
+"""Every file in soulbench/queries keeps what a query promises, on packed scenes."""
 
 import numpy as np
 import pytest
 
-from soulbench import registry
-from soulbench.scenes.packed import PackedScenes, Scene
+from soulbench.core import registry
+from soulbench.data.packed import PackedScenes, Scene
 
 
 @pytest.fixture(scope="module")
@@ -19,13 +19,13 @@ def cases(scenes):
             yield scene, target
 
 
-@pytest.mark.parametrize("name", registry.ids("attacks"))
+@pytest.mark.parametrize("name", registry.ids("queries"))
 def test_a_query_changes_one_label_of_a_copy_or_says_why_not(scenes, name):
     answers = set()
     for scene, target in cases(scenes):
         before = {key: np.copy(value) for key, value in vars(scene).items()}
         rng = np.random.default_rng(target)
-        asked = registry.module("attacks", name).rewrite(scene, target, scenes.vocabulary.objects, rng)
+        asked = registry.module("queries", name).rewrite(scene, target, scenes.vocabulary.objects, rng)
         for key, value in before.items():
             np.testing.assert_array_equal(getattr(scene, key), value)
         answers.add(type(asked))
@@ -41,9 +41,9 @@ def test_a_query_changes_one_label_of_a_copy_or_says_why_not(scenes, name):
     assert answers
 
 
-@pytest.mark.parametrize("name", registry.ids("attacks"))
+@pytest.mark.parametrize("name", registry.ids("queries"))
 def test_a_query_depends_on_its_generator_alone(scenes, name):
-    rewrite, names = registry.module("attacks", name).rewrite, scenes.vocabulary.objects
+    rewrite, names = registry.module("queries", name).rewrite, scenes.vocabulary.objects
     for scene, target in cases(scenes):
         first = rewrite(scene, target, names, np.random.default_rng(1))
         again = rewrite(scene, target, names, np.random.default_rng(1))

@@ -8,17 +8,17 @@ import typing
 import pytest
 import yaml
 
-from soulbench import registry
-from soulbench.errors import UserError
-from soulbench.generator.model import MODULES
-from soulbench.methods._influence import Module
-from soulbench.sources import ROOT
+from soulbench.core import registry
+from soulbench.core.errors import UserError
+from soulbench.core.sources import ROOT
+from soulbench.models.generator import MODULES
+from soulbench.unlearning.influence_parameters import Module
 
-METHODS, ATTACKS = registry.ids("methods"), registry.ids("attacks")
+METHODS, ATTACKS = registry.ids("methods"), registry.ids("queries")
 
 
 def test_ids_are_file_names():
-    files = {path.stem for path in (ROOT / "soulbench" / "methods").glob("[a-z]*.py")}
+    files = {path.stem for path in (ROOT / "soulbench" / "unlearning" / "methods").glob("[a-z]*.py")}
     assert {name.replace("-", "_") for name in METHODS} == files
     assert {"original", "noop-ft", "retrain", "retrain-sample"} <= set(METHODS)
 
@@ -50,7 +50,8 @@ def test_parameters_are_a_frozen_dataclass_whose_defaults_fit_their_types(kind, 
 def test_methods_and_checks_need_no_torch():
     code = textwrap.dedent("""
         import json, sys
-        from soulbench import checks, registry
+        from soulbench.config import checks
+        from soulbench.core import registry
         [registry.method(name) for name in registry.ids("methods")]
         print(json.dumps("torch" in sys.modules))
     """)
@@ -61,12 +62,12 @@ def test_methods_and_checks_need_no_torch():
 def test_looking_one_up_imports_no_other():
     code = textwrap.dedent("""
         import json, sys
-        from soulbench import registry
+        from soulbench.core import registry
         registry.ids("methods"), registry.method("obj-ng")
-        print(json.dumps([name for name in sys.modules if name.startswith("soulbench.methods.")]))
+        print(json.dumps([name for name in sys.modules if name.startswith("soulbench.unlearning.methods.")]))
     """)
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout) == ["soulbench.methods.obj_ng"]
+    assert json.loads(done.stdout) == ["soulbench.unlearning.methods.obj_ng"]
 
 
 @pytest.mark.parametrize("kind", ["methods", "attacks"])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from soulbench.evaluation import lpips_trunk
+from soulbench.evaluation import lpips_backbone as lpips_trunk
 from soulbench.evaluation.metrics import Comparison, Place
 
 SIZE = 64

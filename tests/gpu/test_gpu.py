@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit"))  # the fac
 
 from networks_factory import networks, random_batch, random_condition
 
-from soulbench.device import Workplace, moved, prepare
+from soulbench.core.device import Workplace, moved, prepare
 from soulbench.training.losses import Objective
 
 LOSSES = {

@@ -10,12 +10,12 @@ from scenes_factory import config, no_log
 from scenes_oracle import preprocess
 from scenes_steps import everything, vocabulary
 
-from soulbench.errors import UserError
-from soulbench.scenes.annotations import read_annotations
-from soulbench.scenes.filters import run_filters
-from soulbench.scenes.graphs import counts
-from soulbench.scenes.packed import PackedScenes
-from soulbench.scenes.splits import split_images
+from soulbench.core.errors import UserError
+from soulbench.data.packed import PackedScenes
+from soulbench.data.prepare.annotations import read_annotations
+from soulbench.data.prepare.filters import run_filters
+from soulbench.data.prepare.graphs import counts
+from soulbench.data.prepare.splits import split_images
 
 SPEC = {  # thresholds of the specification, but for the vocabularies
     "min_image_side": 200,

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from soulbench.evaluation import lpips_trunk
-from soulbench.generator.trunks import convolutions, read_weights
+from soulbench.evaluation import lpips_backbone as lpips_trunk
+from soulbench.models.backbones import convolutions, read_weights
 
 
 @pytest.fixture(scope="module")

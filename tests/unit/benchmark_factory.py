@@ -13,11 +13,11 @@ from scenes_factory import config as data_config
 from scenes_steps import packing, vocabulary
 from torch import Tensor
 
-from soulbench import config as configs
-from soulbench.checkpoint import load
-from soulbench.generator.visual import compute_features
+from soulbench.config import runs as configs
+from soulbench.core.checkpoint import load
+from soulbench.models.visual_features import compute_features
 from soulbench.training.stages import finetune, pretrain
-from soulbench.training.unlearn import unlearn
+from soulbench.unlearning.run import unlearn
 
 SUBSET, HELD_OUT = (1, 2, 3, 4, 5), (7, 8)
 TARGET = (1, 11)  # image and object

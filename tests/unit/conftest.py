@@ -3,7 +3,7 @@
 import pytest
 from loop_factory import tiny
 
-from soulbench.training import loop
+from soulbench.training import trainer as loop
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from soulbench.generator.decoder import LEAK
-from soulbench.generator.discriminators import CROP
+from soulbench.models.decoder import LEAK
+from soulbench.models.discriminators import CROP
 from soulbench.training.losses import PERCEPTUAL_LAYERS
 
 

@@ -4,13 +4,12 @@ import torch
 from benchmark_factory import ALL_LOSSES, Benchmark, config
 from scenes_factory import no_log
 
-from soulbench.device import Workplace
-from soulbench.training import loop
-from soulbench.training.data import Data
-from soulbench.training.loop import fit
+from soulbench.core.device import Workplace
+from soulbench.training import trainer as loop
+from soulbench.training.dataset import Data
 from soulbench.training.losses import Objective
-from soulbench.training.plans import Plan
 from soulbench.training.schedule import Stage
+from soulbench.training.trainer import fit
 
 CPU = Workplace(torch.device("cpu"))
 MASKING = {"box": 0.35, "feature": 0.25, "hide_image": 0.5, "hide_features": 0.5}
@@ -29,7 +28,7 @@ def train(
 ):
     networks = networks or data.networks(1)
     objective = Objective(LOSSES, networks.discriminators, None)
-    batches = batches or data.batches(Plan())
+    batches = batches or data.batches()
     facts = fit(networks, objective, batches, rows or data.subset, stage, CPU, folder, log, seen, early)
     return networks, facts
 

@@ -2,8 +2,8 @@
 
 import torch
 
-from soulbench.generator.model import Condition, Generator
-from soulbench.scenes.batches import Batch
+from soulbench.data.batches import Batch
+from soulbench.models.generator import Condition, Generator
 from soulbench.training.networks import Networks, build
 
 SIZES = {

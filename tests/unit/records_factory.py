@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from soulbench.records import write_json
+from soulbench.core.records import write_json
 
 ROOT = Path(__file__).resolve().parents[2]
 TASKS = ("reconstruction", "synthesis")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from soulbench.scenes.packed import Scene
+from soulbench.data.packed import Scene
 
 SIZE = 16
 

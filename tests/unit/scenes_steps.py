@@ -2,10 +2,10 @@
 
 from scenes_factory import no_log
 
-from soulbench.scenes.human import filter_humans
-from soulbench.scenes.pack import pack
-from soulbench.scenes.requests import resolve_requests
-from soulbench.scenes.vocabulary import build_vocabulary
+from soulbench.data.prepare.human import filter_humans
+from soulbench.data.prepare.pack import pack
+from soulbench.data.prepare.vocabulary import build_vocabulary
+from soulbench.data.requests.choose import resolve_requests
 
 
 def vocabulary(config, source, data, log=no_log):

@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from soulbench.analysis.claims import Tables, judged, write_claims
+from soulbench.analysis.claims.parts import every, some
+from soulbench.analysis.claims.verdicts import Tables, judged, write_claims
 from soulbench.analysis.evidence import Evidence
-from soulbench.analysis.parts import every, some
 from soulbench.analysis.tables import write_tables
 from tests.unit.records_factory import PAPER, Factory, config
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from soulbench.analysis.tables import write_tables
-from soulbench.errors import UserError
+from soulbench.core.errors import UserError
 from tests.unit.records_factory import Factory, config
 
 COLUMNS = {

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scenes_by_hand import scene
 
-from soulbench import registry
+from soulbench.core import registry
 
 NAMES = ["__image__", "man", "dog", "person", "people", "tree"]
 MAN, DOG, PERSON, PEOPLE, TREE = 1, 2, 3, 4, 5
@@ -21,7 +21,7 @@ def graph(categories, edges):
 
 
 def ask(attack, asked, target=0, names=NAMES, seed=0):
-    return registry.module("attacks", attack).rewrite(asked, target, names, np.random.default_rng(seed))
+    return registry.module("queries", attack).rewrite(asked, target, names, np.random.default_rng(seed))
 
 
 def changed(before, after):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from soulbench import checkpoint
-from soulbench.errors import UserError
+from soulbench.core import checkpoint
+from soulbench.core.errors import UserError
 
 META = {"architecture": {"width": 64, "decoder": [8, 4]}, "vocabulary": "abc", "step": 3}
 

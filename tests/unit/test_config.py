@@ -3,11 +3,11 @@ import shutil
 
 import pytest
 
-from soulbench import config as plan
-from soulbench.checks import check
-from soulbench.errors import UserError
-from soulbench.schema import schema
-from soulbench.sources import ROOT
+from soulbench.config import runs as plan
+from soulbench.config.checks import check
+from soulbench.config.schema import schema
+from soulbench.core.errors import UserError
+from soulbench.core.sources import ROOT
 
 BASE = plan.load(ROOT / "config.yaml")
 PRESETS = sorted(path.name for path in (ROOT / "configs").glob("*.yaml"))

@@ -8,7 +8,7 @@ from literal import draw, painted, placed
 from networks_factory import generator, random_batch, random_boxes, random_condition
 from torch.nn import functional as F
 
-from soulbench.generator.decoder import Layout, spread
+from soulbench.models.decoder import Layout, spread
 
 EXACT = {"rtol": 1e-9, "atol": 1e-9}
 GRAPHS = {"one object": [2], "thirty objects": [31], "differing sizes": [4, 2, 7], "image node alone": [1, 3]}

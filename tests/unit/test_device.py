@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from soulbench import device
-from soulbench.errors import UserError
+from soulbench.core import device
+from soulbench.core.errors import UserError
 
 
 @pytest.fixture(autouse=True)

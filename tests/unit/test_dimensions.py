@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scenes_by_hand import SIZE, scene
 
+from soulbench.data.requests.request import Request
 from soulbench.evaluation.dimensions import MIN_VISIBLE, mean_picture_error, places, spread
 from soulbench.evaluation.metrics import Place
-from soulbench.training.plans import Request
 
 MAN, DOG, TREE = 1, 2, 3
 REQUEST = Request("r1", 10, 100, MAN)

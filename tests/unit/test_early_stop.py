@@ -8,18 +8,19 @@ import pytest
 from loop_factory import CPU, LOSSES, STAGE, assert_equal, killed_at, state, train
 from scenes_factory import no_log
 
-from soulbench.errors import UserError
-from soulbench.training import loop, watch
+from soulbench.core.errors import UserError
+from soulbench.training import monitor as watch
+from soulbench.training import trainer as loop
+from soulbench.training.dataset import UNCHANGED
 from soulbench.training.early_stop import EarlyStop
 from soulbench.training.losses import Objective
-from soulbench.training.plans import Plan
 from soulbench.training.stages import train_stage
 
 pytestmark = pytest.mark.usefixtures("looks_often")
 
 
 def early_stop(data, every=3, patience=2):
-    return EarlyStop(data.batches(Plan()), data.held_out, every, patience)
+    return EarlyStop(data.batches(), data.held_out, every, patience)
 
 
 def test_it_stops_when_the_validation_loss_gets_no_better(data, tmp_path):
@@ -65,7 +66,7 @@ def test_a_look_depends_on_the_weights_alone(data):
     found = [early.look(step, networks, objective, STAGE, CPU) for step in (3, 6)]
     assert found[0] == found[1]
     halves = [
-        EarlyStop(data.batches(Plan()), [row], 1, 1).look(1, networks, objective, STAGE, CPU)
+        EarlyStop(data.batches(), [row], 1, 1).look(1, networks, objective, STAGE, CPU)
         for row in data.held_out
     ]
     assert np.mean(halves) == pytest.approx(found[0], rel=1e-5)
@@ -98,12 +99,12 @@ def test_only_pre_training_stops_early(data, tmp_path):
     settings = data.config["training"] | {"early_stop": {"every": 1, "patience": 1}, "learning_rate": 1e-12}
     judged = replace(data, config=data.config | {"training": settings}, validation=data.held_out)
     made = {
-        which: train_stage(judged, judged.networks(1), which, Plan(), 1, tmp_path / which, no_log)["steps"]
+        which: train_stage(judged, judged.networks(1), which, UNCHANGED, 1, tmp_path / which, no_log)["steps"]
         for which in ("pretrain", "finetune")
     }
     assert made["pretrain"] < settings["pretrain"]["steps"]
     assert made["finetune"] == settings["finetune"]["steps"]
     with pytest.raises(UserError, match=r"training\.early_stop: no image .* data\.split_shares\.val"):
         train_stage(
-            replace(judged, validation=[]), judged.networks(1), "pretrain", Plan(), 1, tmp_path, no_log
+            replace(judged, validation=[]), judged.networks(1), "pretrain", UNCHANGED, 1, tmp_path, no_log
         )

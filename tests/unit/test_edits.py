@@ -5,11 +5,11 @@ import pytest
 import torch
 from benchmark_factory import Benchmark
 
-from soulbench.generator.visual import VisualFeatures
-from soulbench.scenes.batches import normalise
-from soulbench.training.data import Data
-from soulbench.training.edits import edited_scenes
-from soulbench.training.plans import Edit
+from soulbench.data.batches import normalise
+from soulbench.models.visual_features import VisualFeatures
+from soulbench.training.dataset import Data
+from soulbench.unlearning.edits import carried_out, edited_scenes
+from soulbench.unlearning.plan import Edit
 
 ROI = (3, 4, 9, 12)
 
@@ -155,11 +155,11 @@ def test_a_negated_image(edited):
 
 
 def test_a_batch_holds_the_edit_for_its_image_alone(data):
-    from soulbench.training.plans import Plan
+    from soulbench.unlearning.plan import Plan
 
     plan = Plan(edits={2: Edit(regions=(ROI,), fill="zero", mask_on="both", guidance=1.0, removed=(21,))})
-    batch = data.batches(plan).batch([0, 1, 2])
-    plain = data.batches(Plan()).batch([0, 1, 2])
+    batch = data.batches(carried_out(data, plan)).batch([0, 1, 2])
+    plain = data.batches().batch([0, 1, 2])
     assert 21 not in batch.object_ids
     assert len(batch.object_ids) == len(plain.object_ids) - 1
     for place, changed in enumerate([False, True, False]):

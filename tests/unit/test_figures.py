@@ -9,7 +9,7 @@ from PIL import Image
 
 from soulbench.analysis.gather import read_csv
 from soulbench.analysis.tables import write_tables
-from soulbench.errors import UserError
+from soulbench.core.errors import UserError
 from soulbench.figures import gallery, style
 from soulbench.figures.gallery import Column, Pictures
 from soulbench.report.page import FIGURES

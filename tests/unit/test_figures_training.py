@@ -8,7 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from soulbench.analysis.gather import read_csv
-from soulbench.errors import UserError
+from soulbench.core.errors import UserError
 from soulbench.figures import film, gallery, training
 from tests.unit.records_factory import config
 from tests.unit.test_figures import draw, prepare

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from soulbench.generator.graph import GraphLearner, TripleConvolution
+from soulbench.models.graph import GraphLearner, TripleConvolution
 
 EDGES = {
     "chain": [(0, 1), (1, 2), (2, 3)],

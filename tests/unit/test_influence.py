@@ -11,12 +11,18 @@ from skimage.metrics import structural_similarity
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from soulbench.errors import UserError
-from soulbench.methods._influence import Parameters
-from soulbench.scenes.batches import to_pixels
-from soulbench.training import influence
-from soulbench.training.influence import Redaction, difference_of_gradients, discrepancy, learning_loss, solve
+from soulbench.core.errors import UserError
+from soulbench.data.batches import to_pixels
 from soulbench.training.losses import Objective
+from soulbench.unlearning import influence
+from soulbench.unlearning.influence import (
+    Redaction,
+    difference_of_gradients,
+    discrepancy,
+    learning_loss,
+    solve,
+)
+from soulbench.unlearning.influence_parameters import Parameters
 
 WEIGHTS = {"l1": 1.0, "boxes": 1.0, "perceptual": 0.0} | dict.fromkeys(
     ("object_class", "object_gan", "image_gan", "feature_matching"), 0.0

@@ -4,8 +4,8 @@ import warnings
 
 import pytest
 
-from soulbench import joblog
-from soulbench.errors import UserError
+from soulbench.core import log as joblog
+from soulbench.core.errors import UserError
 
 
 def test_a_log_has_the_time_the_lines_and_the_end(tmp_path):

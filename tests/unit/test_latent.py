@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scenes_by_hand import scene
 
-from soulbench.evaluation.drawings import Drawings
+from soulbench.data.requests.request import Request
 from soulbench.evaluation.latent import groups, rows
-from soulbench.training.plans import Request
+from soulbench.evaluation.outputs import Drawings
 
 MAN, DOG, BOX = 1, 2, (2, 2, 6, 6)
 REQUEST = Request("r1", 10, 100, MAN)

@@ -10,15 +10,15 @@ from loop_factory import CPU, LOSSES, MASKING, STAGE, assert_equal, killed_at, s
 from scenes_factory import no_log
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from soulbench.checkpoint import load
-from soulbench.device import Workplace
-from soulbench.errors import UserError
-from soulbench.training import loop, watch
-from soulbench.training.loop import fit
+from soulbench.core.checkpoint import load
+from soulbench.core.device import Workplace
+from soulbench.core.errors import UserError
+from soulbench.training import monitor as watch
+from soulbench.training import trainer as loop
 from soulbench.training.losses import Objective
-from soulbench.training.plans import Plan
 from soulbench.training.schedule import rows_of_step
 from soulbench.training.stages import watch_of
+from soulbench.training.trainer import fit
 
 pytestmark = pytest.mark.usefixtures("looks_often")
 
@@ -86,7 +86,7 @@ def test_a_training_without_images_says_so(data, tmp_path):
     networks = data.networks(1)
     objective = Objective(LOSSES, networks.discriminators, None)
     with pytest.raises(UserError, match="fine-tuning: no image is left to train on"):
-        fit(networks, objective, data.batches(Plan()), [], STAGE, CPU, tmp_path, no_log)
+        fit(networks, objective, data.batches(), [], STAGE, CPU, tmp_path, no_log)
 
 
 class Poisoned:
@@ -118,7 +118,7 @@ def test_a_nan_stops_names_and_keeps_the_last_good_state(data, tmp_path):
         match=rf"training stopped at step 3: the loss part `l1` is nan, on the images {others}; "
         r"the state before is kept in .*fine-tuning\.safetensors",
     ):
-        train(data, tmp_path, batches=Poisoned(data.batches(Plan()), image))
+        train(data, tmp_path, batches=Poisoned(data.batches(), image))
     tensors, _ = load(tmp_path / "fine-tuning.safetensors")
     assert all(value.isfinite().all() for value in tensors.values())
     healed, _ = train(data, tmp_path)
@@ -130,7 +130,7 @@ def test_a_nan_before_anything_is_saved_promises_nothing(data, tmp_path):
     with pytest.raises(
         UserError, match=r"training stopped at step 1: .* A lower learning rate may help"
     ) as error:
-        train(data, tmp_path, batches=Poisoned(data.batches(Plan()), first))
+        train(data, tmp_path, batches=Poisoned(data.batches(), first))
     assert "kept" not in str(error.value)
     assert not list(tmp_path.iterdir())
 
@@ -225,7 +225,7 @@ def test_in_half_the_bits_it_learns_about_the_same(data, tmp_path):
     losses = []
     for workplace in workplaces:
         networks = data.networks(1)
-        objective, batches = Objective(LOSSES, networks.discriminators, None), data.batches(Plan())
+        objective, batches = Objective(LOSSES, networks.discriminators, None), data.batches()
         folder = tmp_path / workplace.precision
         losses.append(
             fit(networks, objective, batches, data.subset, stage, workplace, folder, no_log)["losses"]
@@ -267,7 +267,7 @@ def test_a_step_never_waits_for_the_device(data, tmp_path, monkeypatch):
 
 def test_watching_is_no_part_of_the_cost(data, tmp_path, monkeypatch):
     networks = data.networks(1)
-    objective, batches = Objective(LOSSES, networks.discriminators, None), data.batches(Plan())
+    objective, batches = Objective(LOSSES, networks.discriminators, None), data.batches()
     seen = watch_of(data, data.subset, tmp_path / "m.safetensors")
     seen.board = None
     original = watch.draw

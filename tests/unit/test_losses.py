@@ -7,8 +7,8 @@ import torch
 from networks_factory import networks, random_batch, random_condition
 from torch import nn
 
-from soulbench.generator.discriminators import hinge
-from soulbench.generator.model import Drawing
+from soulbench.models.discriminators import hinge
+from soulbench.models.generator import Drawing
 from soulbench.training.adam import Adam
 from soulbench.training.losses import GAN_TERMS, Objective, Perceptual, uses_discriminators
 

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from soulbench.errors import UserError
-from soulbench.evaluation import lpips_trunk
-from soulbench.evaluation.lpips_trunk import ARCHITECTURES
-from soulbench.generator.trunks import convolutions
+from soulbench.core.errors import UserError
+from soulbench.evaluation import lpips_backbone as lpips_trunk
+from soulbench.evaluation.lpips_backbone import ARCHITECTURES
+from soulbench.models.backbones import convolutions
 
 #: The layers of torchvision's trunks whose activations LPIPS compares (Zhang et al., 2018, and their package).
 TAPS = {

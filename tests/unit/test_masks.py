@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from soulbench.generator.masks import MaskHead, convolve_enlarged
+from soulbench.models.masks import MaskHead, convolve_enlarged
 
 EXACT = {"rtol": 1e-9, "atol": 1e-9}
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from skimage.metrics import structural_similarity
 
-from soulbench.evaluation import lpips_trunk
+from soulbench.evaluation import lpips_backbone as lpips_trunk
 from soulbench.evaluation.metrics import CROP, UNITS, Comparison, Place
 
 SIZE = 16

@@ -4,7 +4,7 @@ import pytest
 import torch
 from networks_factory import SIZES, VOCABULARY, networks
 
-from soulbench.errors import UserError
+from soulbench.core.errors import UserError
 from soulbench.training.networks import new_discriminators
 
 

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
-from soulbench.generator.norm import BatchNorm, SpectralConv2d
+from soulbench.models.norm import BatchNorm, SpectralConv2d
 
 EXACT = {"rtol": 1e-10, "atol": 1e-10}
 

@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from soulbench import config
-from soulbench.generator.discriminators import Discriminators
-from soulbench.generator.model import MODULES, Generator, module_parameters
-from soulbench.generator.parameters import table
-from soulbench.sources import ROOT
+from soulbench.config import runs as config
+from soulbench.core.sources import ROOT
+from soulbench.models.discriminators import Discriminators
+from soulbench.models.generator import MODULES, Generator, module_parameters
+from soulbench.models.parameters import table
 
 CATEGORIES, PREDICATES = 179, 46
 COUNTS = {

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from soulbench.checks import check
-from soulbench.config import load, resolved
-from soulbench.generator.model import Generator, module_parameters
-from soulbench.sources import ROOT
+from soulbench.config.checks import check
+from soulbench.config.runs import load, resolved
+from soulbench.core.sources import ROOT
+from soulbench.models.generator import Generator, module_parameters
 
 PAPER = {  # published numbers of sg2im's preprocessing, of the generator and of the trainings
     "data": {

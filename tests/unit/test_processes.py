@@ -5,9 +5,9 @@ import torch
 from benchmark_factory import Benchmark, config
 from scenes_factory import no_log
 
-from soulbench.checkpoint import load
-from soulbench.errors import UserError
-from soulbench.processes import run
+from soulbench.core.checkpoint import load
+from soulbench.core.errors import UserError
+from soulbench.core.processes import run
 
 LOSSES = {
     **dict.fromkeys(("l1", "boxes", "object_gan", "image_gan", "feature_matching"), 1.0),
@@ -57,7 +57,7 @@ def test_two_processes_follow_one_with_the_whole_batch(world, tmp_path):
 
 
 def test_the_checkpoint_of_either_opens_in_the_other(world, tmp_path):
-    from soulbench.training.data import Data
+    from soulbench.training.dataset import Data
 
     pretrained(world, tmp_path / "m.safetensors", 2)
     settings = config(training=TRAINING)

@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from soulbench import records
-from soulbench.errors import UserError
+from soulbench.core import records
+from soulbench.core.errors import UserError
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from soulbench.scenes.regions import inside, region
+from soulbench.data.regions import inside, region
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ import subprocess
 import pandas as pd
 import pytest
 
-from soulbench.analysis.claims import CLAIMS, write_claims
-from soulbench.analysis.dictionary import DIMENSIONS, METRICS
+from soulbench.analysis.claims.verdicts import CLAIMS, write_claims
+from soulbench.analysis.dimensions import DIMENSIONS, METRICS
 from soulbench.analysis.tables import write_tables
-from soulbench.errors import UserError
+from soulbench.core.errors import UserError
 from soulbench.figures import tradeoff
 from soulbench.report import captions, headline, photographs
 from soulbench.report.grids import grid_data

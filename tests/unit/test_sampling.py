@@ -7,7 +7,7 @@ import torch
 from literal import cropped
 from networks_factory import random_boxes
 
-from soulbench.generator.sampling import crop, crop_weights, place, place_weights
+from soulbench.models.sampling import crop, crop_weights, place, place_weights
 
 EXACT = {"rtol": 1e-12, "atol": 1e-12}
 

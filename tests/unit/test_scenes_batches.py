@@ -8,12 +8,12 @@ import torch
 from scenes_factory import config, edge, entry, write_layout
 from scenes_steps import packing, vocabulary
 
-from soulbench.generator.visual import VisualFeatures
-from soulbench.scenes.batches import DEVIATION, MEAN, SceneBatches, normalise
-from soulbench.scenes.packed import PackedScenes
-from soulbench.training.edits import edited_scenes
-from soulbench.training.plans import Edit
+from soulbench.data.batches import DEVIATION, MEAN, SceneBatches, normalise
+from soulbench.data.packed import PackedScenes
+from soulbench.models.visual_features import VisualFeatures
 from soulbench.training.schedule import Stage, rows_of_step, step_size
+from soulbench.unlearning.edits import edited_scenes
+from soulbench.unlearning.plan import Edit
 
 FIELDS = (
     *("image_ids", "object_ids", "images", "targets", "weights", "guidance", "sign"),

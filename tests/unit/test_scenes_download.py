@@ -11,9 +11,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from scenes_factory import no_log
 
-from soulbench.errors import UserError
-from soulbench.scenes import download as module
-from soulbench.scenes.download import FILES, Download, download, fetch, read_table, unpack
+from soulbench.core.errors import UserError
+from soulbench.data.prepare import download as module
+from soulbench.data.prepare.download import FILES, Download, download, fetch, read_table, unpack
 
 pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 BODY = bytes(range(256)) * 800

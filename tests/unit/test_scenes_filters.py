@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from scenes_factory import config, edge, entry, no_log, write_layout
 from scenes_oracle import preprocess
 
-from soulbench.errors import UserError
-from soulbench.scenes.annotations import read_annotations
-from soulbench.scenes.filters import IMAGE_FATES, OBJECT_FATES, RELATIONSHIP_FATES, run_filters
-from soulbench.scenes.graphs import build_graphs, counts
-from soulbench.scenes.splits import split_images
-from soulbench.scenes.vocabulary import build_vocabulary
+from soulbench.core.errors import UserError
+from soulbench.data.prepare.annotations import read_annotations
+from soulbench.data.prepare.filters import IMAGE_FATES, OBJECT_FATES, RELATIONSHIP_FATES, run_filters
+from soulbench.data.prepare.graphs import build_graphs, counts
+from soulbench.data.prepare.splits import split_images
+from soulbench.data.prepare.vocabulary import build_vocabulary
 
 
 def filtered(folder, setting, split=None):

@@ -7,7 +7,7 @@ import pytest
 from scenes_factory import config, edge, entry, write_layout
 from scenes_steps import everything, human, packing, requests, vocabulary
 
-from soulbench.errors import UserError
+from soulbench.core.errors import UserError
 
 WIDE, NARROW = (0, 0, 50, 60), (0, 0, 20, 60)
 

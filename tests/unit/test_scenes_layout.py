@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scenes_factory import config, edge, entry, no_log, write, write_layout
 
-from soulbench.errors import UserError
-from soulbench.scenes.annotations import read_annotations
-from soulbench.scenes.layout import photograph_path, read_aliases, source_folder
-from soulbench.scenes.splits import split_file, split_images
+from soulbench.core.errors import UserError
+from soulbench.data.prepare.annotations import read_annotations
+from soulbench.data.prepare.source_files import photograph_path, read_aliases, source_folder
+from soulbench.data.prepare.splits import split_file, split_images
 
 JSON_FILES = ["image_data", "objects", "attributes", "relationships"]
 

@@ -9,10 +9,10 @@ from PIL import Image
 from scenes_factory import config, edge, entry, write_layout
 from scenes_steps import packing, vocabulary
 
-from soulbench.errors import UserError
-from soulbench.scenes import pack as module
-from soulbench.scenes.packed import PackedScenes
-from soulbench.scenes.photographs import BrokenPhotograph, read_photograph
+from soulbench.core.errors import UserError
+from soulbench.data.packed import PackedScenes
+from soulbench.data.prepare import pack as module
+from soulbench.data.prepare.photographs import BrokenPhotograph, read_photograph
 
 PEOPLE = {image: [entry(10 * image, "man"), entry(10 * image + 1, "dog")] for image in (1, 2, 3)}
 

@@ -10,11 +10,11 @@ from PIL import Image
 from scenes_factory import ROOT, config, no_log
 from scenes_steps import everything
 
-from soulbench.errors import UserError
-from soulbench.scenes.demo.canvas import Canvas
-from soulbench.scenes.demo.people import draw_figure, draw_people
-from soulbench.scenes.packed import PackedScenes
-from soulbench.scenes.world import draw_world
+from soulbench.core.errors import UserError
+from soulbench.data.demo.canvas import Canvas
+from soulbench.data.demo.dataset import draw_world
+from soulbench.data.demo.people import draw_figure, draw_people
+from soulbench.data.packed import PackedScenes
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import pytest
 import torch
 from skimage.metrics import structural_similarity as by_scikit_image
 
-from soulbench.training.similarity import structural_similarity
+from soulbench.models.ssim import structural_similarity
 
 
 def noise(size, seed):

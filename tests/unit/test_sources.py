@@ -4,16 +4,16 @@ import sys
 
 import pytest
 
-from soulbench import registry, sources
-from soulbench.errors import UserError
+from soulbench.core import registry, sources
+from soulbench.core.errors import UserError
 
 ENTRIES = [
-    ("soulbench.scenes.world",),
-    ("soulbench.scenes.requests",),
+    ("soulbench.data.demo.dataset",),
+    ("soulbench.data.requests.choose",),
     ("soulbench.training.stages",),
     ("soulbench.evaluation.run",),
     ("soulbench.analysis.tables",),
-    ("soulbench.checks", *(registry.module_name("methods", name) for name in registry.ids("methods"))),
+    ("soulbench.config.checks", *(registry.module_name("methods", name) for name in registry.ids("methods"))),
 ]
 
 
@@ -31,8 +31,8 @@ def test_the_closure_holds_all_that_is_really_imported(entries):
 
 
 def test_the_closure_does_not_reach_what_is_not_imported():
-    assert "soulbench.generator.model" not in sources.closure("soulbench.scenes.world")
-    assert sources.closure("soulbench.seeds") == ("soulbench", "soulbench.seeds")
+    assert "soulbench.models.generator" not in sources.closure("soulbench.data.demo.dataset")
+    assert sources.closure("soulbench.core.seeds") == ("soulbench", "soulbench.core.seeds")
 
 
 def test_a_module_that_is_not_there_is_named():

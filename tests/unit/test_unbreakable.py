@@ -9,15 +9,14 @@ import torch
 from benchmark_factory import Benchmark, config
 from scenes_factory import no_log
 
-from soulbench.checkpoint import load
-from soulbench.device import Workplace
-from soulbench.training import loop
-from soulbench.training.data import Data
-from soulbench.training.loop import fit
+from soulbench.core.checkpoint import load
+from soulbench.core.device import Workplace
+from soulbench.training import trainer as loop
+from soulbench.training.dataset import Data
 from soulbench.training.losses import Objective
-from soulbench.training.plans import Plan
 from soulbench.training.schedule import Stage
 from soulbench.training.stages import watch_of
+from soulbench.training.trainer import fit
 
 KILLS = 20
 MASKING = {"box": 0.35, "feature": 0.25, "hide_image": 0.5, "hide_features": 0.5}
@@ -40,7 +39,7 @@ def train(settings, data_dir, folder):
     )
     watch.board = None
     place = Workplace(torch.device("cpu"))
-    fit(networks, objective, data.batches(Plan()), data.subset, STAGE, place, folder / "work", no_log, watch)
+    fit(networks, objective, data.batches(), data.subset, STAGE, place, folder / "work", no_log, watch)
     networks.save(folder / "model.safetensors")
     watch.save(folder / "model.safetensors")
 

@@ -8,10 +8,10 @@ import torch
 from scenes_factory import config, entry, no_log, write_layout
 from scenes_steps import packing, vocabulary
 
-from soulbench.generator import visual as module
-from soulbench.generator.visual import VisualFeatures, compute_features
-from soulbench.scenes.batches import normalise
-from soulbench.scenes.packed import PackedScenes
+from soulbench.data.batches import normalise
+from soulbench.data.packed import PackedScenes
+from soulbench.models import visual_features as module
+from soulbench.models.visual_features import VisualFeatures, compute_features
 
 TRUNKS = {
     "projection": {"trunk": "projection", "weights": None, "crop": 8, "features": 24},
@@ -61,7 +61,7 @@ def test_an_interrupted_computation_leaves_no_file(data, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("soulbench.records.os.posix_fallocate", full)
+    monkeypatch.setattr("soulbench.core.records.os.posix_fallocate", full)
     with pytest.raises(OSError, match="No space left"):
         compute_features({"generator": {"visual": TRUNKS["projection"]}}, data, tmp_path / "v.npy", no_log)
     assert not list(tmp_path.iterdir())

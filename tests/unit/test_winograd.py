@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from soulbench.generator import winograd
-from soulbench.generator.winograd import convolve, minimal_filtering
+from soulbench.models import winograd
+from soulbench.models.winograd import convolve, minimal_filtering
 
 EXACT = {"rtol": 1e-9, "atol": 1e-9}
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from soulbench import config as plan
+from soulbench.config import runs as plan
 
 TASKS = ("reconstruction", "synthesis")
 STAGES = {"pretrained": ("pre-training", "pretrain"), "original": ("fine-tuning", "finetune")}

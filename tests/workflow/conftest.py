@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from snakemake_runs import Run, call
 
-from soulbench.sources import ROOT
+from soulbench.core.sources import ROOT
 
 
 @pytest.fixture

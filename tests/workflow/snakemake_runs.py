@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from soulbench.sources import ROOT
+from soulbench.core.sources import ROOT
 
 NOT_SOURCES = shutil.ignore_patterns(
     ".git", ".venv", "results", ".snakemake", "__pycache__", ".*_cache", ".hypothesis", "*.work"

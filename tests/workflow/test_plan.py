@@ -2,9 +2,9 @@
 
 import pytest
 
-from soulbench import config as configuration
-from soulbench import registry
-from soulbench.sources import ROOT
+from soulbench.config import runs as configuration
+from soulbench.core import registry
+from soulbench.core.sources import ROOT
 
 FIGURES = (
     "tradeoff",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from snakemake_runs import call, copy_of_the_project, started
 
-from soulbench.sources import ROOT
+from soulbench.core.sources import ROOT
 
 GATHERED = {"tables", "claims", "page", "all"}
 TABLES = ("metrics", "summary", "latent", "leakage", "timing", "ablation_modules", "ablation_alpha", "claims")

@@ -9,11 +9,11 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, workflow.basedir)
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [workflow.basedir, os.environ.get("PYTHONPATH")]))
 
-from soulbench import config as plan
-from soulbench.checks import check
-from soulbench.errors import UserError
-from soulbench.registry import module_name
-from soulbench.sources import source_hash
+from soulbench.config import runs as plan
+from soulbench.config.checks import check
+from soulbench.core.errors import UserError
+from soulbench.core.registry import module_name
+from soulbench.core.sources import source_hash
 
 try:
     check(config)

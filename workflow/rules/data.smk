@@ -1,7 +1,7 @@
 # From a source in the Visual Genome layout to packed scenes, the fine-tuning subset and the requests.
 import glob
 
-from soulbench.scenes.download import FILES
+from soulbench.data.prepare.download import FILES
 
 # A folder of one's own is read where it lies.
 SOURCE = config["data"]["root"] or f"{DATA}/source"
@@ -27,7 +27,7 @@ if config["data"]["source"] == "demo":
         benchmark:
             f"{RESULTS}/benchmarks/world.tsv"
         params:
-            source=source_hash("soulbench.scenes.world"),
+            source=source_hash("soulbench.data.demo.dataset"),
             settings=settings("seed", "data.demo"),
         script:
             "../scripts/world.py"
@@ -44,7 +44,7 @@ if config["data"]["source"] == "visual_genome":
             f"{RESULTS}/benchmarks/download/{{file}}.tsv"
         retries: 2
         params:
-            source=source_hash("soulbench.scenes.download"),
+            source=source_hash("soulbench.data.prepare.download"),
             settings=settings("data.source"),
         script:
             "../scripts/download.py"
@@ -61,7 +61,7 @@ rule vocabulary:
     benchmark:
         f"{RESULTS}/benchmarks/vocabulary.tsv"
     params:
-        source=source_hash("soulbench.scenes.vocabulary"),
+        source=source_hash("soulbench.data.prepare.vocabulary"),
         settings=settings("seed", "data"),
         folder=SOURCE,
     script:
@@ -80,7 +80,7 @@ rule pack:
     benchmark:
         f"{RESULTS}/benchmarks/pack.tsv"
     params:
-        source=source_hash("soulbench.scenes.pack"),
+        source=source_hash("soulbench.data.prepare.pack"),
         settings=settings("data"),
         folder=SOURCE,
     script:
@@ -101,7 +101,7 @@ rule human_filter:
     benchmark:
         f"{RESULTS}/benchmarks/human_filter.tsv"
     params:
-        source=source_hash("soulbench.scenes.human"),
+        source=source_hash("soulbench.data.prepare.human"),
         settings=settings("seed", "human", "requests"),
     script:
         "../scripts/human_filter.py"
@@ -122,7 +122,7 @@ rule requests:
     benchmark:
         f"{RESULTS}/benchmarks/requests.tsv"
     params:
-        source=source_hash("soulbench.scenes.requests"),
+        source=source_hash("soulbench.data.requests.choose"),
         settings=settings("seed", "data.source", "data.root", "human", "requests"),
         folder=SOURCE,
     script:
@@ -139,7 +139,7 @@ rule visual_features:
     benchmark:
         f"{RESULTS}/benchmarks/visual_features.tsv"
     params:
-        source=source_hash("soulbench.generator.visual"),
+        source=source_hash("soulbench.models.visual_features"),
         settings=settings("generator.visual"),
     script:
         "../scripts/visual_features.py"

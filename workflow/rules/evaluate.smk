@@ -47,7 +47,7 @@ for judged in sorted({cell.method for cell in CELLS}):
         params:
             source=source_hash(
                 "soulbench.evaluation.run",
-                *[module_name("attacks", attack) for attack in config["evaluation"]["attacks"]],
+                *[module_name("queries", attack) for attack in config["evaluation"]["attacks"]],
             ),
             settings=settings(*MODELS, "unlearning.roi_margin", "human.labels", "evaluation"),
             data=DATA,

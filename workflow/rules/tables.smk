@@ -53,7 +53,7 @@ rule claims:
     log:
         f"{RESULTS}/logs/claims.log",
     params:
-        source=source_hash("soulbench.analysis.claims"),
+        source=source_hash("soulbench.analysis.claims.verdicts"),
         settings=settings(*all_but_report()),
         tables=f"{RESULTS}/tables",
     script:

@@ -35,7 +35,7 @@ for method in plan.methods(config):
         resources:
             gpu=GPU * processes,
         params:
-            source=source_hash("soulbench.training.unlearn", code.module),
+            source=source_hash("soulbench.unlearning.run", code.module),
             settings=settings(*MODELS, "unlearning", f"methods.{method}"),
             data=DATA,
             method=method,

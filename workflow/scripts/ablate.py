@@ -1,7 +1,7 @@
 """Run one ablation of obj-if for one request and seed."""
 
+from soulbench.core.log import job
 from soulbench.evaluation import ablations
-from soulbench.joblog import job
 
 with job(snakemake.log[0]) as log:
     getattr(ablations, f"ablate_{snakemake.params.ablation}")(

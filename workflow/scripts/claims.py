@@ -1,7 +1,7 @@
 """Check the paper's claims."""
 
-from soulbench.analysis.claims import write_claims
-from soulbench.joblog import job
+from soulbench.analysis.claims.verdicts import write_claims
+from soulbench.core.log import job
 
 with job(snakemake.log[0]) as log:
     write_claims(

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from soulbench.joblog import job
-from soulbench.scenes.download import download
+from soulbench.core.log import job
+from soulbench.data.prepare.download import download
 
 with job(snakemake.log[0]) as log:
     download(

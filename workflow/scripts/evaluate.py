@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from soulbench.core.log import job
 from soulbench.evaluation.run import Case, evaluate
-from soulbench.joblog import job
 
 
 def folder(outputs):

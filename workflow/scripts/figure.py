@@ -3,7 +3,7 @@
 from importlib import import_module
 from pathlib import Path
 
-from soulbench.joblog import job
+from soulbench.core.log import job
 
 with job(snakemake.log[0]) as log:
     import_module(f"soulbench.figures.{snakemake.params.figure}").draw(

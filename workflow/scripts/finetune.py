@@ -1,7 +1,7 @@
 """Fine-tune a pre-trained model on the human subset: the original model."""
 
-from soulbench.joblog import job
-from soulbench.processes import run
+from soulbench.core.log import job
+from soulbench.core.processes import run
 
 with job(snakemake.log[0]) as log:
     config = snakemake.params.settings

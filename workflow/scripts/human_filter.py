@@ -1,7 +1,7 @@
 """Choose the images of people."""
 
-from soulbench.joblog import job
-from soulbench.scenes.human import filter_humans
+from soulbench.core.log import job
+from soulbench.data.prepare.human import filter_humans
 
 with job(snakemake.log[0]) as log:
     filter_humans(

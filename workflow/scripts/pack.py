@@ -1,7 +1,7 @@
 """Pack photographs and scene graphs into memory-mapped arrays."""
 
-from soulbench.joblog import job
-from soulbench.scenes.pack import pack
+from soulbench.core.log import job
+from soulbench.data.prepare.pack import pack
 
 with job(snakemake.log[0]) as log:
     pack(

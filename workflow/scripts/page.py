@@ -1,6 +1,6 @@
 """Build the page."""
 
-from soulbench.joblog import job
+from soulbench.core.log import job
 from soulbench.report.page import build
 
 with job(snakemake.log[0]) as log:

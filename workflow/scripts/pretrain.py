@@ -1,7 +1,7 @@
 """Pre-train a model on the whole training split."""
 
-from soulbench.joblog import job
-from soulbench.processes import run
+from soulbench.core.log import job
+from soulbench.core.processes import run
 
 with job(snakemake.log[0]) as log:
     config = snakemake.params.settings

@@ -1,7 +1,7 @@
 """Draw the requests, or check those of a file."""
 
-from soulbench.joblog import job
-from soulbench.scenes.requests import resolve_requests
+from soulbench.core.log import job
+from soulbench.data.requests.choose import resolve_requests
 
 with job(snakemake.log[0]) as log:
     resolve_requests(

@@ -1,7 +1,7 @@
 """Gather all records into the tables."""
 
 from soulbench.analysis.tables import write_tables
-from soulbench.joblog import job
+from soulbench.core.log import job
 
 with job(snakemake.log[0]) as log:
     write_tables(

@@ -1,7 +1,7 @@
 """Run one method for one request and seed."""
 
-from soulbench.joblog import job
-from soulbench.processes import run
+from soulbench.core.log import job
+from soulbench.core.processes import run
 
 with job(snakemake.log[0]) as log:
     arguments = {
@@ -15,4 +15,4 @@ with job(snakemake.log[0]) as log:
         "out_model": snakemake.output.model,
         "source": snakemake.params.source,
     }
-    run("soulbench.training.unlearn:unlearn", arguments, snakemake.params.processes, log)
+    run("soulbench.unlearning.run:unlearn", arguments, snakemake.params.processes, log)

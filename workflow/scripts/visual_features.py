@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from soulbench.generator.visual import compute_features
-from soulbench.joblog import job
+from soulbench.core.log import job
+from soulbench.models.visual_features import compute_features
 
 with job(snakemake.log[0]) as log:
     compute_features(

@@ -1,7 +1,7 @@
 """Filter the annotations, and choose the vocabulary."""
 
-from soulbench.joblog import job
-from soulbench.scenes.vocabulary import build_vocabulary
+from soulbench.core.log import job
+from soulbench.data.prepare.vocabulary import build_vocabulary
 
 with job(snakemake.log[0]) as log:
     build_vocabulary(

@@ -1,0 +1,1 @@
+"""The claims of the paper, each as measurable parts with a verdict."""

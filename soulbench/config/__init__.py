@@ -1,0 +1,1 @@
+"""The configuration: read, checked, and expanded into the runs of a benchmark."""

@@ -1,0 +1,152 @@
+"""Files that are either whole or absent, and the record of how each result came about."""
+
+import contextlib
+import functools
+import hashlib
+import importlib.metadata
+import json
+import math
+import os
+import platform
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from soulbench import __version__
+from soulbench.core.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[2]
+LOCK_FILE = ROOT / "envs" / "requirements.txt"
+VERSIONS_OF = (
+    "torch",
+    "torchvision",
+    "numpy",
+    "pandas",
+    "scipy",
+    "scikit-image",
+    "lpips",
+    "pillow",
+    "snakemake",
+)
+
+
+@contextlib.contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path that takes the place of `path` when the block ends, and vanishes if it fails.
+
+    It has the same name, because writers such as `np.save` and Matplotlib choose the format by the suffix. It
+    may also be made a folder; an older folder of that name is then replaced.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}-") as folder:
+        part = Path(folder) / path.name
+        yield part
+        if path.is_dir() and part.is_dir():
+            path.rename(Path(folder) / "replaced")
+        part.replace(path)
+
+
+def new_array(path: Path, shape: tuple[int, ...], dtype: Any) -> np.memmap:
+    """Make a mapped .npy array with its room reserved: a full disk is an error here, a crash on first use."""
+    array = np.lib.format.open_memmap(path, "w+", dtype, shape)
+    with path.open("r+b") as file:
+        os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return array
+
+
+def plain(value: Any) -> Any:
+    """Return `value` in JSON's own types; a number that is not finite becomes null, which JSON can say."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, (np.generic, np.ndarray)):
+        return plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return str(value) if isinstance(value, Path) else value
+
+
+def canonical_json(value: Any) -> str:
+    """Return the one JSON text of `value`: sorted keys, ASCII, no space that could differ."""
+    return json.dumps(plain(value), sort_keys=True, separators=(",", ":"))
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write `value` as JSON with sorted keys, so that equal contents are equal bytes."""
+    with atomic_path(path) as part:
+        part.write_text(json.dumps(plain(value), sort_keys=True, indent=1) + "\n", encoding="utf-8")
+
+
+def read_json(path: str | Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        UserError: the file is absent, empty, cut short or no JSON; the message names it and the place.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such file") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not a whole JSON file ({error}); copy or make it again") from None
+
+
+def file_hash(path: str | Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@functools.cache
+def versions() -> dict[str, str]:
+    """Return the versions of Python, soulbench and the packages that the numbers depend on."""
+    found = {"python": platform.python_version(), "soulbench": __version__}
+    for package in VERSIONS_OF:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[package] = importlib.metadata.version(package)
+    return found
+
+
+@functools.cache
+def commit() -> str | None:
+    """Return the commit of the sources, with `-dirty` where they were changed since; None outside of git."""
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def lock_hash() -> str | None:
+    """Return the SHA-256 of the locked requirements; None where they were not copied along."""
+    return file_hash(LOCK_FILE) if LOCK_FILE.is_file() else None
+
+
+def provenance(
+    *, parameters: Mapping[str, Any], seeds: Mapping[str, Any], source_hash: str, device: str, **more: Any
+) -> dict[str, Any]:
+    """Return what a result has to say about its origin.
+
+    Args:
+        parameters: resolved parameters, defaults included.
+        seeds: by role.
+        source_hash: of the sources that the job can reach (`soulbench.core.sources.source_hash`).
+        device: in words, as `soulbench.core.device.describe` gives them.
+        **more: the job's own facts: seconds, peak memory, status, ...
+    """
+    return {
+        "parameters": dict(parameters),
+        "seeds": dict(seeds),
+        "source_hash": source_hash,
+        "lock_hash": lock_hash(),
+        "versions": versions(),
+        "device": device,
+        "commit": commit(),
+        **more,
+    }

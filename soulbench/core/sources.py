@@ -1,0 +1,105 @@
+"""Which source files a job can reach, and their hash: what Snakemake needs to see that code has changed."""
+
+import ast
+import functools
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from soulbench.core.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = "soulbench"
+DATA_SUFFIXES = (".csv", ".json", ".html", ".css", ".js", ".j2")
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def _file(module: str) -> Path | None:
+    """Return the file of a dotted module name; None if it is no module of this package."""
+    base = ROOT.joinpath(*module.split("."))
+    candidates = (base.with_suffix(".py"), base / "__init__.py")
+    return next((path for path in candidates if path.is_file()), None)
+
+
+@functools.cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def _imported(module: str) -> Iterator[str]:
+    """Yield the names that a module's file imports, at any depth, relative ones resolved."""
+    path = _file(module)
+    if path is None:
+        return
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parents = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            base = ".".join([*parents, *([node.module] if node.module else [])])
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def _with_parents(name: str) -> list[str]:
+    parts = name.split(".")
+    return [".".join(parts[: end + 1]) for end in range(len(parts))]
+
+
+@functools.cache
+def closure(*entries: str) -> tuple[str, ...]:
+    """Return the modules of this package that the entry modules import, directly or not; entries included.
+
+    Static, so it also holds what is imported inside functions; what is imported by a computed name (a method
+    of the registry) has to be an entry itself.
+    """
+    absent = [name for name in entries if _file(name) is None]
+    if absent:
+        raise UserError(f"there is no module {', '.join(absent)} under {ROOT}")
+    found: set[str] = set()
+    waiting = list(entries)
+    while waiting:
+        for name in _with_parents(waiting.pop()):
+            if name.split(".")[0] == PACKAGE and name not in found and _file(name):
+                found.add(name)
+                waiting.extend(_imported(name))
+    return tuple(sorted(found))
+
+
+def _without_docstrings(tree: ast.Module) -> str:
+    """Return the syntax tree as text, so that comments, layout and documentation do not count."""
+    copy = ast.parse(ast.unparse(tree))
+    for node in ast.walk(copy):
+        if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:]
+    return ast.dump(copy)
+
+
+@functools.cache
+def _module_hash(module: str) -> str:
+    path = _file(module)
+    assert path is not None, module
+    return hashlib.sha256(_without_docstrings(_tree(path)).encode()).hexdigest()
+
+
+def _data_hashes(module: str) -> Iterator[str]:
+    """Yield a line for each file beside a package's code, at any depth: templates, tables."""
+    path = _file(module)
+    if path is not None and path.name == "__init__.py":
+        for file in sorted(path.parent.rglob("*")):
+            if file.suffix in DATA_SUFFIXES:
+                yield f"{file.relative_to(path.parent)} {hashlib.sha256(file.read_bytes()).hexdigest()}"
+
+
+@functools.cache
+def source_hash(*entries: str) -> str:
+    """Return a hash of all code that the entry modules reach, and of the data files in the packages' folders.
+
+    Documentation and layout of the code do not change it.
+    """
+    modules = closure(*entries)
+    lines = [f"{module} {_module_hash(module)}" for module in modules]
+    lines += [line for module in modules if module != PACKAGE for line in _data_hashes(module)]
+    text = "\n".join(lines)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""Scene graphs with their images: preparation, the demo's own data set, requests, and batches."""

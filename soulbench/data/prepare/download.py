@@ -1,0 +1,254 @@
+"""Visual Genome's files: fetched with curl, resumed after a cut, checked, and only then taken for good.
+
+`downloads.csv` beside this file lists addresses, sizes and checksums; its column `checksum` says which are
+known and which are recorded at the first download and checked ever after.
+"""
+
+import contextlib
+import csv
+import shutil
+import subprocess
+import sys
+import time
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from soulbench.core.errors import UserError
+from soulbench.core.records import atomic_path, file_hash, read_json, write_json
+
+TABLE = Path(__file__).with_name("downloads.csv")
+ATTEMPTS = 6  # an address; the pause doubles from one to the next
+FIRST_PAUSE = 2.0  # seconds
+STALLED = ("--speed-limit", "1000", "--speed-time", "60")  # under 1 kB/s for a minute: cut and resume
+PASSING = (408, 429)  # and 5xx: the server may answer later
+NO_RANGES = 33  # curl's exit status when the server cannot resume
+NO_MORE = 416  # HTTP: nothing behind the place where we want to resume
+Log = Callable[[str], object]
+
+
+@dataclass(frozen=True)
+class Download:
+    """One row of `downloads.csv`; size and checksum are None where nobody published them."""
+
+    name: str
+    file: str
+    addresses: tuple[str, ...]
+    bytes: int | None
+    sha256: str | None
+    unpacked_bytes: int
+
+
+def read_table() -> dict[str, Download]:
+    """Return the table by name."""
+    with TABLE.open(newline="", encoding="utf-8") as file:
+        return {
+            row["name"]: Download(
+                name=row["name"],
+                file=row["file"],
+                addresses=tuple(row["addresses"].split()),
+                bytes=int(row["bytes"]) if row["bytes"] else None,
+                sha256=row["sha256"] or None,
+                unpacked_bytes=int(row["unpacked_bytes"]),
+            )
+            for row in csv.DictReader(file)
+        }
+
+
+FILES = tuple(read_table())
+
+
+def download(name: str, config: dict[str, Any], out_dir: Path, log: Log) -> None:
+    """Fetch one of `FILES` into a folder in the Visual Genome layout and write `<name>.done` there.
+
+    `config` is not read: every download is the same for all benchmarks.
+
+    Raises:
+        UserError: no such file in the table, no curl, no room, no address that answers, or wrong bytes.
+    """
+    table = read_table()
+    if name not in table:
+        raise UserError(f"there is no download {name!r}; known are {', '.join(table)}")
+    # The files are fetched side by side: room for this one alone would be taken by the others.
+    _check_room([one for one in table.values() if not _done(one, Path(out_dir)).is_file()], Path(out_dir))
+    fetch(table[name], Path(out_dir), log)
+
+
+def fetch(wanted: Download, folder: Path, log: Log, first_pause: float = FIRST_PAUSE) -> None:
+    """Fetch, check and unpack one file; an interrupted download goes on where it was.
+
+    Raises:
+        UserError: see `download`.
+    """
+    if not shutil.which("curl"):
+        raise UserError("curl is not installed; install it, or bring the files yourself and set data.root")
+    _check_room([wanted], folder)
+    part = _part(wanted, folder)
+    record = folder / f"{wanted.name}.sha256.json"
+    known = wanted.sha256 or (read_json(record)["sha256"] if record.is_file() else None)
+    reasons = []
+    for address in wanted.addresses:
+        reason = _transfer(address, part, wanted.bytes, log, first_pause) or _wrong(part, wanted.bytes, known)
+        if not reason:
+            break
+        log(f"{address}: {reason}")
+        reasons.append(f"{address}: {reason}")
+    else:
+        raise UserError(
+            f"{wanted.file} could not be downloaded: {'; '.join(reasons)}. What was fetched stays: run "
+            "again, or bring "
+            "the files yourself and set data.root"
+        )
+    facts = {"address": address, "bytes": part.stat().st_size, "sha256": file_hash(part)}
+    facts["checksum"] = "known" if wanted.sha256 else "first use"
+    _install(part, folder, wanted.file)
+    # Only now: the checksum of an archive that cannot be unpacked would refuse the right one ever after.
+    write_json(record, facts)
+    write_json(_done(wanted, folder), facts)
+    log(f"{wanted.file}: {facts['bytes']} bytes, SHA-256 {facts['sha256']} ({facts['checksum']})")
+
+
+def _part(wanted: Download, folder: Path) -> Path:
+    return folder / f".{wanted.file}.part"
+
+
+def _done(wanted: Download, folder: Path) -> Path:
+    return folder / f"{wanted.name}.done"
+
+
+def _check_room(wanted: list[Download], folder: Path) -> None:
+    """Compare the free disk with what is still to come: the rest of the files, and what is in them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    needed = 0
+    for one in wanted:
+        part = _part(one, folder)
+        there = part.stat().st_size if part.is_file() else 0
+        needed += max((one.bytes or 0) - there, 0) + one.unpacked_bytes
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise UserError(
+            f"{', '.join(one.file for one in wanted)}: {needed / 1e9:.1f} GB are needed in {folder}, but only "
+            f"{free / 1e9:.1f} GB are free; make room, or set data.root to files that are elsewhere"
+        )
+
+
+def _transfer(address: str, part: Path, size: int | None, log: Log, pause: float) -> str:
+    """Bring `part` to its end from one address; return why that failed, "" if it did not."""
+    reason = ""
+    for attempt in range(ATTEMPTS):
+        if size is not None and part.is_file() and part.stat().st_size == size:
+            return ""
+        if attempt:
+            time.sleep(pause * 2 ** (attempt - 1))
+        status, code, reason = _curl(address, part)
+        if status == NO_RANGES or code == NO_MORE:
+            # The server cannot go on where we were, or has no more than we hold, which curl takes for success
+            # whatever it is that we hold: begin again.
+            part.unlink(missing_ok=True)
+        elif status == 0:
+            return ""
+        elif code and code < 500 and code not in (200, 206, *PASSING):
+            return reason
+        log(f"{address}: {reason}; attempt {attempt + 1} of {ATTEMPTS}")
+    return f"{reason} ({ATTEMPTS} attempts)"
+
+
+def _curl(address: str, part: Path) -> tuple[int, int, str]:
+    """Run curl once, resuming; return its exit status, the HTTP status and what it says."""
+    quiet = ["--progress-bar"] if sys.stderr.isatty() else ["--silent", "--show-error"]
+    command = [
+        "curl",
+        "--fail",
+        "--location",
+        "--continue-at",
+        "-",
+        "--connect-timeout",
+        "30",
+        *STALLED,
+        *quiet,
+    ]
+    done = subprocess.run(
+        [*command, "--write-out", "%{http_code} %{errormsg}", "--output", str(part), address],
+        stdout=subprocess.PIPE,
+        stderr=None if sys.stderr.isatty() else subprocess.DEVNULL,
+        text=True,
+        check=False,
+    )
+    code, _, message = done.stdout.partition(" ")
+    return (
+        done.returncode,
+        int(code) if code.isdigit() else 0,
+        message.strip() or f"curl ended with {done.returncode}",
+    )
+
+
+def _wrong(part: Path, size: int | None, sha256: str | None) -> str:
+    """Return what is wrong with a whole file, "" if nothing; delete a wrong one, lest it be resumed."""
+    found = part.stat().st_size if part.is_file() else 0
+    reason = ""
+    if size is not None and found != size:
+        reason = f"{found} bytes instead of {size}"
+    elif found == 0:
+        reason = "an empty file"
+    elif sha256 is not None and file_hash(part) != sha256:
+        reason = f"other bytes than expected (SHA-256 is not {sha256})"
+    if reason:
+        part.unlink(missing_ok=True)
+    return reason
+
+
+def _install(part: Path, folder: Path, file: str) -> None:
+    """Move a file to its place, or unpack an archive: annotations beside it, photographs below `images/`.
+
+    An archive that cannot be unpacked is deleted: gone on with, it would stay what it is.
+    """
+    if not file.endswith(".zip"):
+        part.replace(folder / file)
+        return
+    try:
+        if file.endswith(".json.zip"):
+            _unpack_member(part, file.removesuffix(".zip"), folder)
+        else:
+            unpack(part, folder / "images")
+    except UserError:
+        part.unlink()
+        raise
+    part.unlink()
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield archive
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise UserError(f"{path}: not a whole zip archive ({error}); run again, or bring another") from None
+
+
+def _unpack_member(path: Path, name: str, folder: Path) -> None:
+    """Unpack the one annotation file of an archive, wherever in it that lies."""
+    with _opened(path) as archive:
+        found = [member for member in archive.namelist() if PurePosixPath(member).name == name]
+        if not found:
+            raise UserError(f"{path}: {name} is not in the archive, only {', '.join(archive.namelist()[:5])}")
+        with atomic_path(folder / name) as part, archive.open(found[0]) as source, part.open("wb") as target:
+            shutil.copyfileobj(source, target, 1 << 20)
+
+
+def unpack(path: Path, folder: Path) -> None:
+    """Unpack an archive below `folder`; an entry that would end up elsewhere is an error.
+
+    Raises:
+        UserError: no zip archive, or an entry that climbs out of the folder.
+    """
+    with _opened(path) as archive:
+        for name in archive.namelist():
+            parts = PurePosixPath(name.replace("\\", "/")).parts
+            if ".." in parts or name.startswith(("/", "\\")) or ":" in parts[0]:
+                raise UserError(
+                    f"{path}: the entry {name!r} climbs out of the folder; Visual Genome's has none such"
+                )
+        archive.extractall(folder)

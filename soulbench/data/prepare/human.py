@@ -1,0 +1,127 @@
+"""The human filter: human-labelled objects, fine-tuning subset, held-out images, and the counts."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from soulbench.core.records import atomic_path, write_json
+from soulbench.data.packed import PackedScenes
+from soulbench.data.prepare.graphs import Graphs
+from soulbench.data.prepare.selection import choose_held_out, choose_subset, find_people, is_wide
+from soulbench.data.prepare.splits import SPLITS
+from soulbench.data.requests.file import check_requests, read_requests
+
+
+def check_people(config: dict[str, Any], graphs: Graphs, names: list[str]) -> None:
+    """Check, before photographs are touched, that subset and requests can be had from the filtered graphs.
+
+    Raises:
+        UserError: no human label, too few images for the subset, or an impossible request.
+    """
+    people = find_people(
+        config,
+        names,
+        image_ids=graphs.image_id,
+        splits=pd.Series(SPLITS).to_numpy()[graphs.split],
+        offsets=graphs.offset,
+        object_ids=graphs.object_id,
+        categories=graphs.category,
+        boxes=graphs.box,
+    )
+    wanted = read_requests(config)
+    check_requests(config, wanted, graphs, graphs.image_id, people)
+    choose_subset(config, people, _images(wanted))
+
+
+def filter_humans(
+    config: dict[str, Any],
+    graphs_dir: Path,
+    packed_dir: Path,
+    out_human_csv: Path,
+    out_subset_csv: Path,
+    out_summary_json: Path,
+    log: Callable[[str], object],
+) -> None:
+    """Choose subset and held-out images from the packed set; write what every step kept and dropped.
+
+    Args:
+        config: the whole configuration; reads `seed`, `human`, `requests.file`.
+        graphs_dir: of the vocabulary step.
+        packed_dir: the packed set.
+        out_human_csv: every human-labelled object of the packed graphs.
+        out_subset_csv: image_id, role (`subset` or `held_out`).
+        out_summary_json: counts by split and reason, images with each human label.
+        log: takes a line of text.
+
+    Raises:
+        UserError: no human label, too few images for the subset, or an impossible request.
+    """
+    packed = PackedScenes.open(packed_dir)
+    people = find_people(
+        config,
+        packed.vocabulary.objects,
+        image_ids=packed.image_ids,
+        splits=packed.splits,
+        offsets=packed.offsets,
+        object_ids=packed.object_ids,
+        categories=packed.categories,
+        boxes=packed.boxes,
+    )
+    wanted = read_requests(config)
+    check_requests(config, wanted, Graphs.open(graphs_dir), packed.image_ids, people)
+    subset, held_out = choose_subset(config, people, _images(wanted)), choose_held_out(config, people)
+    roles = [(image, "subset") for image in subset] + [(image, "held_out") for image in held_out]
+    write_csv(people, out_human_csv)
+    write_csv(pd.DataFrame(roles, columns=["image_id", "role"]), out_subset_csv)
+    write_json(out_summary_json, _summary(config, packed, people, len(subset), len(held_out)))
+    log(
+        f"{len(people)} human-labelled objects; subset: {len(subset)} training images; held out: "
+        f"{len(held_out)}"
+    )
+    if len(held_out) < config["human"]["held_out"]:
+        log(f"only {len(held_out)} of human.held_out = {config['human']['held_out']} images are there")
+
+
+def write_csv(frame: pd.DataFrame, path: Path) -> None:
+    """Write a table whole or not at all, with the same bytes everywhere."""
+    with atomic_path(path) as part:
+        frame.to_csv(part, index=False, lineterminator="\n", float_format="%.6f")
+
+
+def _images(wanted: pd.DataFrame | None) -> list[int]:
+    return [] if wanted is None else list(dict.fromkeys(wanted["image_id"].tolist()))
+
+
+def _summary(
+    config: dict[str, Any], packed: PackedScenes, people: pd.DataFrame, subset: int, held_out: int
+) -> dict[str, Any]:
+    """Return the counts of the filters and of the packed set, and images by human label and split."""
+    once = people.drop_duplicates(["image_id", "label"])
+    by_label = {
+        label: {split: int(((once["label"] == label) & (once["split"] == split)).sum()) for split in SPLITS}
+        for label in config["human"]["labels"]
+    }
+    return {
+        **packed.about["counts"],
+        "vocabulary": {
+            "objects": len(packed.vocabulary.objects),
+            "predicates": len(packed.vocabulary.predicates),
+            "attributes": len(packed.vocabulary.attributes),
+        },
+        "packed": {
+            "images": {split: int((packed.splits == split).sum()) for split in SPLITS},
+            "objects": len(packed.object_ids) - len(packed),
+            "bad_photographs": packed.about["bad_photographs"],
+            "treated_photographs": packed.about["treated_photographs"],
+        },
+        "human": {
+            "images_by_label": by_label,
+            "images": int(people["image_id"].nunique()),
+            "objects": len(people),
+            "wide_enough": int(is_wide(config, people).sum()),
+            "subset": subset,
+            "held_out": held_out,
+        },
+    }

@@ -1,0 +1,68 @@
+"""Frozen convolutional trunks of torchvision: where their weights come from, and how that is named."""
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from soulbench.core.errors import UserError
+from soulbench.core.seeds import derive_seed
+
+#: Our short names -> torchvision's.
+ARCHITECTURES = {"vgg16": "vgg16", "vgg19": "vgg19", "alex": "alexnet", "squeeze": "squeezenet1_1"}
+
+
+def convolutions(name: str, weights: str) -> nn.Sequential:
+    """Return the frozen convolutional part of an architecture, in float32 and eval mode.
+
+    Args:
+        name: a key of `ARCHITECTURES`.
+        weights: "imagenet" (torchvision downloads and checks them), "seeded" (untrained, the same on every
+            machine) or a path of a .safetensors or .pth file under torchvision's names; half precision is widened.
+
+    Raises:
+        UserError: no such file, not a plain dictionary of tensors, or weights of another architecture.
+    """
+    # Imported here: torchvision costs a job seconds, and most jobs need no trunk.
+    from torchvision import models
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(0, "trunk", name))
+        trunk = models.get_model(ARCHITECTURES[name], weights=None).features
+    if weights == "imagenet":
+        pretrained = models.get_model_weights(ARCHITECTURES[name]).IMAGENET1K_V1
+        _load(trunk, pretrained.get_state_dict(check_hash=True), pretrained.url)
+    elif weights != "seeded":
+        _load(trunk, read_weights(weights), weights)
+    return trunk.float().eval().requires_grad_(False)
+
+
+def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
+    """Read a dictionary of tensors; never runs code that a file might hold."""
+    if not Path(path).is_file():
+        raise UserError(f"{path}: no such weights file; give a path, `imagenet` or `seeded`")
+    try:
+        if Path(path).suffix == ".safetensors":
+            return load_file(path)
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # each reader has its own exceptions for a broken file
+        raise UserError(f"{path}: not a readable .safetensors or weights-only .pth file ({error})") from None
+
+
+def _load(trunk: nn.Sequential, state: dict[str, torch.Tensor], source: str) -> None:
+    prefix = "features."
+    state = {
+        key.removeprefix(prefix): value.float() for key, value in state.items() if key.startswith(prefix)
+    }
+    try:
+        trunk.load_state_dict(state)
+    except RuntimeError as error:
+        raise UserError(f"{source}: weights of another architecture: {error}") from None
+
+
+def weights_label(weights: str) -> str:
+    """How weights are named beside a number that was computed with them."""
+    return {"imagenet": "ImageNet", "seeded": "untrained, seeded"}.get(
+        weights, f"weights {Path(weights).name}"
+    )

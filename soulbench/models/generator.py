@@ -1,0 +1,125 @@
+"""The generator: scene graph and visual features -> layout -> image."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from soulbench.data.batches import Batch
+from soulbench.models.decoder import Decoder
+from soulbench.models.graph import GraphLearner, mlp
+from soulbench.models.masks import MaskHead
+from soulbench.models.norm import BatchNorm
+from soulbench.models.sampling import place
+
+#: What `ablations.modules` may name -> the attributes of `Generator` that it redacts.
+MODULES: dict[str, tuple[str, ...]] = {
+    "all": ("",),
+    "object_embedding": ("object_embedding",),
+    "predicate_embedding": ("predicate_embedding",),
+    "visual_projection": ("visual_projection",),
+    "norms": ("norm", "norm_layout"),
+    "graph": ("graph",),
+    # The two weight matrices that the release redacts.
+    "first_convolution": ("graph.layers.0.net1.0.weight", "graph.layers.0.net2.0.weight"),
+    "box_head": ("box_head",),
+    "mask_head": ("mask_head",),
+    "image_branch": ("image_branch",),
+    "decoder": ("decoder",),
+}
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What the generator is allowed to see of a batch.
+
+    Attributes:
+        hidden: [B, 1, H, W], 1 where the photograph is hidden.
+        noise: [B, 3, H, W], put where it is hidden.
+        features: [N, 1], 0 where an object's visual feature is dropped.
+        boxes: [N, 1], 0 where an object's box prior is dropped.
+        layernorm: False skips both LayerNorms (the release's synthesis).
+        predicted_boxes: True places the masks in predicted instead of true boxes.
+    """
+
+    hidden: Tensor
+    noise: Tensor
+    features: Tensor
+    boxes: Tensor
+    layernorm: bool = True
+    predicted_boxes: bool = False
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What the generator returns.
+
+    Attributes:
+        images: [B, 3, H, W] in normalised pixel space.
+        boxes: [N, 4] predicted boxes.
+        before_graph: [N, 2E + 4] object representation that enters the graph network.
+        after_graph: [N, G + E] object representation that enters the layout.
+    """
+
+    images: Tensor
+    boxes: Tensor
+    before_graph: Tensor
+    after_graph: Tensor
+
+
+class Generator(nn.Module):
+    """SIMSG's generator; the frozen visual features come with the batch (`soulbench.models.visual_features`).
+
+    Args:
+        sizes: the `generator` section of the configuration.
+        categories: size of the object vocabulary.
+        predicates: size of the predicate vocabulary.
+    """
+
+    def __init__(self, sizes: dict[str, Any], categories: int, predicates: int):
+        super().__init__()
+        width, graph = sizes["embedding"], sizes["graph"]
+        self.object_embedding = nn.Embedding(categories + 1, width)
+        self.predicate_embedding = nn.Embedding(predicates, width)
+        self.visual_projection = nn.Linear(sizes["visual"]["features"], width)
+        self.norm = nn.LayerNorm(2 * width + 4)
+        self.graph = GraphLearner(2 * width + 4, width, graph["layers"], graph["hidden"], graph["width"])
+        # The ReLU on the box head's output is SIMSG's: boxes are never negative.
+        self.box_head = mlp(graph["width"], graph["hidden"], 4)
+        self.mask_head = MaskHead(graph["width"], sizes["mask_channels"], sizes["mask_size"])
+        self.norm_layout = nn.LayerNorm(graph["width"] + width)
+        picture = sizes["image_channels"]
+        self.image_branch = nn.Sequential(nn.Conv2d(4, picture, 1), BatchNorm(picture), nn.ReLU())
+        self.decoder = Decoder(sizes["decoder"], graph["width"] + width, picture, sizes["spade_hidden"])
+
+    def forward(self, batch: Batch, condition: Condition) -> Drawing:
+        """Draw a batch of scene graphs under a condition."""
+        before, after, vectors = self.represent(batch, condition)
+        boxes = self.box_head(vectors)
+        placed = boxes.clamp(max=1) if condition.predicted_boxes else batch.boxes
+        masks = place(self.mask_head(vectors), placed, batch.images.shape[-1])
+        hidden = condition.hidden
+        seen = torch.where(hidden > 0, condition.noise, batch.images)
+        picture = self.image_branch(torch.cat([seen, hidden], dim=1))
+        images = self.decoder(batch.pad(after), batch.pad(masks), picture)
+        return Drawing(images, boxes, before, after)
+
+    def represent(self, batch: Batch, condition: Condition) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the object representation before and after the graph network, and the graph vectors alone."""
+        visual = self.visual_projection(batch.visual) * condition.features
+        boxes = batch.boxes * condition.boxes
+        before = torch.cat([self.object_embedding(batch.categories), boxes, visual], dim=1)
+        entering = self.norm(before) if condition.layernorm else before
+        predicates = self.predicate_embedding(batch.triples[:, 1])
+        vectors = self.graph(entering, predicates, batch.triples[:, ::2])
+        after = torch.cat([vectors, visual], dim=1)
+        return entering, self.norm_layout(after) if condition.layernorm else after, vectors
+
+
+def module_parameters(model: Generator, name: str) -> list[str]:
+    """Names of the trainable parameters of a module as `ablations.modules` names it."""
+    prefixes = MODULES[name]
+    return [
+        key for key, value in model.named_parameters() if value.requires_grad and key.startswith(prefixes)
+    ]

@@ -1,1 +1,0 @@
-"""From the Visual Genome layout to packed scenes: reader, demo world, vocabulary, human filter."""

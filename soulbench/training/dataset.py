@@ -1,0 +1,109 @@
+"""The data of a benchmark as training and evaluation open it."""
+
+import csv
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from soulbench.data.batches import EditedScene, SceneBatches
+from soulbench.data.packed import PackedScenes
+from soulbench.data.requests.request import Request
+from soulbench.training.losses import uses_discriminators
+from soulbench.training.networks import Networks, build
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What an unlearning method changes of a training; nothing by default.
+
+    Attributes:
+        exclude: ids of images that take no part.
+        edited: scenes that stand in for the packed ones, by row of the packed set.
+        guidance_while: whether negative guidance acts always, or only on hidden pixels (the release).
+    """
+
+    exclude: frozenset[int] = frozenset()
+    edited: Mapping[int, EditedScene] = field(default_factory=dict)
+    guidance_while: Literal["always", "hidden"] = "always"
+
+
+UNCHANGED = Changes()
+
+
+@dataclass(frozen=True)
+class Data:
+    """Packed scenes, their visual features, and which of them play which part.
+
+    Attributes:
+        config: the whole configuration.
+        scenes: the packed set; visual: [rows, F] features of all objects, memory-mapped.
+        train, validation: rows of these splits; subset, held_out: of the fine-tuning subset and the held-out images.
+        requests: by id.
+    """
+
+    config: Mapping[str, Any]
+    scenes: PackedScenes
+    visual: np.ndarray
+    train: list[int]
+    validation: list[int]
+    subset: list[int]
+    held_out: list[int]
+    requests: Mapping[str, Request]
+
+    @classmethod
+    def open(cls, config: Mapping[str, Any], data_dir: str | Path) -> "Data":
+        """Open `results/<name>/data`."""
+        folder = Path(data_dir)
+        scenes = PackedScenes.open(folder / "packed")
+        roles = _table(folder / "subset.csv")
+        rows = {
+            role: [scenes.find(int(entry["image_id"])) for entry in roles if entry["role"] == role]
+            for role in ("subset", "held_out")
+        }
+        return cls(
+            config,
+            scenes,
+            np.load(folder / "visual.npy", mmap_mode="r"),
+            *(np.flatnonzero(np.asarray(scenes.splits) == split).tolist() for split in ("train", "val")),
+            rows["subset"],
+            rows["held_out"],
+            _requests(folder / "requests.csv", scenes.vocabulary.objects),
+        )
+
+    def networks(self, seed: int) -> Networks:
+        """Fresh networks of the configured sizes for this vocabulary."""
+        vocabulary = {
+            "objects": self.scenes.vocabulary.objects,
+            "predicates": self.scenes.vocabulary.predicates,
+        }
+        adversarial = uses_discriminators(self.config["training"]["losses"])
+        images = np.ascontiguousarray(self.scenes.image_ids)
+        data = f"{len(images)} images, {hashlib.sha256(images.tobytes()).hexdigest()[:12]}"
+        return build(self.config["generator"], vocabulary, seed, adversarial, data)
+
+    def batches(self, changes: Changes = UNCHANGED) -> SceneBatches:
+        """Batches of these scenes, the edited ones in place of theirs."""
+        return SceneBatches(self.scenes, self.visual, changes.edited)
+
+    def without(self, rows: list[int], changes: Changes) -> list[int]:
+        """Rows whose images are not excluded."""
+        return [row for row in rows if int(self.scenes.image_ids[row]) not in changes.exclude]
+
+
+def _requests(path: Path, objects: list[str]) -> dict[str, Request]:
+    return {
+        row["request"]: Request(
+            row["request"], int(row["image_id"]), int(row["object_id"]), objects.index(row["category"])
+        )
+        for row in _table(path)
+    }
+
+
+def _table(path: Path) -> list[dict[str, str]]:
+    """Rows of a small CSV file; pandas would take longer to import than to read it."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))

@@ -1,0 +1,1 @@
+"""Unlearning: a method plans, and the training loop or the influence solver carries the plan out."""

@@ -1,0 +1,17 @@
+"""Sample-FT (paper, section 5): fine-tune on the subset without the target image."""
+
+from dataclasses import dataclass
+
+from soulbench.unlearning.plan import Plan, Request, Subset
+
+LEVEL, FAMILY, PER_REQUEST = "sample", "finetune", True
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """None."""
+
+
+def plan(request: Request, subset: Subset, parameters: Parameters) -> Plan:
+    """Leave the image out."""
+    return Plan(exclude=frozenset({request.image_id}))
