@@ -32,5 +32,5 @@ rule all:
     input:
         f"{RESULTS}/report/index.html",
         OPENED,
-        sorted({model(*cell) for cell in CELLS}),
+        sorted({model(*cell) for cell in RUNS}),
         rules.page.input,

@@ -25,13 +25,13 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from soulbench.config import runs as config  # noqa: E402
+from soulbench.config import files  # noqa: E402
 from soulbench.core.device import prepare  # noqa: E402
+from soulbench.core.terms import TASKS  # noqa: E402
 from soulbench.data.batches import to_pixels  # noqa: E402
-from soulbench.training.conditions import TASKS  # noqa: E402
-from soulbench.training.dataset import UNCHANGED, Data  # noqa: E402
+from soulbench.training.dataset import UNCHANGED, BenchmarkData  # noqa: E402
 from soulbench.training.generation import draw  # noqa: E402
-from soulbench.training.monitor import Watch  # noqa: E402
+from soulbench.training.monitor import TrainingMonitor  # noqa: E402
 from soulbench.training.stages import NAMES, between_stages, train_stage  # noqa: E402
 
 #: Way -> share of the steps, precision.
@@ -47,7 +47,7 @@ WINDOW = 50  # steps
 def settings_of(way: str) -> dict[str, Any]:
     """The demo's configuration, trained in a way."""
     share, precision = WAYS[way]
-    settings = config.load(ROOT / "config.yaml")
+    settings = files.load(ROOT / "config.yaml")
     training = settings["training"] | {"precision": precision}
     for stage in NAMES:
         training[stage] = training[stage] | {"steps": round(share * training[stage]["steps"])}
@@ -56,21 +56,21 @@ def settings_of(way: str) -> dict[str, Any]:
 
 def trained(way: str, folder: str, seed: int) -> tuple[dict[str, float], np.ndarray]:
     """Errors of a model by images and task, with the seconds of its training; and its curve of fine-tuning."""
-    data = Data.open(settings_of(way), folder)
-    networks, seconds, watch = data.networks(seed), 0.0, Watch.off()
+    data = BenchmarkData.open(settings_of(way), folder)
+    networks, seconds, monitor = data.networks(seed), 0.0, TrainingMonitor.off()
     with tempfile.TemporaryDirectory() as work:
         for stage in NAMES:
-            facts = train_stage(data, networks, stage, UNCHANGED, seed, Path(work), lambda _: None, watch)
+            facts = train_stage(data, networks, stage, UNCHANGED, seed, Path(work), lambda _: None, monitor)
             seconds += facts["seconds"]
             networks = between_stages(data, networks, seed)
     model, batches = networks.generator.eval(), data.batches()
     found = {"seconds": seconds}
-    for role, rows in (("subset", data.subset), ("held out", data.held_out)):
+    for role, rows in (("subset", data.subset), ("held out", data.heldout)):
         batch = batches.batch(rows)
         truth = (to_pixels(batch.targets) * 255).movedim(1, -1).numpy()
         for task in TASKS:
             found[f"{role}, {task}"] = float(np.abs(draw(model, batch, task, data.config)[0] - truth).mean())
-    losses = [row["loss"] for row in watch.rows if row["stage"] == NAMES["finetune"]]
+    losses = [row["loss"] for row in monitor.rows if row["stage"] == NAMES["finetune"]]
     width = WINDOW // 10  # a row every ten steps
     return found, np.convolve(losses, np.ones(width) / width, mode="valid")
 

@@ -7,8 +7,8 @@ form in float32 (tests/unit/literal.py: visual features of every crop in every s
 SPADE on the painted layout, the discriminators run anew for each loss), and the package's step in float32 and in
 bfloat16. All see the same random scenes of 10 objects and the image node, with all losses of configs/visual-genome.yaml
 and VGG networks of seeded weights. The usual form runs in PyTorch as it comes, the package as its jobs run
-(deterministic, freed memory kept: soulbench/core/device.py); `--prepared` gives the usual form the same. Medians over the
-rounds after one to warm up; ratios are of medians, and the seconds of a shared machine are worth less than they.
+(deterministic, freed memory kept: soulbench/core/device.py); `--prepared` gives the usual form the same. Medians over
+the rounds after one to warm up; ratios are of medians, and the seconds of a shared machine are worth less than they.
 Building VGG19 anew in every step, as the release does, is left out in the usual form's favour. On a GPU it is not run:
 it is written for a CPU.
 """
@@ -30,8 +30,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "unit")]
 import literal  # noqa: E402
 import networks_factory  # noqa: E402
 
-from soulbench.config import runs as config  # noqa: E402
-from soulbench.core.device import Workplace, describe, moved, peak_mib, prepare  # noqa: E402
+from soulbench.config import files  # noqa: E402
+from soulbench.core.device import ExecutionContext, describe, moved, peak_mib, prepare  # noqa: E402
 from soulbench.models.visual_features import VisualFeatures  # noqa: E402
 from soulbench.training.adam import Adam  # noqa: E402
 from soulbench.training.conditions import training_condition  # noqa: E402
@@ -71,12 +71,12 @@ class Bench:
     """Networks, losses and a batch; `step` makes one step in one of the ways."""
 
     def __init__(self, way: str, batch: int, device: torch.device):
-        settings = config.load(ROOT / "config.yaml", ROOT / "configs" / "visual-genome.yaml")
+        settings = files.load(ROOT / "config.yaml", ROOT / "configs" / "visual-genome.yaml")
         sizes, training = settings["generator"], settings["training"]
         networks_factory.SIZES = sizes
         networks_factory.VOCABULARY = VOCABULARY
         self.way, self.device = way, device
-        self.workplace = Workplace(device, "float32" if way == "usual" else way)
+        self.context = ExecutionContext(device, "float32" if way == "usual" else way)
         self.networks = build(sizes, VOCABULARY, 0, True)
         self.networks.modules().to(device).train()
         self.objective = Objective(training["losses"], self.networks.discriminators, "seeded").to(device)
@@ -100,7 +100,7 @@ class Bench:
             return clock.parts
         for optimiser in self.optimisers.values():
             optimiser.zero_grad()
-        with self.workplace.autocast():
+        with self.context.autocast():
             drawing = self.networks.generator(self.batch, self.condition)
             clock("generator")
             losses = self.objective(drawing, self.batch, self.condition)
@@ -115,7 +115,7 @@ class Bench:
     @torch.no_grad()
     def _features(self) -> None:
         for image, box in zip(self.batch.image_of.tolist(), self.batch.boxes, strict=True):
-            self.features.trunk(literal.cropped(self.batch.images[image], box, self.features.size)[None])
+            self.features.backbone(literal.cropped(self.batch.images[image], box, self.features.size)[None])
 
 
 def work(pipe: Connection, way: str, batch: int, device_name: str, prepared: bool) -> None:

@@ -6,7 +6,7 @@ import sys
 import typing
 from collections.abc import Sequence
 
-from soulbench.config import runs as plan
+from soulbench.config import files, runs
 from soulbench.config.checks import check
 from soulbench.core import registry
 from soulbench.core.errors import UserError
@@ -32,8 +32,8 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_check)
     command = commands.add_parser("methods", help="list the methods with their parameters")
     command.set_defaults(run=_methods)
-    command = commands.add_parser("attacks", help="list the leakage queries")
-    command.set_defaults(run=_attacks)
+    command = commands.add_parser("queries", help="list the queries")
+    command.set_defaults(run=_queries)
     command = commands.add_parser(
         "parameters", help="count the parameters of the configured networks, by module"
     )
@@ -47,15 +47,15 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _check(options: argparse.Namespace) -> None:
-    config = plan.load(ROOT / "config.yaml", *options.overlay)
+    config = files.load(ROOT / "config.yaml", *options.overlay)
     check(config)
-    cells = plan.cells(config)
+    cells = runs.planned(config)
     counts = {
-        "methods": len(plan.methods(config)),
-        "requests": len(plan.request_ids(config)),
+        "methods": len(runs.methods(config)),
+        "requests": len(runs.request_ids(config)),
         "seeds": len(config["seeds"]),
         "evaluations": len(cells),
-        "ablations": 2 * len(plan.ablation_cells(config)),
+        "ablations": 2 * len(runs.ablation_runs(config)),
     }
     print(f"{config['name']}: " + ", ".join(f"{number} {what}" for what, number in counts.items()))
 
@@ -73,16 +73,16 @@ def _methods(options: argparse.Namespace) -> None:
             print(f"    {field.name}: {field.default}  ({registry.type_text(hints[field.name])})")
 
 
-def _attacks(options: argparse.Namespace) -> None:
+def _queries(options: argparse.Namespace) -> None:
     for name in registry.ids("queries"):
-        print(f"{name}\n    {_summary(registry.module('attacks', name))}")
+        print(f"{name}\n    {_summary(registry.module('queries', name))}")
 
 
 def _parameters(options: argparse.Namespace) -> None:
     # Imported here: the other commands need no torch.
     from soulbench.models.parameters import table
 
-    config = plan.load(ROOT / "config.yaml", *options.overlay)
+    config = files.load(ROOT / "config.yaml", *options.overlay)
     check(config)
     print(f"{'module':24}{'total':>14}{'trainable':>14}")
     for name, total, trainable in table(config["generator"], options.objects, options.predicates):

@@ -9,10 +9,7 @@ from typing import TypeVar
 import numpy as np
 
 Value = TypeVar("Value", np.ndarray, float)
-TASKS = ("reconstruction", "synthesis")
-METRICS = ("ssim", "lpips", "mae", "changed")
-UNITS = {"ssim": "index", "lpips": "lpips", "mae": "grey levels", "changed": "share"}
-# Grey levels need no trunk, no resizing and no window: every verdict is reached in them.
+# Grey levels need no backbone, no resizing and no window: every verdict is reached in them.
 PRIMARY = "mae"
 UNLEARNERS = (
     "sample-ft",
@@ -26,7 +23,6 @@ UNLEARNERS = (
     "obj-if",
 )
 REFERENCES = ("original", "noop-ft", "retrain", "retrain-sample")
-RESEED = "reseed"
 
 TOWARDS_RETRAIN = "towards retrain"
 LOWER = "lower"
@@ -58,22 +54,22 @@ _CHANGES = (
     Dimension("A3-heldout", "change of the same category in held-out images", LOWER),
     Dimension("A4", "change of other categories in other images", LOWER),
 )
-_ORACLE = tuple(
-    Dimension(f"oracle-{item.id}", f"{item.id}, against the retrained model", LOWER)
+_AGAINST_RETRAIN = tuple(
+    Dimension(f"retrain-{item.id}", f"{item.id}, against the retrained model", LOWER)
     for item in _CHANGES
     if item.id in ("A1", "A2", "A3", "A4")
 )
 _TRUTH = (
-    Dimension("fidelity", "error of the target against its true pixels", TOWARDS_RETRAIN),
-    Dimension("utility", "error of the retained images against the truth", LOWER),
-    Dimension("heldout", "error of the held-out images against the truth", LOWER),
+    Dimension("target_error", "error of the target against its true pixels", TOWARDS_RETRAIN),
+    Dimension("retained_error", "error of the retained images against the truth", LOWER),
+    Dimension("heldout_error", "error of the held-out images against the truth", LOWER),
 )
 _OTHER = (
     Dimension("diversity", "spread of the outputs of different graphs; constant output", TOWARDS_RETRAIN),
 )
-DIMENSIONS = {item.id: item for item in (*_CHANGES, *_ORACLE, *_TRUTH, *_OTHER)}
+DIMENSIONS = {item.id: item for item in (*_CHANGES, *_AGAINST_RETRAIN, *_TRUTH, *_OTHER)}
 CHANGES = tuple(item.id for item in _CHANGES)
-ORACLE = tuple(item.id for item in _ORACLE)
+AGAINST_RETRAIN = tuple(item.id for item in _AGAINST_RETRAIN)
 
 
 def is_similarity(metric: str) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from soulbench.analysis.arrays import Cubes
-from soulbench.analysis.dimensions import PRIMARY, RESEED, as_distance
+from soulbench.analysis.dimensions import PRIMARY, as_distance
 from soulbench.analysis.gather import read_csv
 from soulbench.analysis.statistics import (
     Bootstrap,
@@ -24,6 +24,7 @@ from soulbench.analysis.statistics import (
     request_means,
     spread_over_seeds,
 )
+from soulbench.core.terms import RESEED
 
 # The way from the original model (0) to the retrained one (1): beyond its middle a model is more like the
 # retrained.
@@ -52,31 +53,33 @@ class Finding:
 class Evidence:
     """The measured cells of a benchmark, and the questions one asks of them."""
 
-    def __init__(self, config: dict[str, Any], metrics: pd.DataFrame, leakage: pd.DataFrame):
+    def __init__(self, config: dict[str, Any], metrics: pd.DataFrame, queries: pd.DataFrame):
         """Index the tables; requests and seeds of `metrics` are the axes."""
         self.config = config
         self.bootstrap = Bootstrap.of(config)
         real = metrics[metrics["method"] != RESEED]
         self.cells = Cubes(metrics, ("method", "task", "dimension", "metric"), axes=real)
         self.methods = list(dict.fromkeys(real["method"]))
-        self.leaks = self._leaks(leakage, real)
+        self.queries = self._answered(queries, real)
 
     @classmethod
     def read(cls, config: dict[str, Any], tables_dir: Path) -> "Evidence":
-        """Read metrics.csv and leakage.csv."""
-        return cls(config, read_csv(tables_dir / "metrics.csv"), read_csv(tables_dir / "leakage.csv"))
+        """Read metrics.csv and queries.csv."""
+        return cls(config, read_csv(tables_dir / "metrics.csv"), read_csv(tables_dir / "queries.csv"))
 
     @staticmethod
-    def _leaks(leakage: pd.DataFrame, axes: pd.DataFrame) -> Cubes:
-        answered = leakage[leakage["status"] == "ok"]
-        return Cubes(answered, ("method", "task", "attack", "metric"), axes=axes)
+    def _answered(queries: pd.DataFrame, axes: pd.DataFrame) -> Cubes:
+        answered = queries[queries["status"] == "ok"]
+        return Cubes(answered, ("method", "task", "query", "metric"), axes=axes)
 
     @property
     def enough(self) -> bool:
         """Tell whether there are requests enough for an interval."""
         return len(self.cells.requests) >= self.bootstrap.min_requests
 
-    def error(self, method: str, task: str, dimension: str = "fidelity", metric: str = PRIMARY) -> np.ndarray:
+    def error(
+        self, method: str, task: str, dimension: str = "target_error", metric: str = PRIMARY
+    ) -> np.ndarray:
         """Return a dimension as a distance, cells [requests, seeds]."""
         return as_distance(metric, self.cells[method, task, dimension, metric])
 
@@ -140,12 +143,12 @@ class Evidence:
         share = self.bootstrap.interval(flags)
         return Finding(share.above(COLLAPSED), share, "share of collapsed cells")
 
-    def found_again(self, method: str, task: str, attacks: Sequence[str]) -> Finding:
+    def found_again(self, method: str, task: str, queries: Sequence[str]) -> Finding:
         """Ask whether the target is found again by the query that shows most of it, request by request.
 
         Found: its drawing is nearer to the original model's than to the retrained one's.
         """
-        errors = np.stack([self.leaks[method, task, attack, PRIMARY] for attack in attacks])
+        errors = np.stack([self.queries[method, task, query, PRIMARY] for query in queries])
         share = self.share(np.fmin.reduce(errors), task)
         forgotten = share.above(REMOVED)
         return Finding(

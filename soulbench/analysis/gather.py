@@ -9,12 +9,13 @@ from typing import Any
 
 import pandas as pd
 
-from soulbench.config.runs import ablation_cells
+from soulbench.config.runs import ablation_runs
 from soulbench.core.errors import UserError
 from soulbench.core.records import read_json
+from soulbench.core.terms import ALL_REQUESTS
 
 Cell = Mapping[str, Any]
-CELL_FILES = ("metrics.csv", "latent.csv", "leakage.csv")
+RECORD_FILES = ("metrics.csv", "latent.csv", "queries.csv")
 LISTED = 40
 _EFFECT = ["task", "dimension", "metric", "value"]
 ABLATION_COLUMNS = {
@@ -23,18 +24,18 @@ ABLATION_COLUMNS = {
 }
 
 
-def cell_folder(results_dir: Path, cell: Cell) -> Path:
+def record_folder(results_dir: Path, cell: Cell) -> Path:
     """Return the folder of a cell's record."""
     return results_dir / "records" / cell["method"] / cell["request"] / f"seed{cell['seed']}"
 
 
-def check_cells(results_dir: Path, cells: Iterable[Cell]) -> None:
+def check_records(results_dir: Path, cells: Iterable[Cell]) -> None:
     """Raise a UserError that lists every file that a planned cell lacks."""
     missing = [
         str(path.relative_to(results_dir))
         for cell in cells
-        for name in CELL_FILES
-        if not (path := cell_folder(results_dir, cell) / name).is_file()
+        for name in RECORD_FILES
+        if not (path := record_folder(results_dir, cell) / name).is_file()
     ]
     if missing:
         more = f" and {len(missing) - LISTED} more" if len(missing) > LISTED else ""
@@ -49,7 +50,7 @@ def gather(results_dir: Path, cells: Iterable[Cell], name: str) -> pd.DataFrame:
     """Return one file of every cell's record as one frame, with method, request and seed in front."""
     frames = []
     for cell in cells:
-        frame = read_csv(cell_folder(results_dir, cell) / name)
+        frame = read_csv(record_folder(results_dir, cell) / name)
         for place, axis in enumerate(("method", "request", "seed")):
             frame.insert(place, axis, cell[axis])
         frames.append(frame)
@@ -77,7 +78,7 @@ def ablation(config: dict[str, Any], results_dir: Path, name: str) -> pd.DataFra
         UserError: a planned file is missing.
     """
     frames = []
-    for request, seed in ablation_cells(config):
+    for request, seed in ablation_runs(config):
         frame = read_csv(results_dir / "ablations" / name / request / f"seed{seed}.csv")
         frame.insert(0, "request", request)
         frame.insert(1, "seed", seed)
@@ -92,4 +93,4 @@ def model_record(results_dir: Path, cell: Cell) -> dict[str, Any]:
         return read_json(results_dir / "models" / "original" / f"{seed}.json")
     folder = results_dir / "unlearned" / cell["method"]
     own = folder / cell["request"] / seed / "model.json"
-    return read_json(own if own.is_file() else folder / "any" / seed / "model.json")
+    return read_json(own if own.is_file() else folder / ALL_REQUESTS / seed / "model.json")

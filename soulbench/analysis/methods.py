@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
-from soulbench.analysis.dimensions import REFERENCES, RESEED, UNLEARNERS
+from soulbench.analysis.dimensions import REFERENCES, UNLEARNERS
 from soulbench.core import registry
+from soulbench.core.terms import RESEED
 
 ORDER = (*REFERENCES, RESEED, *UNLEARNERS)
 

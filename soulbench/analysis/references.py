@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 
 from soulbench.analysis import methods as roster
-from soulbench.analysis.dimensions import PRIMARY, RESEED, TASKS
+from soulbench.analysis.dimensions import PRIMARY
 from soulbench.analysis.evidence import Evidence
 from soulbench.analysis.gather import Cell, model_record
 from soulbench.analysis.statistics import request_means
 from soulbench.analysis.summary import BAND, SIGMA_FLOOR, sigma_of_retraining
 from soulbench.core.records import read_json
+from soulbench.core.terms import ALL_REQUESTS, RESEED, TASKS
 
 MEMORISED = [
     "request",
@@ -88,7 +89,7 @@ def jobs(config: dict[str, Any], results_dir: Path, cells: Iterable[Cell]) -> pd
         if method == RESEED:
             continue
         record = model_record(results_dir, cell)
-        request = "any" if not _per_request(results_dir, cell) else cell["request"]
+        request = ALL_REQUESTS if not _per_request(results_dir, cell) else cell["request"]
         timing = record.get("timing", record)  # the training stages write their cost flat
         seconds = timing["seconds"] + (_pretraining(results_dir, seed) if method == "original" else 0.0)
         kind = roster.level(config, method), roster.family(config, method)

@@ -5,12 +5,12 @@ from typing import Any
 import pandas as pd
 
 from soulbench.analysis import methods as roster
-from soulbench.analysis.dimensions import TASKS
 from soulbench.analysis.evidence import OVERSHOT, REMOVED, Evidence
+from soulbench.core.terms import TASKS
 
 # What a method may damage: its image, the same category elsewhere, whole retained images, images it never
 # saw.
-RETAINED = ("A2", "A3", "utility", "heldout")
+RETAINED = ("A2", "A3", "retained_error", "heldout_error")
 REMOVED_KEPT = "removes it, keeps the rest"
 REMOVED_DAMAGED = "removes it, damages the rest"
 REMOVED_UNCLEAR = "removes it, damage unclear"

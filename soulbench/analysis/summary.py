@@ -7,9 +7,8 @@ import pandas as pd
 
 from soulbench.analysis import dimensions as dictionary
 from soulbench.analysis.dimensions import (
+    AGAINST_RETRAIN,
     CHANGES,
-    ORACLE,
-    RESEED,
     as_distance,
     better,
     is_similarity,
@@ -24,6 +23,7 @@ from soulbench.analysis.statistics import (
     signed_rank,
     spread_over_seeds,
 )
+from soulbench.core.terms import RESEED
 
 # |SOD| within this many standard deviations of the retrained models counts as equal to retraining.
 BAND = 2.0
@@ -31,22 +31,22 @@ BAND = 2.0
 # metrics.
 SIGMA_FLOOR = {"mae": 1.0, "ssim": 0.01, "lpips": 0.01, "changed": 0.01}
 AGAINST = ("noop-ft", "retrain")
-ERRORS = ("fidelity", "utility", "heldout")
+ERRORS = ("target_error", "retained_error", "heldout_error")
 
 
 def floors(evidence: Evidence, task: str, dimension: str, metric: str) -> dict[str, float]:
     """Return the noise floors of a cell, in the metric's own units, each NaN where it was not measured.
 
     noise: the original against itself under other noise (F_z); seed: against another training seed (F_s);
-    noop: against fine-tuning with nothing removed (F_noop). Of an `oracle-*` dimension, retrained against
+    noop: against fine-tuning with nothing removed (F_noop). Of an `retrain-*` dimension, retrained against
     retrained (F_R), or F_s of the same dimension where there is one retrained model a request.
     Of an error against the truth: F_noop.
     """
     cells = evidence.cells
-    if dimension in ORACLE:
+    if dimension in AGAINST_RETRAIN:
         own = cells["retrain", task, dimension, metric]
         own[:, :1] = np.nan  # the first seed's is the oracle itself
-        seed = cells[RESEED, task, dimension.removeprefix("oracle-"), metric]
+        seed = cells[RESEED, task, dimension.removeprefix("retrain-"), metric]
         return {"retrained": mean_of_requests(own), "seed": mean_of_requests(seed)}
     if dimension in ERRORS:
         return {"noop": mean_of_requests(cells["noop-ft", task, dimension, metric])}
@@ -87,7 +87,7 @@ def inside(
 
     None elsewhere.
     """
-    if dimension == "fidelity":
+    if dimension == "target_error":
         scale = np.nanmax([sigma, SIGMA_FLOOR.get(metric, 0.0)])
         return None if np.isnan(retrain) else bool(abs(mean - retrain) <= BAND * scale)
     if np.isnan(floor):
@@ -101,7 +101,7 @@ def _row(evidence: Evidence, key: tuple[str, str, str, str], collapsed: bool) ->
     retrain = mean_of_requests(evidence.cells["retrain", task, dimension, metric])
     noise = floors(evidence, task, dimension, metric)
     floor = floor_of(noise, metric)
-    sigma, _ = sigma_of_retraining(evidence, task, metric) if dimension == "fidelity" else (np.nan, "")
+    sigma, _ = sigma_of_retraining(evidence, task, metric) if dimension == "target_error" else (np.nan, "")
     few = found.requests < evidence.bootstrap.min_requests
     return {
         **dict(zip(("method", "task", "dimension", "metric"), key, strict=True)),
@@ -114,7 +114,7 @@ def _row(evidence: Evidence, key: tuple[str, str, str, str], collapsed: bool) ->
         "better": better(dimension, metric),
         "paper_better": paper_better(dimension, metric),
         "retrain": retrain,
-        "excess": found.mean - (floor if dimension in ORACLE else retrain),
+        "excess": found.mean - (floor if dimension in AGAINST_RETRAIN else retrain),
         "floor_noise": noise.get("noise", np.nan),
         "floor_seed": noise.get("seed", np.nan),
         "floor_noop": noise.get("noop", np.nan),

@@ -8,7 +8,7 @@ import pandas as pd
 
 from soulbench.analysis import methods as roster
 from soulbench.analysis.evidence import Evidence
-from soulbench.analysis.gather import Cell, ablation, check_cells, gather, read_csv
+from soulbench.analysis.gather import Cell, ablation, check_records, gather, read_csv
 from soulbench.analysis.references import costs, distances_to_retraining, jobs, memorised
 from soulbench.analysis.scoreboard import scoreboard
 from soulbench.analysis.summary import contrasts, summarise
@@ -40,18 +40,18 @@ def write_tables(
     """
     results_dir, out_dir = Path(results_dir), Path(out_dir)
     cells = _in_order(config, cells)
-    check_cells(results_dir, cells)
-    metrics, latent, leakage = (
-        gather(results_dir, cells, f"{name}.csv") for name in ("metrics", "latent", "leakage")
+    check_records(results_dir, cells)
+    metrics, latent, queries = (
+        gather(results_dir, cells, f"{name}.csv") for name in ("metrics", "latent", "queries")
     )
-    log(f"{len(cells)} records: {len(metrics)} metrics, {len(latent)} distances, {len(leakage)} queries")
-    evidence = Evidence(config, metrics, leakage)
+    log(f"{len(cells)} records: {len(metrics)} metrics, {len(latent)} distances, {len(queries)} queries")
+    evidence = Evidence(config, metrics, queries)
     made = jobs(config, results_dir, cells)
     price = costs(made)
     tables = {
         "metrics": metrics,
         "latent": latent,
-        "leakage": leakage,
+        "queries": queries,
         "timing_jobs": made,
         "timing": price,
         "ablation_modules": ablation(config, results_dir, "modules"),

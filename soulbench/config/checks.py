@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from soulbench.config import runs as configuration
+from soulbench.config import runs
 from soulbench.config.schema import check_schema
 from soulbench.core import registry
 from soulbench.core.errors import UserError
+from soulbench.core.terms import RESEED
 
 Config = Mapping[str, Any]
 ANNOTATIONS = ("image_data.json", "objects.json", "relationships.json")
@@ -28,13 +29,13 @@ def check(config: Config) -> None:
 
 
 def _ids(config: Config) -> None:
-    """Every entry of `methods` runs an existing file, and every attack exists."""
+    """Every entry of `methods` runs an existing file, and every query exists."""
     entries = config["methods"]
     for name, entry in entries.items():
         if entry is None:
             continue
         where = f"methods.{name}"
-        if name == configuration.RESEED:
+        if name == RESEED:
             raise UserError(
                 f"{where}: this name is taken by the comparison of training seeds; choose another"
             )
@@ -46,13 +47,13 @@ def _ids(config: Config) -> None:
             registry.check_id("methods", entry["variant_of"], f"{where}.variant_of")
     if entries.get("original") != {}:
         raise UserError("methods.original: everything is compared with it; allowed: {}")
-    for position, name in enumerate(config["evaluation"]["attacks"]):
-        registry.check_id("queries", name, f"evaluation.attacks[{position}]")
+    for position, name in enumerate(config["evaluation"]["queries"]):
+        registry.check_id("queries", name, f"evaluation.queries[{position}]")
 
 
 def _parameters(config: Config) -> None:
-    for name in configuration.methods(config):
-        configuration.resolved(config, name)
+    for name in runs.methods(config):
+        runs.parameters(config, name)
 
 
 def _generator(config: Config) -> None:
@@ -96,10 +97,10 @@ def _early_stop(config: Config) -> None:
     training, early = config["training"], config["training"]["early_stop"]
     if early is None:
         return
-    if training["average"] is not None:
+    if training["ema_decay"] is not None:
         raise UserError(
-            "training.early_stop: it keeps the best weights, and training.average a mean of all; allowed: one of them, "
-            "and null for the other"
+            "training.early_stop: it keeps the best weights, and training.ema_decay a mean of all; "
+            "allowed: one of them, and null for the other"
         )
     steps = training["pretrain"]["steps"]
     if early["every"] > steps:
@@ -112,16 +113,16 @@ def _early_stop(config: Config) -> None:
 def _weights(config: Config) -> None:
     """Trained networks need weights that are there; an untrained one takes none."""
     visual, losses = config["generator"]["visual"], config["training"]["losses"]
-    if visual["trunk"] == "vgg16":
+    if visual["backbone"] == "vgg16":
         _weight_file("generator.visual.weights", visual["weights"])
         if visual["features"] != VGG16_FEATURES:
             raise UserError(
-                f"generator.visual.features: {visual['features']}, but the trunk vgg16 has {VGG16_FEATURES}; "
+                f"generator.visual.features: {visual['features']}, but the backbone vgg16 has {VGG16_FEATURES}; "
                 f"allowed: {VGG16_FEATURES}"
             )
     elif visual["weights"] is not None:
         raise UserError(
-            "generator.visual.weights: the trunk `projection` is untrained; allowed: null, or trunk: vgg16"
+            "generator.visual.weights: the backbone `projection` is untrained; allowed: null, or backbone: vgg16"
         )
     if losses["perceptual"]:
         _weight_file("training.perceptual_weights", config["training"]["perceptual_weights"])
@@ -173,7 +174,7 @@ def _layout(root: Path, needed: tuple[str, ...]) -> None:
 
 def _requests(config: Config) -> None:
     """The requests can be read, and fit in the subset."""
-    requests, size = configuration.request_ids(config), config["human"]["size"]
+    requests, size = runs.request_ids(config), config["human"]["size"]
     if size is not None and len(requests) > size:
         raise UserError(
             f"human.size: a subset of {size} images cannot hold {len(requests)} requests; "

@@ -75,7 +75,7 @@ def describe(device: torch.device) -> str:
 
 
 @dataclasses.dataclass(frozen=True)
-class Workplace:
+class ExecutionContext:
     """Where a training computes: a device, in which precision, and as which of how many processes.
 
     PyTorch's own layers carry it (`torch.accelerator`, `torch.autocast`, `torch.distributed`). Lightning Fabric and
@@ -92,7 +92,7 @@ class Workplace:
     processes: int = 1
 
     @classmethod
-    def of(cls, config: Mapping[str, Any]) -> "Workplace":
+    def of(cls, config: Mapping[str, Any]) -> "ExecutionContext":
         """The configured one, in a process that `soulbench.core.processes` may have started."""
         rank, processes = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
         return cls(prepare(config["device"]), config["training"]["precision"], rank, processes)
@@ -102,7 +102,7 @@ class Workplace:
         wide = self.precision == "float32"
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=not wide)
 
-    def average(self, tensors: Sequence[torch.Tensor]) -> None:
+    def all_reduce_mean(self, tensors: Sequence[torch.Tensor]) -> None:
         """Replace tensors by their means over the processes, in one exchange."""
         if self.processes == 1:
             return

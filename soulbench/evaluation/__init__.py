@@ -1,1 +1,1 @@
-"""How an unlearned model is judged: paper's dimensions, fidelity, latent distances, leakage queries, ablations."""
+"""How an unlearned model is judged: paper's dimensions, fidelity, latent distances, queries, ablations."""

@@ -8,16 +8,16 @@ import numpy as np
 import pandas as pd
 import torch
 
-from soulbench.config import runs as configs
+from soulbench.config import runs
 from soulbench.core import device as devices
 from soulbench.core import registry
 from soulbench.core.device import Meter
 from soulbench.core.log import Log
 from soulbench.core.records import atomic_path
-from soulbench.evaluation.outputs import Artist, Drawings
+from soulbench.core.terms import TASKS
+from soulbench.evaluation.outputs import ModelOutputs, OutputGenerator
 from soulbench.evaluation.run import Setting, comparison, metric_rows
-from soulbench.training.conditions import TASKS
-from soulbench.training.dataset import Data
+from soulbench.training.dataset import BenchmarkData
 from soulbench.training.networks import Networks
 from soulbench.unlearning.edits import subset_view
 from soulbench.unlearning.influence import Redaction, Solution
@@ -35,7 +35,7 @@ class _Bench:
     ):
         self.config, self.seed, self.log = config, seed, log
         self.device = devices.prepare(config["device"])
-        self.data = Data.open(config, data_dir)
+        self.data = BenchmarkData.open(config, data_dir)
         self.request = self.data.requests[request]
         self.setting = Setting.of(self.data, self.request)
         self.networks: Networks = self.data.networks(seed)
@@ -44,14 +44,14 @@ class _Bench:
         self.original = self.draw()
         self.pictures: dict[str, np.ndarray] = {}
 
-    def draw(self) -> Drawings:
+    def draw(self) -> ModelOutputs:
         """What the model as it stands draws."""
-        artist = Artist(self.networks.generator, self.config, self.device)
+        artist = OutputGenerator(self.networks.generator, self.config, self.device)
         return artist.draw_all(self.data.batches(), self.setting.rows, 1)
 
     def solve(self, **changed: Any) -> tuple[Redaction, Solution, Meter]:
         """The influence of the target under Obj-IF's parameters, some changed; with its cost."""
-        parameters = {**configs.resolved(self.config, METHOD), **changed}
+        parameters = {**runs.parameters(self.config, METHOD), **changed}
         code = registry.method(METHOD)
         plan = code.plan(self.request, subset_view(self.data), code.parameters(**parameters))
         with Meter(self.device) as meter:
@@ -96,7 +96,7 @@ def ablate_modules(
             "seconds": meter.seconds,
             "residual": solution.residual,
         }
-        step = configs.resolved(config, METHOD)["alpha"] * solution.step
+        step = runs.parameters(config, METHOD)["alpha"] * solution.step
         rows += [{**facts, **row} for row in bench.judge(module, redaction, step)]
         log(
             f"{module}: {redaction.size} parameters in {meter.seconds:.1f} s, residual {solution.residual:.3g}"

@@ -25,7 +25,7 @@ def places(
     subset as a whole; heldout: the images outside training as a whole.
 
     Args:
-        scenes: of the subset and the held-out images. roles: "subset" | "held_out" of each.
+        scenes: of the subset and the held-out images. roles: "subset" | "heldout" of each.
         size: pixels a side. margin: of the ROI.
     """
     image = next(i for i, scene in enumerate(scenes) if scene.image_id == request.image_id)

@@ -6,7 +6,7 @@ import numpy as np
 
 from soulbench.data.packed import Scene
 from soulbench.data.requests.request import Request
-from soulbench.evaluation.outputs import Drawings
+from soulbench.evaluation.outputs import ModelOutputs
 
 
 def groups(scenes: Sequence[Scene], request: Request) -> Mapping[str, np.ndarray]:
@@ -19,7 +19,9 @@ def groups(scenes: Sequence[Scene], request: Request) -> Mapping[str, np.ndarray
     return {"target": target, "same-image": here & real & ~target, "other-images": ~here & real}
 
 
-def rows(model: Drawings, original: Drawings, masks: Mapping[str, np.ndarray]) -> Iterator[dict[str, object]]:
+def rows(
+    model: ModelOutputs, original: ModelOutputs, masks: Mapping[str, np.ndarray]
+) -> Iterator[dict[str, object]]:
     """Mean L2 and cosine distance of every group, task and representation, as rows of latent.csv.
 
     1 - cos is computed as half the square of the distance on the unit sphere, the same number without the

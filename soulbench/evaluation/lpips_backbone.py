@@ -1,4 +1,4 @@
-"""LPIPS (Zhang et al., CVPR 2018), version 0.1, on a trunk that the configuration names."""
+"""LPIPS (Zhang et al., CVPR 2018), version 0.1, on a backbone that the configuration names."""
 
 import contextlib
 import io
@@ -15,9 +15,9 @@ ARCHITECTURES = {"alex": "alex", "squeeze": "squeeze", "vgg": "vgg16"}
 
 
 def build(settings: Mapping[str, str]) -> nn.Module:
-    """Return the distance of package `lpips`, its trunk filled from `settings`.
+    """Return the distance of package `lpips`, its backbone filled from `settings`.
 
-    The package brings the calibrated linear layers; the trunk's weights come through
+    The package brings the calibrated linear layers; the backbone's weights come through
     `soulbench.models.backbones.convolutions`, which can read them from a path or leave them untrained.
 
     Args:
@@ -26,14 +26,14 @@ def build(settings: Mapping[str, str]) -> nn.Module:
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")  # torchvision's, of a keyword that the package still uses
         distance = lpips.LPIPS(net=settings["net"], version="0.1", pnet_rand=True, verbose=False)
-    trunk = convolutions(ARCHITECTURES[settings["net"]], settings["weights"])
-    # The package cuts torchvision's trunk into slices but keeps the layers' numbers as names.
+    backbone = convolutions(ARCHITECTURES[settings["net"]], settings["weights"])
+    # The package cuts torchvision's backbone into slices but keeps the layers' numbers as names.
     slices = [part for name, part in distance.net.named_children() if name.startswith("slice")]
     slices += list(getattr(distance.net, "slices", []))
     with torch.no_grad():
         for part in slices:
             for name, layer in part.named_children():
-                layer.load_state_dict(trunk[int(name)].state_dict())
+                layer.load_state_dict(backbone[int(name)].state_dict())
     return distance.eval().requires_grad_(False)
 
 

@@ -12,7 +12,6 @@ from soulbench.evaluation.lpips_backbone import between
 from soulbench.models.sampling import crop
 from soulbench.models.ssim import structural_similarity
 
-UNITS = {"ssim": "index", "lpips": "lpips", "mae": "grey levels", "changed": "share"}
 CROP = 64  # pixels a side to which regions are resized for SSIM and LPIPS
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from soulbench.core.records import atomic_path
+from soulbench.core.terms import TASKS
 from soulbench.data.batches import Batch, SceneBatches
 from soulbench.models.generator import Generator
-from soulbench.training.conditions import TASKS
 from soulbench.training.generation import draw
 
 CHUNK = 16  # graphs that are drawn at once
@@ -19,8 +19,8 @@ REPRESENTATIONS = {"input": "before_graph", "graph": "after_graph"}
 
 
 @dataclass(frozen=True)
-class Drawings:
-    """Drawings and object representations of some scenes.
+class ModelOutputs:
+    """ModelOutputs and object representations of some scenes.
 
     Attributes:
         pictures: by task, uint8 [draws, M, H, W, 3]; 8 bits, as pictures are delivered, for every model alike.
@@ -41,7 +41,7 @@ class Drawings:
             np.savez_compressed(part, image_ids=np.array(image_ids), roles=np.array(roles), **arrays, **more)
 
     @classmethod
-    def load(cls, path: str | Path) -> "Drawings":
+    def load(cls, path: str | Path) -> "ModelOutputs":
         """Read what `save` wrote."""
         with np.load(path) as file:
             pictures = {task: np.concatenate([file[task][None], file[f"{task}-draws"]]) for task in TASKS}
@@ -51,7 +51,7 @@ class Drawings:
         return cls(pictures, objects)
 
 
-class Artist:
+class OutputGenerator:
     """Draws scenes with a model, under noise that depends on the image and the draw only.
 
     Args:
@@ -70,7 +70,7 @@ class Artist:
             name: getattr(drawing, field).cpu().numpy() for name, field in REPRESENTATIONS.items()
         }
 
-    def draw_all(self, batches: SceneBatches, rows: Sequence[int], draws: int) -> Drawings:
+    def draw_all(self, batches: SceneBatches, rows: Sequence[int], draws: int) -> ModelOutputs:
         """Draw all scenes in both tasks; representations are those of the first draw."""
         pictures, objects = {}, {}
         for task in TASKS:
@@ -78,7 +78,7 @@ class Artist:
             pictures[task] = np.stack([np.concatenate([p for p, _ in part]) for part in parts])
             for name in REPRESENTATIONS:
                 objects[task, name] = np.concatenate([vectors[name] for _, vectors in parts[0]])
-        return Drawings(pictures, objects)
+        return ModelOutputs(pictures, objects)
 
 
 def _chunks(batches: SceneBatches, rows: Sequence[int]) -> Iterator[Batch]:

@@ -14,15 +14,15 @@ from soulbench.core.device import Meter
 from soulbench.core.log import Log, Progress
 from soulbench.core.records import atomic_path, write_json
 from soulbench.core.seeds import generator
+from soulbench.core.terms import TASKS, UNITS
 from soulbench.data.packed import Scene
 from soulbench.data.requests.request import Request
 from soulbench.evaluation import latent
-from soulbench.evaluation import lpips_backbone as lpips_trunk
+from soulbench.evaluation import lpips_backbone as lpips_backbone
 from soulbench.evaluation.dimensions import mean_picture_error, places, spread
-from soulbench.evaluation.metrics import UNITS, Comparison, Place
-from soulbench.evaluation.outputs import Artist, Drawings
-from soulbench.training.conditions import TASKS
-from soulbench.training.dataset import Data
+from soulbench.evaluation.metrics import Comparison, Place
+from soulbench.evaluation.outputs import ModelOutputs, OutputGenerator
+from soulbench.training.dataset import BenchmarkData
 from soulbench.training.stages import origin
 
 ORIGINAL = "original"
@@ -44,11 +44,11 @@ class Setting:
     regions: Mapping[str, list[Place]]
 
     @classmethod
-    def of(cls, data: Data, request: Request) -> "Setting":
+    def of(cls, data: BenchmarkData, request: Request) -> "Setting":
         """The setting of a request."""
-        rows = [*data.subset, *data.held_out]
+        rows = [*data.subset, *data.heldout]
         scenes = [data.scenes.scene(row) for row in rows]
-        roles = ["subset"] * len(data.subset) + ["held_out"] * len(data.held_out)
+        roles = ["subset"] * len(data.subset) + ["heldout"] * len(data.heldout)
         margin = data.config["unlearning"]["roi_margin"]
         regions = places(scenes, roles, request, data.scenes.image_size, margin)
         return cls(request, rows, scenes, roles, np.stack([s.pixels for s in scenes]), regions)
@@ -78,7 +78,7 @@ class Case:
 class Answer:
     """What a model drew for a query: uint8 [1, H, W, 3], or None where the status says why there is none."""
 
-    attack: str
+    query: str
     task: str
     status: str
     picture: np.ndarray | None
@@ -95,11 +95,11 @@ def evaluate(
 ) -> None:
     """Evaluate a method's models of one seed, request by request; writes one record folder each.
 
-    A record is metrics.csv, latent.csv, leakage.csv, outputs.npz and record.json. Requests share a job because
+    A record is metrics.csv, latent.csv, queries.csv, outputs.npz and record.json. Requests share a job because
     starting one (PyTorch, LPIPS) takes several times as long as judging a model.
     """
     device = devices.prepare(config["device"])
-    data = Data.open(config, data_dir)
+    data = BenchmarkData.open(config, data_dir)
     compare, networks = comparison(config), data.networks(seed)
     about = origin(config, config["evaluation"], seed, source)
     drawn, loaded = None, None
@@ -109,16 +109,16 @@ def evaluate(
             with Meter(device) as meter:
                 if case.model != loaded:
                     networks.load(case.model)
-                    artist, loaded = Artist(networks.generator, config, device), case.model
+                    artist, loaded = OutputGenerator(networks.generator, config, device), case.model
                     # The original needs one more draw: its floor is the same model under other noise.
-                    draws = max(config["evaluation"]["noise_draws"], 2 if case.original is None else 1)
+                    draws = max(config["evaluation"]["noise_samples"], 2 if case.original is None else 1)
                     drawn = artist.draw_all(data.batches(), setting.rows, draws)
                 answers = list(_ask(artist, data, setting))
                 tables = _judge(case, drawn, answers, setting, compare)
             for name, rows in tables.items():
                 with atomic_path(case.out / f"{name}.csv") as path:
                     pd.DataFrame(rows).to_csv(path, index=False)
-            queried = {f"query-{a.attack}-{a.task}": a.picture for a in answers if a.picture is not None}
+            queried = {f"query-{a.query}-{a.task}": a.picture for a in answers if a.picture is not None}
             image_ids = [scene.image_id for scene in setting.scenes]
             drawn.save(case.out / "outputs.npz", image_ids, setting.roles, queried)
             cell = {"method": method, "request": case.request, "seed": seed}
@@ -127,30 +127,34 @@ def evaluate(
 
 
 def _judge(
-    case: Case, drawn: Drawings, answers: Sequence[Answer], setting: Setting, compare: Comparison
+    case: Case, drawn: ModelOutputs, answers: Sequence[Answer], setting: Setting, compare: Comparison
 ) -> dict[str, list[dict[str, Any]]]:
-    reference = Drawings.load(case.original / "outputs.npz") if case.original else _next_draw(drawn)
-    retrained = Drawings.load(case.retrained / "outputs.npz") if case.retrained else None
+    reference = ModelOutputs.load(case.original / "outputs.npz") if case.original else _next_draw(drawn)
+    retrained = ModelOutputs.load(case.retrained / "outputs.npz") if case.retrained else None
     return {
         "metrics": list(metric_rows(drawn, reference, retrained, setting, compare)),
         "latent": list(latent.rows(drawn, reference, latent.groups(setting.scenes, setting.request))),
-        "leakage": list(_leakage(answers, setting, compare)),
+        "queries": list(_query_rows(answers, setting, compare)),
     }
 
 
 def comparison(config: Mapping[str, Any]) -> Comparison:
     """The comparison that the configuration asks for."""
     settings = config["evaluation"]
-    return Comparison(lpips_trunk.build(settings["lpips"]), settings["changed_threshold"])
+    return Comparison(lpips_backbone.build(settings["lpips"]), settings["changed_threshold"])
 
 
-def _next_draw(drawn: Drawings) -> Drawings:
+def _next_draw(drawn: ModelOutputs) -> ModelOutputs:
     """The same model's drawings under other noise."""
-    return Drawings({task: np.roll(p, -1, axis=0) for task, p in drawn.pictures.items()}, drawn.objects)
+    return ModelOutputs({task: np.roll(p, -1, axis=0) for task, p in drawn.pictures.items()}, drawn.objects)
 
 
 def metric_rows(
-    drawn: Drawings, original: Drawings, retrained: Drawings | None, setting: Setting, compare: Comparison
+    drawn: ModelOutputs,
+    original: ModelOutputs,
+    retrained: ModelOutputs | None,
+    setting: Setting,
+    compare: Comparison,
 ) -> Iterator[dict[str, Any]]:
     """Rows of metrics.csv: every dimension and metric in both tasks, averaged over the noise draws."""
     for task in TASKS:
@@ -158,8 +162,12 @@ def metric_rows(
         truth = np.broadcast_to(setting.truth, pictures.shape)
         jobs = [(name, original.pictures[task], name) for name in AGAINST_ORIGINAL]
         if retrained is not None:
-            jobs += [(f"oracle-{name}", retrained.pictures[task], name) for name in AGAINST_RETRAINED]
-        jobs += [("fidelity", truth, "A1"), ("utility", truth, "retained"), ("heldout", truth, "heldout")]
+            jobs += [(f"retrain-{name}", retrained.pictures[task], name) for name in AGAINST_RETRAINED]
+        jobs += [
+            ("target_error", truth, "A1"),
+            ("retained_error", truth, "retained"),
+            ("heldout_error", truth, "heldout"),
+        ]
         for dimension, references, regions in jobs:
             pairs = zip(pictures, references, strict=False)
             results = [compare(picture, other, setting.regions[regions]) for picture, other in pairs]
@@ -187,34 +195,34 @@ def _diversity(task: str, pictures: np.ndarray, setting: Setting) -> Iterator[di
         yield {"task": task, "dimension": "diversity", "metric": metric, "value": value, "unit": unit}
 
 
-def _ask(artist: Artist, data: Data, setting: Setting) -> Iterator[Answer]:
-    """Ask the unaltered query ("none") and every leakage query, in both tasks."""
+def _ask(artist: OutputGenerator, data: BenchmarkData, setting: Setting) -> Iterator[Answer]:
+    """Ask the unaltered query ("none") and every query, in both tasks."""
     place = setting.regions["A1"][0]
     scene = setting.scenes[place.picture]
     batches = data.batches()
     visual = data.visual[scene.first_row : scene.first_row + len(scene.categories)]
     target = scene.object_ids.tolist().index(setting.request.object_id)
-    for attack in ("none", *data.config["evaluation"]["attacks"]):
+    for query in ("none", *data.config["evaluation"]["queries"]):
         asked: Scene | str = scene
-        if attack != "none":
+        if query != "none":
             # Seeded by the request alone: every model gets the same altered graph.
-            rng = generator(data.config["seed"], "attack", attack, setting.request.id)
+            rng = generator(data.config["seed"], "attack", query, setting.request.id)
             names = data.scenes.vocabulary.objects
-            asked = registry.module("queries", attack).rewrite(scene, target, names, rng)
+            asked = registry.module("queries", query).rewrite(scene, target, names, rng)
         for task in TASKS:
             if isinstance(asked, str):
-                yield Answer(attack, task, f"not applicable: {asked}", None)
+                yield Answer(query, task, f"not applicable: {asked}", None)
             else:
                 picture, _ = artist.draw(batches.collate([asked], [visual]), task)
-                yield Answer(attack, task, "ok", picture)
+                yield Answer(query, task, "ok", picture)
 
 
-def _leakage(answers: Sequence[Answer], setting: Setting, compare: Comparison) -> Iterator[dict[str, Any]]:
-    """Rows of leakage.csv: fidelity of the target's ROI in every answer."""
+def _query_rows(answers: Sequence[Answer], setting: Setting, compare: Comparison) -> Iterator[dict[str, Any]]:
+    """Rows of queries.csv: fidelity of the target's ROI in every answer."""
     place = setting.regions["A1"][0]
     truth = setting.truth[[place.picture]]
     for answer in answers:
-        row = {"task": answer.task, "attack": answer.attack, "status": answer.status}
+        row = {"task": answer.task, "query": answer.query, "status": answer.status}
         if answer.picture is None:
             yield {**row, "metric": "mae", "value": None}
             continue

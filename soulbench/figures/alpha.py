@@ -7,13 +7,14 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
-from soulbench.analysis.dimensions import PRIMARY, TASKS
+from soulbench.analysis.dimensions import PRIMARY
 from soulbench.analysis.gather import read_csv
+from soulbench.core.terms import TASKS
 from soulbench.figures import gallery, style
 from soulbench.figures.gallery import Column, Pictures
 
 CURVES = {
-    "fidelity": "error of the target; more = forgotten →",
+    "target_error": "error of the target; more = forgotten →",
     "A2": "change of its image's other objects; less = better",
 }
 TASK_COLOURS = {"reconstruction": "#0072B2", "synthesis": "#D55E00"}

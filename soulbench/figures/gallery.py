@@ -11,9 +11,9 @@ from matplotlib.figure import FigureBase
 from matplotlib.patches import Rectangle
 
 from soulbench.analysis import methods as roster
-from soulbench.analysis.dimensions import TASKS
-from soulbench.analysis.gather import cell_folder, read_csv
+from soulbench.analysis.gather import read_csv, record_folder
 from soulbench.core.errors import UserError
+from soulbench.core.terms import TASKS
 from soulbench.data.packed import PackedScenes
 from soulbench.figures import style
 
@@ -94,7 +94,7 @@ class Pictures:
 
     def _record(self, method: str, request: str) -> Path:
         cell = {"method": method, "request": request, "seed": self.config["seeds"][0]}
-        return cell_folder(self.results_dir, cell) / "outputs.npz"
+        return record_folder(self.results_dir, cell) / "outputs.npz"
 
     def ablation(self, name: str, request: str) -> dict[tuple[str, str], np.ndarray]:
         """Return an ablation's drawings by (value, task): uint8 [k, H, W, 3], the target's image first."""

@@ -10,8 +10,8 @@ from matplotlib.lines import Line2D
 from soulbench.analysis import methods as roster
 from soulbench.analysis.arrays import intervals
 from soulbench.analysis.claims.latent import GROUPS
-from soulbench.analysis.dimensions import RESEED, TASKS
 from soulbench.analysis.gather import read_csv
+from soulbench.core.terms import RESEED, TASKS
 from soulbench.figures import style
 
 # The vector after the graph network (default), and the one before it, which is the paper's.

@@ -11,8 +11,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from soulbench.analysis import methods as roster
-from soulbench.analysis.dimensions import DIMENSIONS, RESEED, TASKS, better
+from soulbench.analysis.dimensions import DIMENSIONS, better
 from soulbench.analysis.gather import read_csv
+from soulbench.core.terms import RESEED, TASKS
 from soulbench.figures import style
 
 PAPER_METRICS = ("ssim", "lpips", "mae")

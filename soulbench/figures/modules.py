@@ -4,8 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from soulbench.analysis.dimensions import PRIMARY, TASKS
+from soulbench.analysis.dimensions import PRIMARY
 from soulbench.analysis.gather import read_csv
+from soulbench.core.terms import TASKS
 from soulbench.figures import gallery, style
 from soulbench.figures.gallery import Column, Pictures
 
@@ -56,12 +57,12 @@ def _numbers(axes: Any, table: Any, modules: list[str]) -> None:
     step = (high - low + gallery.GAP) / len(modules)
     edge = max(axes.get_xlim()) + 2 * gallery.GAP
     found: dict[str, Any] = {
-        name: gallery.means_by(table, "module", name, PRIMARY) for name in ("fidelity", "A2")
+        name: gallery.means_by(table, "module", name, PRIMARY) for name in ("target_error", "A2")
     }
     axes.text(edge, -gallery.GAP, "MAE, grey levels\n(recon. / synth.)", va="bottom", fontsize=8.5)
     for place, module in enumerate(modules):
         lines = [
             f"{word} {found[name].loc[module, TASKS[0]]:.1f} / {found[name].loc[module, TASKS[1]]:.1f}"
-            for word, name in (("target", "fidelity"), ("others", "A2"))
+            for word, name in (("target", "target_error"), ("others", "A2"))
         ]
         axes.text(edge, step * (place + 0.45), "\n".join(lines), va="center", fontsize=9.5)

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from soulbench.analysis.dimensions import TASKS
 from soulbench.core.errors import UserError
+from soulbench.core.terms import TASKS
 from soulbench.figures import gallery, style
 from soulbench.figures.gallery import Column, Pictures
 

@@ -1,10 +1,10 @@
-"""The paper's Fig. 7: what each model draws of the target image under every leakage query."""
+"""The paper's Fig. 7: what each model draws of the target image under every query."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from soulbench.analysis.dimensions import TASKS
+from soulbench.core.terms import TASKS
 from soulbench.figures import gallery, style
 from soulbench.figures.gallery import Column, Pictures
 
@@ -19,7 +19,7 @@ def draw(config: dict[str, Any], results_dir: Path, out_stem: Path, log: Callabl
     rows = pictures.methods([request])
     drawn = {name: pictures.answers(name, request) for name in rows}
     answered = {query for answers in drawn.values() for _, query in answers}
-    queries = ["none", *(query for query in config["evaluation"]["attacks"] if query in answered)]
+    queries = ["none", *(query for query in config["evaluation"]["queries"] if query in answered)]
     columns = [
         Column(f"{task.capitalize()} ({request}: {category})", HEADINGS.get(query, query), box)
         for task in TASKS

@@ -14,8 +14,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator
 
 from soulbench.analysis import methods as roster
-from soulbench.analysis.dimensions import UNITS
 from soulbench.core.records import atomic_path
+from soulbench.core.terms import UNITS
 
 # Okabe and Ito's palette: told apart by every kind of colour vision, on white and in grey.
 LEVEL_COLOURS = {
@@ -71,7 +71,7 @@ def colour(config: dict[str, Any], method: str) -> str:
 
 
 def lpips_name(config: dict[str, Any]) -> str:
-    """Return LPIPS with its trunk; one that was never trained is called so, for its numbers mean less."""
+    """Return LPIPS with its backbone; one that was never trained is called so, for its numbers mean less."""
     part = config["evaluation"]["lpips"]
     if part["weights"] == "seeded":
         return f"LPIPS (untrained {part['net']})"

@@ -10,9 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from soulbench.analysis import methods as roster
-from soulbench.analysis.dimensions import PRIMARY, RESEED, TASKS
+from soulbench.analysis.dimensions import PRIMARY
 from soulbench.analysis.evidence import OVERSHOT, REMOVED
 from soulbench.analysis.gather import read_csv
+from soulbench.core.terms import RESEED, TASKS
 from soulbench.figures import style
 
 # Linear around the references, logarithmic beyond: a destroyed model lies far out.
@@ -24,7 +25,7 @@ def draw(config: dict[str, Any], results_dir: Path, out_stem: Path, log: Callabl
     """Draw the figure from tables/scoreboard.csv and tables/summary.csv."""
     tables = Path(results_dir) / "tables"
     board, summary = read_csv(tables / "scoreboard.csv"), read_csv(tables / "summary.csv")
-    utility = summary[(summary["dimension"] == "utility") & (summary["metric"] == PRIMARY)]
+    utility = summary[(summary["dimension"] == "retained_error") & (summary["metric"] == PRIMARY)]
     points = board.merge(utility, on=["method", "task"])
     methods = [name for name in roster.ordered(config, points["method"]) if name != RESEED]
     shapes = _shapes(config, methods)

@@ -1,4 +1,4 @@
-"""Frozen convolutional trunks of torchvision: where their weights come from, and how that is named."""
+"""Frozen convolutional backbones of torchvision: where their weights come from, and how that is named."""
 
 from pathlib import Path
 
@@ -24,18 +24,18 @@ def convolutions(name: str, weights: str) -> nn.Sequential:
     Raises:
         UserError: no such file, not a plain dictionary of tensors, or weights of another architecture.
     """
-    # Imported here: torchvision costs a job seconds, and most jobs need no trunk.
+    # Imported here: torchvision costs a job seconds, and most jobs need no backbone.
     from torchvision import models
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(0, "trunk", name))
-        trunk = models.get_model(ARCHITECTURES[name], weights=None).features
+        backbone = models.get_model(ARCHITECTURES[name], weights=None).features
     if weights == "imagenet":
         pretrained = models.get_model_weights(ARCHITECTURES[name]).IMAGENET1K_V1
-        _load(trunk, pretrained.get_state_dict(check_hash=True), pretrained.url)
+        _load(backbone, pretrained.get_state_dict(check_hash=True), pretrained.url)
     elif weights != "seeded":
-        _load(trunk, read_weights(weights), weights)
-    return trunk.float().eval().requires_grad_(False)
+        _load(backbone, read_weights(weights), weights)
+    return backbone.float().eval().requires_grad_(False)
 
 
 def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
@@ -50,13 +50,13 @@ def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
         raise UserError(f"{path}: not a readable .safetensors or weights-only .pth file ({error})") from None
 
 
-def _load(trunk: nn.Sequential, state: dict[str, torch.Tensor], source: str) -> None:
+def _load(backbone: nn.Sequential, state: dict[str, torch.Tensor], source: str) -> None:
     prefix = "features."
     state = {
         key.removeprefix(prefix): value.float() for key, value in state.items() if key.startswith(prefix)
     }
     try:
-        trunk.load_state_dict(state)
+        backbone.load_state_dict(state)
     except RuntimeError as error:
         raise UserError(f"{source}: weights of another architecture: {error}") from None
 

@@ -52,7 +52,7 @@ class Condition:
 
 
 @dataclass(frozen=True)
-class Drawing:
+class GeneratorOutput:
     """What the generator returns.
 
     Attributes:
@@ -93,7 +93,7 @@ class Generator(nn.Module):
         self.image_branch = nn.Sequential(nn.Conv2d(4, picture, 1), BatchNorm(picture), nn.ReLU())
         self.decoder = Decoder(sizes["decoder"], graph["width"] + width, picture, sizes["spade_hidden"])
 
-    def forward(self, batch: Batch, condition: Condition) -> Drawing:
+    def forward(self, batch: Batch, condition: Condition) -> GeneratorOutput:
         """Draw a batch of scene graphs under a condition."""
         before, after, vectors = self.represent(batch, condition)
         boxes = self.box_head(vectors)
@@ -103,7 +103,7 @@ class Generator(nn.Module):
         seen = torch.where(hidden > 0, condition.noise, batch.images)
         picture = self.image_branch(torch.cat([seen, hidden], dim=1))
         images = self.decoder(batch.pad(after), batch.pad(masks), picture)
-        return Drawing(images, boxes, before, after)
+        return GeneratorOutput(images, boxes, before, after)
 
     def represent(self, batch: Batch, condition: Condition) -> tuple[Tensor, Tensor, Tensor]:
         """Return the object representation before and after the graph network, and the graph vectors alone."""

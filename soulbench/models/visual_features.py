@@ -19,9 +19,9 @@ CHUNK = 32  # images at a time; VGG16 is twice as fast with 32 as with one, and 
 
 
 class VisualFeatures(nn.Module):
-    """RoI crop -> frozen trunk -> feature vector.
+    """RoI crop -> frozen backbone -> feature vector.
 
-    The trunk is VGG16's convolutions without the last pool (SIMSG), which shrinks a 16 x 16 crop to one position of
+    The backbone is VGG16's convolutions without the last pool (SIMSG), which shrinks a 16 x 16 crop to one position of
     512 channels, or, where no weights can be had, a seeded random projection of the crop's pixels, which keeps
     distances between crops (Johnson and Lindenstrauss) and therefore tells individuals apart.
 
@@ -32,17 +32,17 @@ class VisualFeatures(nn.Module):
     def __init__(self, settings: dict[str, Any]):
         super().__init__()
         self.size = settings["crop"]
-        if settings["trunk"] == "vgg16":
-            trunk = convolutions("vgg16", settings["weights"] or "imagenet")[:-1]
-            self.trunk = nn.Sequential(trunk, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        if settings["backbone"] == "vgg16":
+            backbone = convolutions("vgg16", settings["weights"] or "imagenet")[:-1]
+            self.backbone = nn.Sequential(backbone, nn.AdaptiveAvgPool2d(1), nn.Flatten())
         else:
-            self.trunk = nn.Sequential(nn.Flatten(), _projection(3 * self.size**2, settings["features"]))
+            self.backbone = nn.Sequential(nn.Flatten(), _projection(3 * self.size**2, settings["features"]))
         self.requires_grad_(False).eval()
 
     @torch.no_grad()
     def forward(self, images: Tensor, boxes: Tensor) -> Tensor:
         """Return features [N, F] of boxes [N, 4] in images [N, 3, H, W] (normalised), one image a box."""
-        return self.trunk(crop(images, boxes, self.size))
+        return self.backbone(crop(images, boxes, self.size))
 
     def of_scene(self, image: Tensor, boxes: Tensor) -> Tensor:
         """Return features [n, F] of all boxes of one image [3, H, W]."""

@@ -12,8 +12,9 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from soulbench.analysis.dimensions import PRIMARY, TASKS
+from soulbench.analysis.dimensions import PRIMARY
 from soulbench.analysis.gather import read_csv
+from soulbench.core.terms import TASKS
 
 DIGITS = 4
 
@@ -49,7 +50,7 @@ GRIDS = (
         "contrasts",
         "Paired differences to noop-ft and to the retrained model",
         "Wilcoxon's p over requests, Holm's over the methods; p_least: the smallest that Holm's can be here.",
-        {**_START, "dimension": "fidelity", "against": "retrain"},
+        {**_START, "dimension": "target_error", "against": "retrain"},
     ),
     Grid(
         "sod",
@@ -67,14 +68,14 @@ GRIDS = (
         "ablation_modules",
         "Obj-IF by module",
         "Rows in grey levels; the file has the other metrics.",
-        {"task": TASKS[0], "dimension": "fidelity"},
+        {"task": TASKS[0], "dimension": "target_error"},
         True,
     ),
     Grid(
         "ablation_alpha",
         "Obj-IF by alpha",
         "Rows in grey levels; the file has the other metrics.",
-        {"task": TASKS[0], "dimension": "fidelity"},
+        {"task": TASKS[0], "dimension": "target_error"},
         True,
     ),
 )

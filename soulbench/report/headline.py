@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from soulbench.analysis import methods as roster
-from soulbench.analysis.dimensions import TASKS
 from soulbench.analysis.scoreboard import (
     COLLAPSED_WORD,
     REMOVED_DAMAGED,
@@ -17,6 +16,7 @@ from soulbench.analysis.scoreboard import (
     TOO_FEW,
     UNCLEAR,
 )
+from soulbench.core.terms import TASKS
 
 # From good to bad: an outcome, its symbol, its tone on the page and its heading there.
 OUTCOMES = {

@@ -10,12 +10,13 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from soulbench.analysis import methods as roster
-from soulbench.analysis.dimensions import DIMENSIONS, TASKS
+from soulbench.analysis.dimensions import DIMENSIONS
 from soulbench.analysis.evidence import OVERSHOT, REMOVED
 from soulbench.analysis.gather import read_csv
 from soulbench.core import records
 from soulbench.core.errors import UserError
 from soulbench.core.records import atomic_path
+from soulbench.core.terms import TASKS
 from soulbench.figures.style import LEVEL_COLOURS, lpips_name
 from soulbench.report import headline, photographs
 from soulbench.report.captions import caption
@@ -34,7 +35,7 @@ FIGURES = {
     "alpha": "Obj-IF: strength alpha (Fig. 11)",
     "modules": "Obj-IF: which module (Fig. 12)",
     "training": "How the original models learned: losses, learning rate, speed",
-    "film": "Learning and unlearning, step by step",
+    "snapshots": "Learning and unlearning, step by step",
 }
 
 

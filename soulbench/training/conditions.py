@@ -11,8 +11,6 @@ from soulbench.data.batches import Batch
 from soulbench.data.regions import inside, region
 from soulbench.models.generator import Condition
 
-TASKS = ("reconstruction", "synthesis")
-
 
 def training_condition(batch: Batch, shares: Mapping[str, float], seeds: Sequence[int]) -> Condition:
     """Hide objects at random, and whole images and all their features in given shares of the samples.

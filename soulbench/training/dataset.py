@@ -35,13 +35,13 @@ UNCHANGED = Changes()
 
 
 @dataclass(frozen=True)
-class Data:
+class BenchmarkData:
     """Packed scenes, their visual features, and which of them play which part.
 
     Attributes:
         config: the whole configuration.
         scenes: the packed set; visual: [rows, F] features of all objects, memory-mapped.
-        train, validation: rows of these splits; subset, held_out: of the fine-tuning subset and the held-out images.
+        train, validation: rows of these splits; subset, heldout: of the fine-tuning subset and the held-out images.
         requests: by id.
     """
 
@@ -51,18 +51,18 @@ class Data:
     train: list[int]
     validation: list[int]
     subset: list[int]
-    held_out: list[int]
+    heldout: list[int]
     requests: Mapping[str, Request]
 
     @classmethod
-    def open(cls, config: Mapping[str, Any], data_dir: str | Path) -> "Data":
+    def open(cls, config: Mapping[str, Any], data_dir: str | Path) -> "BenchmarkData":
         """Open `results/<name>/data`."""
         folder = Path(data_dir)
         scenes = PackedScenes.open(folder / "packed")
         roles = _table(folder / "subset.csv")
         rows = {
             role: [scenes.find(int(entry["image_id"])) for entry in roles if entry["role"] == role]
-            for role in ("subset", "held_out")
+            for role in ("subset", "heldout")
         }
         return cls(
             config,
@@ -70,7 +70,7 @@ class Data:
             np.load(folder / "visual.npy", mmap_mode="r"),
             *(np.flatnonzero(np.asarray(scenes.splits) == split).tolist() for split in ("train", "val")),
             rows["subset"],
-            rows["held_out"],
+            rows["heldout"],
             _requests(folder / "requests.csv", scenes.vocabulary.objects),
         )
 

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import torch
 
-from soulbench.core.device import Workplace, moved
+from soulbench.core.device import ExecutionContext, moved
 from soulbench.core.errors import UserError
 from soulbench.core.seeds import derive_seed
 from soulbench.data.batches import Batch, SceneBatches
@@ -63,7 +63,7 @@ class EarlyStop:
         return step % self.every == 0
 
     def look(
-        self, step: int, networks: Networks, objective: Objective, stage: Stage, place: Workplace
+        self, step: int, networks: Networks, objective: Objective, stage: Stage, context: ExecutionContext
     ) -> float:
         """Return the validation loss, and keep the weights if it is the best so far.
 
@@ -72,11 +72,11 @@ class EarlyStop:
         modules = networks.modules()
         learning = modules.training
         modules.eval()
-        with torch.no_grad(), place.autocast():
-            sums = [self._loss(batch, networks, objective, stage, place) for batch in self._pieces(stage)]
+        with torch.no_grad(), context.autocast():
+            sums = [self._loss(batch, networks, objective, stage, context) for batch in self._pieces(stage)]
         modules.train(learning)
         mean = torch.stack(sums).sum() / len(self.rows)
-        place.average([mean])
+        context.all_reduce_mean([mean])
         loss = mean.item()
         if loss < self.best:
             self.best, self.best_step, self.without_better = loss, step, 0
@@ -90,17 +90,17 @@ class EarlyStop:
             yield self.batches.batch(self.rows[first : first + stage.batch])
 
     def _loss(
-        self, batch: Batch, networks: Networks, objective: Objective, stage: Stage, place: Workplace
+        self, batch: Batch, networks: Networks, objective: Objective, stage: Stage, context: ExecutionContext
     ) -> torch.Tensor:
         """The sum over the images of a batch."""
         seeds = [derive_seed(stage.seed, "validation", image) for image in batch.image_ids]
         condition = training_condition(batch, stage.masking, seeds)
-        batch, condition = moved(batch, place.device), moved(condition, place.device)
+        batch, condition = moved(batch, context.device), moved(condition, context.device)
         parts = objective.plain(networks.generator(batch, condition), batch, condition)
         return total(parts) * len(seeds)
 
     def finish(self, networks: Networks) -> None:
-        """Put the best weights in the last ones' place."""
+        """Put the best weights in the last ones' context."""
         if self._weights:
             networks.modules().load_state_dict(self._weights)
 

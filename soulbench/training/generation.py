@@ -8,14 +8,14 @@ import torch
 
 from soulbench.core.device import moved
 from soulbench.data.batches import Batch, to_pixels
-from soulbench.models.generator import Drawing, Generator
+from soulbench.models.generator import Generator, GeneratorOutput
 from soulbench.training.conditions import noise_for, task_condition
 
 
 @torch.no_grad()
 def draw(
     model: Generator, batch: Batch, task: str, settings: Mapping[str, Any], number: int = 0
-) -> tuple[np.ndarray, Drawing]:
+) -> tuple[np.ndarray, GeneratorOutput]:
     """Return pictures uint8 [B, H, W, 3] and the drawing that they are of.
 
     Args:

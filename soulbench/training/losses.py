@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from soulbench.data.batches import Batch
 from soulbench.models.backbones import convolutions
 from soulbench.models.discriminators import Discriminators, hinge
-from soulbench.models.generator import Condition, Drawing
+from soulbench.models.generator import Condition, GeneratorOutput
 
 #: Index of relu1_1 .. relu5_1 in VGG19's convolutional part -> weight.
 PERCEPTUAL_LAYERS = {1: 1 / 32, 6: 1 / 16, 11: 1 / 8, 20: 1 / 4, 29: 1.0}
@@ -28,13 +28,13 @@ class Perceptual(nn.Module):
 
     def __init__(self, weights: str):
         super().__init__()
-        trunk = convolutions("vgg19", weights)[: max(PERCEPTUAL_LAYERS) + 1]
-        self.trunk = trunk.to(memory_format=torch.channels_last)  # as the drawings lie in memory
+        backbone = convolutions("vgg19", weights)[: max(PERCEPTUAL_LAYERS) + 1]
+        self.backbone = backbone.to(memory_format=torch.channels_last)  # as the drawings lie in memory
 
     def forward(self, images: Tensor, targets: Tensor) -> Tensor:
         """Return the distance of normalised images [B, 3, H, W]; gradients reach `images` only."""
         total = images.new_zeros(())
-        for index, layer in enumerate(self.trunk):
+        for index, layer in enumerate(self.backbone):
             images = layer(images)
             with torch.no_grad():
                 targets = layer(targets)
@@ -114,7 +114,7 @@ class Objective(nn.Module):
         self.guidance_while = guidance_while
         self.perceptual = Perceptual(perceptual_weights or "imagenet") if weights["perceptual"] else None
 
-    def forward(self, drawing: Drawing, batch: Batch, condition: Condition) -> Losses:
+    def forward(self, drawing: GeneratorOutput, batch: Batch, condition: Condition) -> Losses:
         """Return both sides' losses, from one pass of the discriminators over each kind of picture."""
         parts = self.plain(drawing, batch, condition)
         # A negated image has "nothing else": grey in both pictures, so that these parts see no difference there.
@@ -129,7 +129,7 @@ class Objective(nn.Module):
         parts |= {name: self.weights[name] * value for name, value in adversarial.items()}
         return Losses(parts, _telling_apart(of_fake, of_real, batch))
 
-    def plain(self, drawing: Drawing, batch: Batch, condition: Condition) -> dict[str, Tensor]:
+    def plain(self, drawing: GeneratorOutput, batch: Batch, condition: Condition) -> dict[str, Tensor]:
         """Return the weighted parts that no further network judges: pixels, boxes, guidance."""
         distance = (drawing.images - batch.targets).abs().mean(dim=1, keepdim=True)
         l1 = self.weights["l1"] * (distance * batch.weights).mean(dim=(1, 2, 3))

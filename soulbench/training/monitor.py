@@ -12,17 +12,17 @@ import numpy as np
 import torch
 
 from soulbench.core.records import atomic_path
+from soulbench.core.terms import TASKS
 from soulbench.data.batches import Batch, SceneBatches, to_pixels
 from soulbench.models.generator import Generator
-from soulbench.training.conditions import TASKS
 from soulbench.training.generation import draw
 
 COLUMNS = ("stage", "step", "learning_rate", "images_per_second", "loss")
 ROWS = 500  # of losses that a stage keeps at most
-FILMED = (0, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1)  # shares of a stage after which pictures are drawn
+SNAPSHOT_SHARES = (0, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1)  # shares of a stage after which pictures are drawn
 
 
-class Watch:
+class TrainingMonitor:
     """Collects rows of losses and a film; part of a training's saved state, so an interrupted one shows no seam.
 
     Args:
@@ -52,7 +52,7 @@ class Watch:
         model: str | Path,
         first: bool,
     ) -> Self:
-        """Watch the training of a checkpoint `model`; only the first of several processes draws and writes."""
+        """Monitor the training of the checkpoint `model`; of several processes only the first draws and writes."""
         board = Path(model).with_suffix(".tensorboard") if first else None
         return cls(batches.batch(rows) if first else None, settings, board)
 
@@ -80,7 +80,7 @@ class Watch:
 
     def draw(self, model: Generator, stage: str, step: int, steps: int) -> None:
         """Draw the scenes in both tasks, if it is time to."""
-        due = {round(share * steps) for share in FILMED}
+        due = {round(share * steps) for share in SNAPSHOT_SHARES}
         done = any(frame["stage"] == stage and frame["step"] == step for frame in self.frames)
         if self.batch is None or step not in due or done:
             return
@@ -109,7 +109,7 @@ class Watch:
         self.rows, self.frames = [*state["rows"]], [*state["frames"]]
 
     def save(self, model: str | Path) -> None:
-        """Write `<model>.curves.csv` and `<model>.film.npz` beside a checkpoint."""
+        """Write `<model>.curves.csv` and `<model>.snapshots.npz` beside a checkpoint."""
         if self._writer is not None:
             self._writer.close()
         stem = Path(model).with_suffix("")
@@ -124,7 +124,7 @@ class Watch:
         arrays = {"image_ids": np.array(self.batch.image_ids), "truth": truth.numpy()}
         arrays |= {f"{name}s": np.array([frame[name] for frame in self.frames]) for name in ("stage", "step")}
         arrays |= {task: np.stack([frame[task].numpy() for frame in self.frames]) for task in TASKS}
-        with atomic_path(f"{stem}.film.npz") as part:
+        with atomic_path(f"{stem}.snapshots.npz") as part:
             np.savez_compressed(part, **arrays)
 
     def _show_row(self, row: Mapping[str, Any]) -> None:

@@ -24,7 +24,7 @@ class Stage:
         masking: `training.masking` of the configuration.
         checkpoint_seconds: how often the running state is saved.
         accumulate: pieces that a process makes its share of a batch in; BatchNorm sees one at a time.
-        average: decay of the generator's moving average, which takes the weights' place at the end; None for none.
+        ema_decay: decay of the generator's moving average, which takes the weights' place at the end; None for none.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Stage:
     masking: Mapping[str, float]
     checkpoint_seconds: float
     accumulate: int = 1
-    average: float | None = None
+    ema_decay: float | None = None
 
 
 def learning_rate(stage: Stage, step: int) -> float:

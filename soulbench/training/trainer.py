@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from soulbench.core.checkpoint import load_state, save_state
-from soulbench.core.device import Meter, Workplace, explained_memory, moved
+from soulbench.core.device import ExecutionContext, Meter, explained_memory, moved
 from soulbench.core.errors import UserError
 from soulbench.core.log import Log, Progress
 from soulbench.core.records import canonical_json
@@ -21,7 +21,7 @@ from soulbench.training.adam import Adam
 from soulbench.training.conditions import training_condition
 from soulbench.training.early_stop import EarlyStop
 from soulbench.training.losses import Objective
-from soulbench.training.monitor import Watch
+from soulbench.training.monitor import TrainingMonitor
 from soulbench.training.networks import Networks
 from soulbench.training.schedule import Stage, learning_rate, rows_of_step, step_size
 
@@ -34,10 +34,10 @@ def fit(
     batches: SceneBatches,
     rows: Sequence[int],
     stage: Stage,
-    workplace: Workplace,
+    context: ExecutionContext,
     work: Path,
     log: Log,
-    watch: Watch | None = None,
+    monitor: TrainingMonitor | None = None,
     early: EarlyStop | None = None,
 ) -> dict[str, Any]:
     """Train the networks in place; takes up an interrupted run of the same stage where its state was saved.
@@ -47,10 +47,10 @@ def fit(
         objective: the losses.
         batches: makes batches of (edited) scenes; rows: the images that take part.
         stage: how to train.
-        workplace: where to.
+        context: where to.
         work: folder of the running state; survives a killed job.
         log: takes a line.
-        watch: keeps losses and sample pictures; None for neither.
+        monitor: keeps losses and sample pictures; None for neither.
         early: may stop it, and then gives the best weights that it saw; None for all steps.
 
     Returns:
@@ -59,23 +59,23 @@ def fit(
     Raises:
         UserError: a loss or weight is not finite (names the step, the part and the images), or memory ran out.
     """
-    pieces = workplace.processes * stage.accumulate
+    pieces = context.processes * stage.accumulate
     size = step_size(stage, len(rows), pieces)
-    run = _Run(networks, objective, stage, workplace, watch or Watch.off(), early)
+    run = _Run(networks, objective, stage, context, monitor or TrainingMonitor.off(), early)
     state_file = work / f"{stage.name.replace(' ', '-')}.safetensors"
-    first, watched = run.resume(state_file), run.watch.seconds
+    first, watched = run.resume(state_file), run.monitor.seconds
     advice = (
         "A smaller training batch, a larger training.accumulate or training.precision: bfloat16 needs less."
     )
     with (
         explained_memory(f"{stage.name} makes {size // pieces} images at a time. {advice}"),
-        Meter(workplace.device) as meter,
+        Meter(context.device) as meter,
         Progress(stage.name, stage.steps, log, done=first) as progress,
     ):
         made = _steps(run, batches, rows, range(first, stage.steps), state_file, progress)
-    spent = run.spent + meter.seconds - (run.watch.seconds - watched)
+    spent = run.spent + meter.seconds - (run.monitor.seconds - watched)
     run.finish()
-    run.watch.draw(networks.generator, stage.name, made, made)
+    run.monitor.draw(networks.generator, stage.name, made, made)
     if early is not None:
         ended = f"{stage.name}: {made} of {stage.steps} steps; the weights of step {early.best_step} are kept"
         log(f"{ended}, with the best validation loss, {early.best:.4g}")
@@ -96,17 +96,17 @@ def _steps(
     for step in steps:
         if run.early is not None and run.early.over:
             return step
-        run.watch.draw(run.networks.generator, run.stage.name, step, run.stage.steps)
+        run.monitor.draw(run.networks.generator, run.stage.name, step, run.stage.steps)
         pieces = run.pieces(batches, rows, step)
         seen.append((step, pieces, run.step(step, pieces)))
         judged = run.early is not None and run.early.due(step + 1)
         if (step + 1) % CHECK_EVERY == 0 or step + 1 == steps.stop or judged:
-            run.losses = _finite(seen, state_file, run.workplace)
+            run.losses = _finite(seen, state_file, run.context)
             made = len(seen) * step_size(run.stage, len(rows), run.piece_count)
             rate = learning_rate(run.stage, step)
             speed = made / (run.now() - looked)
             validation = run.judged(step + 1) if judged else None
-            run.watch.note(run.stage.name, step + 1, run.stage.steps, rate, speed, run.losses, validation)
+            run.monitor.note(run.stage.name, step + 1, run.stage.steps, rate, speed, run.losses, validation)
             seen.clear()
             looked = run.now()
             if looked - saved > run.stage.checkpoint_seconds:
@@ -125,34 +125,34 @@ class _Run:
         networks: Networks,
         objective: Objective,
         stage: Stage,
-        workplace: Workplace,
-        watch: Watch,
+        context: ExecutionContext,
+        monitor: TrainingMonitor,
         early: EarlyStop | None,
     ):
-        self.networks, self.objective, self.stage, self.watch = networks, objective, stage, watch
-        self.workplace, self.spent, self.early = workplace, 0.0, early
+        self.networks, self.objective, self.stage, self.monitor = networks, objective, stage, monitor
+        self.context, self.spent, self.early = context, 0.0, early
         self.losses: dict[str, float] = {}  # at the last look
-        self.piece_count = workplace.processes * stage.accumulate
-        networks.modules().to(workplace.device).train()
-        objective.to(workplace.device)
+        self.piece_count = context.processes * stage.accumulate
+        networks.modules().to(context.device).train()
+        objective.to(context.device)
         if stage.frozen_statistics:
             networks.modules().eval()
         self.optimisers = {"generator": Adam(networks.generator.parameters())}
         if networks.discriminators is not None:
             self.optimisers["discriminators"] = Adam(networks.discriminators.parameters())
-        self.average = None
-        if stage.average is not None:
-            self.average = {name: value.clone() for name, value in networks.generator.state_dict().items()}
+        self.ema = None
+        if stage.ema_decay is not None:
+            self.ema = {name: value.clone() for name, value in networks.generator.state_dict().items()}
 
     def now(self) -> float:
         """A clock that stands still while the training is only watched."""
-        return time.perf_counter() - self.watch.seconds
+        return time.perf_counter() - self.monitor.seconds
 
     def pieces(self, batches: SceneBatches, rows: Sequence[int], step: int) -> list[Batch]:
         """This process's pieces of a step's batch, one after the other."""
         whole = rows_of_step(rows, self.stage, step, self.piece_count)
         size = len(whole) // self.piece_count
-        first = self.workplace.rank * self.stage.accumulate
+        first = self.context.rank * self.stage.accumulate
         shares = [whole[size * i : size * (i + 1)] for i in range(first, first + self.stage.accumulate)]
         count = batches.objects(whole) / self.piece_count
         return [replace(batches.batch(share), object_count=count) for share in shares]
@@ -165,19 +165,19 @@ class _Run:
             self._losses(batch, seeds) for batch, seeds in zip(pieces, self._seeds(step, pieces), strict=True)
         ]
         rate = learning_rate(self.stage, step)
-        self.workplace.average(
+        self.context.all_reduce_mean(
             [p.grad for o in self.optimisers.values() for p in o.parameters if p.grad is not None]
         )
         for optimiser in self.optimisers.values():
             optimiser.step(rate)
-        if self.average is not None:
-            self._move_average()
+        if self.ema is not None:
+            self._update_ema()
         return {name: torch.stack([parts[name] for parts in found]).mean() for name in found[0]}
 
     def _seeds(self, step: int, pieces: Sequence[Batch]) -> list[list[int]]:
         """A seed for what is hidden of each image: of its place in the stream, whoever makes it."""
         size = len(pieces[0].image_ids)
-        first = (step * self.piece_count + self.workplace.rank * self.stage.accumulate) * size
+        first = (step * self.piece_count + self.context.rank * self.stage.accumulate) * size
         places = [range(first + size * i, first + size * (i + 1)) for i in range(len(pieces))]
         return [
             [derive_seed(self.stage.seed, "hide", self.stage.name, place) for place in own] for own in places
@@ -186,34 +186,34 @@ class _Run:
     def _losses(self, batch: Batch, seeds: Sequence[int]) -> dict[str, Tensor]:
         """Leave a piece's share of the gradients in the parameters."""
         condition = training_condition(batch, self.stage.masking, seeds)
-        batch, condition = moved(batch, self.workplace.device), moved(condition, self.workplace.device)
-        with self.workplace.autocast():
+        batch, condition = moved(batch, self.context.device), moved(condition, self.context.device)
+        with self.context.autocast():
             losses = self.objective(self.networks.generator(batch, condition), batch, condition)
         parameters = {name: optimiser.parameters for name, optimiser in self.optimisers.items()}
         losses.backward(**parameters, share=1 / self.stage.accumulate)
         return losses.values()
 
     @torch.no_grad()
-    def _move_average(self) -> None:
+    def _update_ema(self) -> None:
         for name, value in self.networks.generator.state_dict().items():
             if value.is_floating_point():
-                self.average[name].lerp_(value, 1 - self.stage.average)
+                self.ema[name].lerp_(value, 1 - self.stage.ema_decay)
             else:
-                self.average[name].copy_(value)
+                self.ema[name].copy_(value)
 
     def judged(self, step: int) -> float:
         """The validation loss."""
-        return self.early.look(step, self.networks, self.objective, self.stage, self.workplace)
+        return self.early.look(step, self.networks, self.objective, self.stage, self.context)
 
     def finish(self) -> None:
         """Put the moving average, or the best weights, in the last ones' place, where they are kept."""
         if self.early is not None:
             self.early.finish(self.networks)
-        if self.average is not None:
-            self.networks.generator.load_state_dict(self.average)
+        if self.ema is not None:
+            self.networks.generator.load_state_dict(self.ema)
 
     def _key(self) -> str:
-        about = {"stage": vars(self.stage), "precision": self.workplace.precision}
+        about = {"stage": vars(self.stage), "precision": self.context.precision}
         if self.early is not None:
             about["early_stop"] = {"every": self.early.every, "patience": self.early.patience}
         return canonical_json({**about, "signature": self.networks.signature})
@@ -228,9 +228,9 @@ class _Run:
                 "A lower learning rate may help."
             )
         optimisers = {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()}
-        state = {"networks": networks, "optimisers": optimisers, "average": self.average}
-        if self.workplace.rank == 0:
-            seen = {"watch": self.watch.state(), "step": step, "seconds": seconds, "losses": self.losses}
+        state = {"networks": networks, "optimisers": optimisers, "ema": self.ema}
+        if self.context.rank == 0:
+            seen = {"monitor": self.monitor.state(), "step": step, "seconds": seconds, "losses": self.losses}
             seen["early"] = None if self.early is None else self.early.state()
             save_state(path, {**state, **seen}, self._key())
 
@@ -241,9 +241,9 @@ class _Run:
         self.networks.modules().load_state_dict(state["networks"])
         for name, optimiser in self.optimisers.items():
             optimiser.load_state_dict(state["optimisers"][name])
-        if self.average is not None:
-            self.average = {name: value.to(self.workplace.device) for name, value in state["average"].items()}
-        self.watch.restore(state["watch"])
+        if self.ema is not None:
+            self.ema = {name: value.to(self.context.device) for name, value in state["ema"].items()}
+        self.monitor.restore(state["monitor"])
         if self.early is not None:
             self.early.restore(state["early"])
         self.spent, self.losses = state["seconds"], state.get("losses", {})
@@ -251,11 +251,11 @@ class _Run:
 
 
 def _finite(
-    seen: list[tuple[int, list[Batch], dict[str, Tensor]]], state_file: Path, workplace: Workplace
+    seen: list[tuple[int, list[Batch], dict[str, Tensor]]], state_file: Path, context: ExecutionContext
 ) -> dict[str, float]:
     """The last losses as numbers, means over the processes; stops at the first that is not finite."""
     values = torch.stack([torch.stack(list(parts.values())) for _, _, parts in seen])
-    workplace.average([values])
+    context.all_reduce_mean([values])
     for (step, pieces, parts), row in zip(seen, values.tolist(), strict=True):
         losses = dict(zip(parts, row, strict=True))
         for name, value in losses.items():

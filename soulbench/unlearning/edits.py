@@ -12,17 +12,17 @@ from soulbench.data.batches import EditedScene, normalise
 from soulbench.data.packed import PackedScenes, Scene
 from soulbench.data.regions import Region, inside
 from soulbench.models.visual_features import VisualFeatures
-from soulbench.training.dataset import Changes, Data
+from soulbench.training.dataset import BenchmarkData, Changes
 from soulbench.unlearning.plan import Edit, Plan, Subset
 
 
-def subset_view(data: Data) -> Subset:
+def subset_view(data: BenchmarkData) -> Subset:
     """The fine-tuning subset as methods see it."""
     scenes = {int(scene.image_id): scene for scene in map(data.scenes.scene, data.subset)}
     return Subset(scenes, data.scenes.image_size, data.config["unlearning"]["roi_margin"])
 
 
-def carried_out(data: Data, plan: Plan, *axes: object) -> Changes:
+def carried_out(data: BenchmarkData, plan: Plan, *axes: object) -> Changes:
     """Carry out a plan's edits.
 
     Args:

@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 
-from soulbench.config import runs as configs
+from soulbench.config import runs
 from soulbench.core import device as devices
 from soulbench.core.checkpoint import work_folder
-from soulbench.core.device import Meter, Workplace, moved
+from soulbench.core.device import ExecutionContext, Meter, moved
 from soulbench.core.log import Log
 from soulbench.core.records import write_json
 from soulbench.core.registry import Method
@@ -19,18 +19,18 @@ from soulbench.data.batches import Batch
 from soulbench.data.requests.request import Request
 from soulbench.models.generator import Condition
 from soulbench.training.conditions import noise_for, task_condition, training_condition
-from soulbench.training.dataset import UNCHANGED, Changes, Data
+from soulbench.training.dataset import UNCHANGED, BenchmarkData, Changes
 from soulbench.training.losses import Objective
-from soulbench.training.monitor import Watch
+from soulbench.training.monitor import TrainingMonitor
 from soulbench.training.networks import Networks
 from soulbench.training.stages import (
-    FILMED_IMAGES,
+    SNAPSHOT_IMAGES,
     between_stages,
+    monitor_for,
     objective_for,
     origin,
     stage_of,
     train_stage,
-    watch_of,
 )
 from soulbench.training.trainer import fit
 from soulbench.unlearning import influence
@@ -55,7 +55,7 @@ def unlearn(
     Args:
         config: the whole configuration.
         method: a key of `methods`.
-        request: a request's id, or "any" for a method that serves all.
+        request: a request's id, or `ALL_REQUESTS` for a method that serves all.
         seed: training seed; which original model is meant.
         data_dir: results/<name>/data.
         original, pretrained: checkpoints of that seed. A method never gets a retrained one.
@@ -63,28 +63,28 @@ def unlearn(
         source: hash of the sources, for the record.
         log: takes a line.
     """
-    data = Data.open(config, data_dir)
-    code = configs.method(config, method)
-    parameters = configs.resolved(config, method)
+    data = BenchmarkData.open(config, data_dir)
+    code = runs.method(config, method)
+    parameters = runs.parameters(config, method)
     asked = data.requests.get(request) or next(iter(data.requests.values()))
     plan = code.plan(asked, subset_view(data), code.parameters(**parameters))
     networks = data.networks(seed)
     with work_folder(out_model) as work:
-        watch = watch_of(data, _filmed(data, code, asked), out_model)
+        monitor = monitor_for(data, _monitored_rows(data, code, asked), out_model)
         if code.family == "retrain":
-            networks, facts = _retrain(data, networks, carried_out(data, plan), seed, work, log, watch)
+            networks, facts = _retrain(data, networks, carried_out(data, plan), seed, work, log, monitor)
         else:
             networks.load(original if config["unlearning"]["start"] == "original" else pretrained)
             if plan.influence is not None:
                 facts = redact(data, networks, plan, seed, log)
             else:
                 changes = carried_out(data, plan, asked.id)
-                facts = _finetune(data, networks, changes, seed, work, log, watch)
-        if watch.batch is None:  # another process than the first
+                facts = _finetune(data, networks, changes, seed, work, log, monitor)
+        if monitor.batch is None:  # another process than the first
             return
         networks.save(out_model, seed=seed, method=method, request=request)
         if plan.influence is None:
-            watch.save(out_model)
+            monitor.save(out_model)
         about = origin(config, {"unlearning": config["unlearning"], "method": parameters}, seed, source)
         timing = {name: facts.pop(name) for name in ("seconds", "peak_mib", "steps")}
         record = {
@@ -100,38 +100,50 @@ def unlearn(
         )
 
 
-def _filmed(data: Data, code: Method, request: Request) -> list[int]:
+def _monitored_rows(data: BenchmarkData, code: Method, request: Request) -> list[int]:
     """Rows that are drawn while a method trains: its target before others of the subset, or all that it serves."""
     asked = [request] if code.per_request else data.requests.values()
     targets = [data.scenes.find(one.image_id) for one in asked]
-    return list(dict.fromkeys([*targets, *data.subset]))[: max(FILMED_IMAGES, len(targets))]
+    return list(dict.fromkeys([*targets, *data.subset]))[: max(SNAPSHOT_IMAGES, len(targets))]
 
 
 def _retrain(
-    data: Data, networks: Networks, changes: Changes, seed: int, work: Path, log: Log, watch: Watch
+    data: BenchmarkData,
+    networks: Networks,
+    changes: Changes,
+    seed: int,
+    work: Path,
+    log: Log,
+    monitor: TrainingMonitor,
 ) -> tuple[Networks, dict[str, Any]]:
     """Both trainings from scratch, the first one's end kept should the second be interrupted."""
-    first = train_stage(data, networks, "pretrain", changes, seed, work, log, watch)
+    first = train_stage(data, networks, "pretrain", changes, seed, work, log, monitor)
     networks = between_stages(data, networks, seed)
-    second = train_stage(data, networks, "finetune", changes, seed, work, log, watch)
+    second = train_stage(data, networks, "finetune", changes, seed, work, log, monitor)
     peak = max(first["peak_mib"], second["peak_mib"])
     added = {name: first[name] + second[name] for name in ("seconds", "steps", "images")}
     return networks, {**added, "peak_mib": peak, "losses": second["losses"]}
 
 
 def _finetune(
-    data: Data, networks: Networks, changes: Changes, seed: int, work: Path, log: Log, watch: Watch
+    data: BenchmarkData,
+    networks: Networks,
+    changes: Changes,
+    seed: int,
+    work: Path,
+    log: Log,
+    monitor: TrainingMonitor,
 ) -> dict[str, Any]:
     settings, training = data.config["unlearning"], data.config["training"]
     # A method is what it is: no averaging of its weights with those it started from.
-    own = {**settings, "name": "unlearning", "average": None}
+    own = {**settings, "name": "unlearning", "ema_decay": None}
     stage = stage_of(own, training, seed, frozen=settings["norm_statistics"] == "frozen")
-    workplace, rows = Workplace.of(data.config), data.without(data.subset, changes)
+    context, rows = ExecutionContext.of(data.config), data.without(data.subset, changes)
     objective = objective_for(data.config, networks, changes)
-    return fit(networks, objective, data.batches(changes), rows, stage, workplace, work, log, watch)
+    return fit(networks, objective, data.batches(changes), rows, stage, context, work, log, monitor)
 
 
-def redact(data: Data, networks: Networks, plan: Plan, seed: int, log: Log) -> dict[str, Any]:
+def redact(data: BenchmarkData, networks: Networks, plan: Plan, seed: int, log: Log) -> dict[str, Any]:
     """Solve for the influence of the plan's objects and apply it in place; returns cost and solver's facts."""
     device = devices.prepare(data.config["device"])
     with Meter(device) as meter:
@@ -141,7 +153,7 @@ def redact(data: Data, networks: Networks, plan: Plan, seed: int, log: Log) -> d
 
 
 def solve_influence(
-    data: Data, networks: Networks, plan: Plan, seed: int, device: torch.device, log: Log
+    data: BenchmarkData, networks: Networks, plan: Plan, seed: int, device: torch.device, log: Log
 ) -> tuple[influence.Redaction, influence.Solution]:
     """The influence of the plan's objects on the generator, not yet applied."""
     settings = plan.influence.settings
@@ -156,7 +168,7 @@ def solve_influence(
 
 
 def _learning_losses(
-    data: Data,
+    data: BenchmarkData,
     networks: Networks,
     objective: Objective,
     rows: list[int],
@@ -180,7 +192,9 @@ def _learning_losses(
         yield loss
 
 
-def _difference(data: Data, redaction: influence.Redaction, plan: Plan, device: torch.device) -> torch.Tensor:
+def _difference(
+    data: BenchmarkData, redaction: influence.Redaction, plan: Plan, device: torch.device
+) -> torch.Tensor:
     """V of the plan: the objects' discrepancies in reconstruction, where visual features are given."""
     image_ids = sorted({image_id for image_id, _ in plan.influence.objects})
     batch = data.batches().batch([data.scenes.find(image_id) for image_id in image_ids])

@@ -6,26 +6,26 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from benchmark_factory import HELD_OUT, SUBSET
+from benchmark_factory import HELDOUT, SUBSET
 from scenes_factory import no_log
 
 from soulbench.core.records import file_hash
 from soulbench.evaluation import ablations
-from soulbench.evaluation.outputs import Drawings
+from soulbench.evaluation.outputs import ModelOutputs
 from soulbench.evaluation.run import Case, Setting, comparison, evaluate, metric_rows
-from soulbench.training.dataset import Data
+from soulbench.training.dataset import BenchmarkData
 
-TABLES = ("metrics", "latent", "leakage")
+TABLES = ("metrics", "latent", "queries")
 FILES = (*(f"{name}.csv" for name in TABLES), "outputs.npz")
 TASKS = {"reconstruction", "synthesis"}
 METRICS = {"ssim", "lpips", "mae", "changed"}
 AGAINST_ORIGINAL = {"A1", "A2", "A2-rest", "A3", "A3-heldout", "A4"}
-AGAINST_TRUTH = {"fidelity", "utility", "heldout"}
-ORACLE = {"oracle-A1", "oracle-A2", "oracle-A3", "oracle-A4"}
+AGAINST_TRUTH = {"target_error", "retained_error", "heldout_error"}
+AGAINST_RETRAIN = {"retrain-A1", "retrain-A2", "retrain-A3", "retrain-A4"}
 COLUMNS = {
     "metrics": ["task", "dimension", "metric", "value", "unit"],
     "latent": ["task", "group", "representation", "distance", "value"],
-    "leakage": ["task", "attack", "status", "metric", "value"],
+    "queries": ["task", "query", "status", "metric", "value"],
 }
 
 
@@ -65,7 +65,7 @@ def test_columns(records, name, table):
 def test_metrics_are_complete(records, name):
     metrics = records[name][1]["metrics"]
     assert {*metrics["task"]} == TASKS
-    wanted = AGAINST_ORIGINAL | AGAINST_TRUTH | (ORACLE if name == "method" else set())
+    wanted = AGAINST_ORIGINAL | AGAINST_TRUTH | (AGAINST_RETRAIN if name == "method" else set())
     compared = metrics[metrics["dimension"] != "diversity"]
     assert {*zip(compared["dimension"], compared["metric"], strict=True)} == {
         (d, m) for d in wanted for m in METRICS
@@ -105,7 +105,9 @@ def test_a_model_that_is_the_original_changes_nothing(records):
 def test_a_model_that_differs_does(records):
     tables = records["method"][1]
     metrics = tables["metrics"]
-    changed = metrics[metrics["dimension"].isin(AGAINST_ORIGINAL | ORACLE) & (metrics["metric"] == "mae")]
+    changed = metrics[
+        metrics["dimension"].isin(AGAINST_ORIGINAL | AGAINST_RETRAIN) & (metrics["metric"] == "mae")
+    ]
     assert (changed["value"] > 0).all()
     latent = tables["latent"]
     assert len(latent) == 2 * 3 * 2 * 2
@@ -114,37 +116,37 @@ def test_a_model_that_differs_does(records):
 
 @pytest.mark.parametrize("name", ["original", "method"])
 def test_every_query_is_answered_or_says_why_not(world, records, name):
-    leakage = records[name][1]["leakage"]
-    assert {*leakage["attack"]} == {"none", *world.config["evaluation"]["attacks"]}
-    for (_, attack), rows in leakage.groupby(["task", "attack"]):
+    queries = records[name][1]["queries"]
+    assert {*queries["query"]} == {"none", *world.config["evaluation"]["queries"]}
+    for (_, query), rows in queries.groupby(["task", "query"]):
         if rows["status"].iloc[0] == "ok":
             assert {*rows["metric"]} == METRICS
             assert rows["value"].notna().all()
         else:
             assert rows["status"].str.match(r"not applicable: \w+").all()
             assert rows["value"].isna().all()
-            assert attack != "none"
+            assert query != "none"
     # In this world: no "person" to generalise to; woman is two hops away; the tree stands alone.
-    status = leakage.drop_duplicates("attack").set_index("attack")["status"]
+    status = queries.drop_duplicates("query").set_index("query")["status"]
     assert status["fuzzy"] == "not applicable: the vocabulary has no person"
     assert (status[["neighbor", "neighbor-1hop", "singleton"]] == "ok").all()
 
 
 def test_the_unaltered_query_is_the_fidelity(records):
     _, tables = records["method"]
-    fidelity = tables["metrics"].query("dimension == 'fidelity'").set_index(["task", "metric"])["value"]
-    plain = tables["leakage"].query("attack == 'none'").set_index(["task", "metric"])["value"]
+    fidelity = tables["metrics"].query("dimension == 'target_error'").set_index(["task", "metric"])["value"]
+    plain = tables["queries"].query("query == 'none'").set_index(["task", "metric"])["value"]
     for key in fidelity.index:
         assert plain[key] == pytest.approx(fidelity[key], rel=0.02, abs=0.02), key
 
 
 def test_outputs(records, world):
     with np.load(records["method"][0].out / "outputs.npz") as outputs:
-        assert outputs["image_ids"].tolist() == [*SUBSET, *HELD_OUT]
-        assert outputs["roles"].tolist() == ["subset"] * len(SUBSET) + ["held_out"] * len(HELD_OUT)
+        assert outputs["image_ids"].tolist() == [*SUBSET, *HELDOUT]
+        assert outputs["roles"].tolist() == ["subset"] * len(SUBSET) + ["heldout"] * len(HELDOUT)
         for task in TASKS:
             assert outputs[task].dtype == np.uint8
-            assert outputs[task].shape == (len(SUBSET) + len(HELD_OUT), 16, 16, 3)
+            assert outputs[task].shape == (len(SUBSET) + len(HELDOUT), 16, 16, 3)
             assert outputs[f"query-singleton-{task}"].shape == (1, 16, 16, 3)
         assert "query-fuzzy-synthesis" not in outputs.files
         assert not (outputs["reconstruction"] == outputs["synthesis"]).all()
@@ -185,7 +187,7 @@ def test_requests_that_share_a_job_do_not_share_results(world, model, records, t
     second = Case("r2", model, original, None, tmp_path / "r2")
     alone, other = judged(world, "obj-mk-pa", first, second)
     expected = records["method"][1]["metrics"]
-    expected = expected[~expected["dimension"].isin(ORACLE)].reset_index(drop=True)
+    expected = expected[~expected["dimension"].isin(AGAINST_RETRAIN)].reset_index(drop=True)
     pd.testing.assert_frame_equal(alone["metrics"], expected)
     assert not other["metrics"]["value"].equals(alone["metrics"]["value"])
 
@@ -200,11 +202,11 @@ def test_models_that_share_a_job_are_each_judged(world, model, records, tmp_path
 @pytest.fixture(scope="module")
 def judge(world):
     """Rows of metrics.csv for given pictures of both tasks."""
-    data, compare = Data.open(world.config, world.data), comparison(world.config)
+    data, compare = BenchmarkData.open(world.config, world.data), comparison(world.config)
     setting = Setting.of(data, data.requests["r1"])
 
     def rows(pictures):
-        drawn = Drawings(dict.fromkeys(sorted(TASKS), pictures[None]), {})
+        drawn = ModelOutputs(dict.fromkeys(sorted(TASKS), pictures[None]), {})
         found = metric_rows(drawn, drawn, None, setting, compare)
         return {(r["dimension"], r["metric"]): r["value"] for r in found if r["task"] == "synthesis"}
 

@@ -10,12 +10,13 @@ import torch
 from benchmark_factory import ALL_LOSSES, SUBSET, TARGET, Benchmark, config
 from scenes_factory import no_log
 
-from soulbench.config import runs as configs
+from soulbench.config import files
 from soulbench.core import registry
 from soulbench.core.records import file_hash
+from soulbench.core.terms import ALL_REQUESTS
 from soulbench.data.regions import region
 from soulbench.evaluation.run import Case, evaluate
-from soulbench.training.dataset import UNCHANGED, Data
+from soulbench.training.dataset import UNCHANGED, BenchmarkData
 from soulbench.training.stages import objective_for
 from soulbench.unlearning.edits import subset_view
 from soulbench.unlearning.influence import Redaction
@@ -27,7 +28,7 @@ UNTOUCHED = [name for name in registry.ids("methods") if registry.method(name).f
 
 
 def request_of(method):
-    return "r1" if registry.method(method).per_request else "any"
+    return "r1" if registry.method(method).per_request else ALL_REQUESTS
 
 
 def same(first, second):
@@ -51,7 +52,7 @@ def runs(world, tmp_path_factory):
 
 @pytest.mark.parametrize("name", UNTOUCHED)
 def test_a_method_that_is_never_run_asks_for_nothing(world, name):
-    data = Data.open(world.config, world.data)
+    data = BenchmarkData.open(world.config, world.data)
     code = registry.method(name)
     assert code.plan(data.requests["r1"], subset_view(data), code.parameters()) == Plan()
 
@@ -108,7 +109,7 @@ def test_nothing_is_learnt_at_a_learning_rate_of_0(world, original, tmp_path, na
 
 def test_updated_statistics_move_without_learning(world, original, tmp_path):
     moving = {"unlearning": {"learning_rate": 0.0, "norm_statistics": "updated"}}
-    tensors = world.unlearn("noop-ft", tmp_path / "model.safetensors", "any", moving)
+    tensors = world.unlearn("noop-ft", tmp_path / "model.safetensors", ALL_REQUESTS, moving)
     changed = {name for name in original if not torch.equal(tensors[name], original[name])}
     assert changed
     statistics = ("running_mean", "running_var", "num_batches_tracked", "left", "right")
@@ -132,8 +133,8 @@ def test_alpha_0_changes_nothing(world, original, tmp_path, name):
 def test_a_hessian_in_chunks_is_the_whole(world, tmp_path):
     """With all losses: means over a chunk's objects have to become means over all."""
     adversarial = {"object_class": 0.1, "object_gan": 0.1, "image_gan": 1.0, "feature_matching": 5.0}
-    changed = configs.merge(world.config, {"training": {"losses": adversarial}})
-    data = Data.open(changed, world.data)
+    changed = files.merge(world.config, {"training": {"losses": adversarial}})
+    data = BenchmarkData.open(changed, world.data)
     products = []
     for chunk in (16, 2):
         networks = data.networks(1)
@@ -189,7 +190,7 @@ def copied(world, folder):
 def disguised(world, folder, everything=False):
     """The same benchmark with another object in the target's place (or another image in its image's place)."""
     other = copied(world, folder)
-    data = Data.open(world.config, world.data)
+    data = BenchmarkData.open(world.config, world.data)
     row = data.scenes.find(TARGET[0])
     scene = data.scenes.scene(row)
     index = scene.object_ids.tolist().index(TARGET[1])
@@ -211,7 +212,7 @@ def disguised(world, folder, everything=False):
     other.change("pixels", repaint)
     other.change("categories", relabel)
     name = data.scenes.vocabulary.objects[
-        Data.open(world.config, other.data).scenes.scene(row).categories[index]
+        BenchmarkData.open(world.config, other.data).scenes.scene(row).categories[index]
     ]
     other.table("requests", ("request", "image_id", "object_id", "category"), [("r1", *TARGET, name)])
     other.features()
@@ -223,7 +224,7 @@ def test_retraining_never_reads_the_object(world, runs, tmp_path):
     other = disguised(world, tmp_path / "other")
     assert same(other.unlearn("retrain", tmp_path / "model.safetensors"), runs("retrain")[0])
     # All others do: the disguise is one that shows.
-    assert not same(other.unlearn("noop-ft", tmp_path / "noop.safetensors", "any"), runs("noop-ft")[0])
+    assert not same(other.unlearn("noop-ft", tmp_path / "noop.safetensors", ALL_REQUESTS), runs("noop-ft")[0])
     assert not same(other.unlearn("retrain-sample", tmp_path / "b.safetensors", "r2"),
                     world.unlearn("retrain-sample", tmp_path / "c.safetensors", "r2"))  # fmt: skip
 
@@ -264,13 +265,13 @@ def test_every_loss_switched_on(world, tmp_path):
 def test_pretrained_as_the_start(world, runs, tmp_path):
     early = {"unlearning": {"start": "pretrained"}}
     assert not same(
-        world.unlearn("noop-ft", tmp_path / "model.safetensors", "any", early), runs("noop-ft")[0]
+        world.unlearn("noop-ft", tmp_path / "model.safetensors", ALL_REQUESTS, early), runs("noop-ft")[0]
     )
 
 
 def test_plans_of_the_subset(world):
     """Each method's plan is about the right images, by what the specification says of it."""
-    data = Data.open(world.config, world.data)
+    data = BenchmarkData.open(world.config, world.data)
     request, subset = data.requests["r1"], subset_view(data)
 
     def plan(name, **changed):

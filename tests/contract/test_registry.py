@@ -14,7 +14,7 @@ from soulbench.core.sources import ROOT
 from soulbench.models.generator import MODULES
 from soulbench.unlearning.influence_parameters import Module
 
-METHODS, ATTACKS = registry.ids("methods"), registry.ids("queries")
+METHODS, QUERIES = registry.ids("methods"), registry.ids("queries")
 
 
 def test_ids_are_file_names():
@@ -34,7 +34,7 @@ def test_a_method_keeps_the_interface(name):
 
 
 @pytest.mark.parametrize(
-    ("kind", "name"), [("methods", m) for m in METHODS] + [("attacks", a) for a in ATTACKS]
+    ("kind", "name"), [("methods", m) for m in METHODS] + [("queries", a) for a in QUERIES]
 )
 def test_parameters_are_a_frozen_dataclass_whose_defaults_fit_their_types(kind, name):
     made = registry.parameters_class(kind, name)
@@ -70,9 +70,11 @@ def test_looking_one_up_imports_no_other():
     assert json.loads(done.stdout) == ["soulbench.unlearning.methods.obj_ng"]
 
 
-@pytest.mark.parametrize("kind", ["methods", "attacks"])
+@pytest.mark.parametrize("kind", ["methods", "queries"])
 def test_an_unknown_id_is_refused_with_the_known_ones(kind):
-    with pytest.raises(UserError, match=rf"there is no {kind[:-1]} 'zzz'; known: {registry.ids(kind)[0]}"):
+    with pytest.raises(
+        UserError, match=rf"there is no {registry.KINDS[kind][0]} 'zzz'; known: {registry.ids(kind)[0]}"
+    ):
         registry.module(kind, "zzz")
 
 

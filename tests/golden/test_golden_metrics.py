@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from soulbench.evaluation import lpips_backbone as lpips_trunk
+from soulbench.evaluation import lpips_backbone as lpips_backbone
 from soulbench.evaluation.metrics import Comparison, Place
 
 SIZE = 64
@@ -31,7 +31,7 @@ def pictures():
 
 @pytest.fixture(scope="module")
 def compare():
-    return Comparison(lpips_trunk.build({"net": "squeeze", "weights": "seeded"}), threshold=8)
+    return Comparison(lpips_backbone.build({"net": "squeeze", "weights": "seeded"}), threshold=8)
 
 
 @pytest.mark.parametrize("place", PLACES)

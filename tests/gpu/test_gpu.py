@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit"))  # the fac
 
 from networks_factory import networks, random_batch, random_condition
 
-from soulbench.core.device import Workplace, moved, prepare
+from soulbench.core.device import ExecutionContext, moved, prepare
 from soulbench.training.losses import Objective
 
 LOSSES = {
@@ -34,7 +34,7 @@ def gpu():
 
 def made(device, precision):
     """The drawing, the losses by part and the gradients of a step, on the CPU."""
-    place = Workplace(device, precision)
+    place = ExecutionContext(device, precision)
     nets = networks()
     nets.modules().to(device).train()
     batch = random_batch([5, 3, 6], dtype=torch.float32)

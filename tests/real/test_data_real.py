@@ -83,7 +83,7 @@ def test_coco_sample_end_to_end(shared, tmp_path):
     root = shared / "data" / "coco_sample"
     setting = config(
         SPEC | {"root": str(root), "min_object_instances": 4, "split_shares": {"val": 0.1, "test": 0.1}},
-        {"labels": ["person"], "size": 24, "held_out": 6},
+        {"labels": ["person"], "size": 24, "heldout": 6},
         {"count": 6},
     )
     everything(setting, tmp_path, tmp_path)
@@ -91,7 +91,7 @@ def test_coco_sample_end_to_end(shared, tmp_path):
     assert 80 <= len(packed) <= 128
     subset = pd.read_csv(tmp_path / "subset.csv")
     assert (subset["role"] == "subset").sum() == 24
-    assert (subset["role"] == "held_out").sum() == 6
+    assert (subset["role"] == "heldout").sum() == 6
     requests = pd.read_csv(tmp_path / "requests.csv")
     assert (requests["category"] == "person").all()
     assert requests["image_id"].isin(subset["image_id"]).all()

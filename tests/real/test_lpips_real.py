@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from soulbench.evaluation import lpips_backbone as lpips_trunk
+from soulbench.evaluation import lpips_backbone as lpips_backbone
 from soulbench.models.backbones import convolutions, read_weights
 
 
@@ -17,7 +17,7 @@ def weights(shared):
 
 @pytest.fixture(scope="module")
 def distance(weights):
-    return lpips_trunk.build({"net": "squeeze", "weights": weights})
+    return lpips_backbone.build({"net": "squeeze", "weights": weights})
 
 
 def pictures(seed):
@@ -33,7 +33,7 @@ def test_half_precision_is_widened(weights, distance):
     assert {parameter.dtype for parameter in distance.parameters()} == {torch.float32}
 
 
-def test_the_package_runs_the_real_trunk(weights, distance):
+def test_the_package_runs_the_real_backbone(weights, distance):
     images, taps = pictures(0), (1, 4, 7, 9, 10, 11, 12)
     found, expected = distance.net(images), []
     for number, layer in enumerate(convolutions("squeeze", weights)):
@@ -46,11 +46,11 @@ def test_the_package_runs_the_real_trunk(weights, distance):
 
 def test_it_differs_from_the_seeded_one_and_is_a_distance(distance):
     first, second = pictures(0), pictures(1)
-    seeded = lpips_trunk.build({"net": "squeeze", "weights": "seeded"})
-    real = lpips_trunk.between(distance, first, second)
-    assert not torch.allclose(real, lpips_trunk.between(seeded, first, second), rtol=0.01)
-    assert not lpips_trunk.between(distance, first, first).any()
-    torch.testing.assert_close(real, lpips_trunk.between(distance, second, first))
+    seeded = lpips_backbone.build({"net": "squeeze", "weights": "seeded"})
+    real = lpips_backbone.between(distance, first, second)
+    assert not torch.allclose(real, lpips_backbone.between(seeded, first, second), rtol=0.01)
+    assert not lpips_backbone.between(distance, first, first).any()
+    torch.testing.assert_close(real, lpips_backbone.between(distance, second, first))
 
 
 def test_it_orders_distortions_as_people_do(distance):
@@ -59,5 +59,5 @@ def test_it_orders_distortions_as_people_do(distance):
     stripes = (0.5 + 0.4 * torch.sin(x / 2) * torch.cos(y / 3)).expand(1, 3, 64, 64)
     blurred = torch.nn.functional.avg_pool2d(stripes, 9, stride=1, padding=4, count_include_pad=False)
     darker = stripes - (blurred - stripes).abs().mean()
-    near, far = (float(lpips_trunk.between(distance, stripes, other)) for other in (darker, blurred))
+    near, far = (float(lpips_backbone.between(distance, stripes, other)) for other in (darker, blurred))
     assert 3 * near < far

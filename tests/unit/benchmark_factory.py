@@ -13,13 +13,13 @@ from scenes_factory import config as data_config
 from scenes_steps import packing, vocabulary
 from torch import Tensor
 
-from soulbench.config import runs as configs
+from soulbench.config import files
 from soulbench.core.checkpoint import load
 from soulbench.models.visual_features import compute_features
 from soulbench.training.stages import finetune, pretrain
 from soulbench.unlearning.run import unlearn
 
-SUBSET, HELD_OUT = (1, 2, 3, 4, 5), (7, 8)
+SUBSET, HELDOUT = (1, 2, 3, 4, 5), (7, 8)
 TARGET = (1, 11)  # image and object
 REQUESTS = {"r1": (1, 11, "man"), "r2": (2, 22, "woman")}
 
@@ -56,7 +56,7 @@ ALL_LOSSES = {
 def config(**overlay: Any) -> dict[str, Any]:
     """The demo's configuration at the smallest sizes."""
     demo = yaml.safe_load((ROOT / "config.yaml").read_text())
-    return configs.merge(configs.merge(demo, TINY), overlay)
+    return files.merge(files.merge(demo, TINY), overlay)
 
 
 def everyone(image: int) -> list[dict[str, Any]]:
@@ -106,7 +106,7 @@ class Benchmark:
         self.change("pixels", lambda pixels: rng.integers(0, 256, pixels.shape, np.uint8))
         # Held-out images are in no training.
         self.change("splits", lambda splits: np.array(["train"] * 6 + ["test"] * 2).astype(splits.dtype.kind))
-        roles = [(image, "subset") for image in SUBSET] + [(image, "held_out") for image in HELD_OUT]
+        roles = [(image, "subset") for image in SUBSET] + [(image, "heldout") for image in HELDOUT]
         self.table("subset", ("image_id", "role"), roles)
         asked = [(name, *request) for name, request in REQUESTS.items()]
         self.table("requests", ("request", "image_id", "object_id", "category"), asked)
@@ -138,7 +138,7 @@ class Benchmark:
         self, method: str, out: Path, request: str = "r1", overlay: dict[str, Any] | None = None
     ) -> dict[str, Tensor]:
         """Run a method, the configuration changed by an overlay; returns the model's tensors."""
-        setting = configs.merge(self.config, overlay or {})
+        setting = files.merge(self.config, overlay or {})
         inputs = (self.data, self.original, self.pretrained)
         unlearn(setting, method, request, 1, *inputs, out, "source", no_log)
         return load(out)[0]

@@ -1,7 +1,7 @@
 """What several files of tests are given."""
 
 import pytest
-from loop_factory import tiny
+from trainer_factory import tiny
 
 from soulbench.training import trainer as loop
 

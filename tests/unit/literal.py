@@ -139,7 +139,7 @@ def generator_losses(objective, images, boxes, batch):
     }
     if objective.perceptual is not None:
         parts["perceptual"] = weights["perceptual"] * perceptual(
-            objective.perceptual.trunk, images, batch.targets
+            objective.perceptual.backbone, images, batch.targets
         )
     if judges is not None:
         vectors = judges.object.features(crops(images, batch.boxes, batch.image_of, CROP))
@@ -177,18 +177,18 @@ def ones(like):
     return torch.ones_like(like)
 
 
-def perceptual(trunk, images, targets):
-    """L1 between VGG19's activations, the trunk run on each picture for itself."""
-    found = [_activations(trunk, pictures) for pictures in (images, targets)]
+def perceptual(backbone, images, targets):
+    """L1 between VGG19's activations, the backbone run on each picture for itself."""
+    found = [_activations(backbone, pictures) for pictures in (images, targets)]
     return sum(
         weight * F.l1_loss(found[0][layer], found[1][layer].detach())
         for layer, weight in PERCEPTUAL_LAYERS.items()
     )
 
 
-def _activations(trunk, pictures):
+def _activations(backbone, pictures):
     found = {}
-    for index, layer in enumerate(trunk):
+    for index, layer in enumerate(backbone):
         # In place, a ReLU would overwrite what is compared.
         pictures = F.relu(pictures) if isinstance(layer, nn.ReLU) else layer(pictures)
         found[index] = pictures

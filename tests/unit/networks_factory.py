@@ -8,7 +8,7 @@ from soulbench.training.networks import Networks, build
 
 SIZES = {
     "embedding": 6,
-    "visual": {"trunk": "projection", "weights": None, "crop": 4, "features": 5},
+    "visual": {"backbone": "projection", "weights": None, "crop": 4, "features": 5},
     "graph": {"layers": 2, "width": 7, "hidden": 9},
     "synthesis": {"layernorm": True, "boxes": "truth"},
     "mask_size": 4,

@@ -16,6 +16,7 @@ import pandas as pd
 import yaml
 
 from soulbench.core.records import write_json
+from soulbench.core.terms import ALL_REQUESTS
 
 ROOT = Path(__file__).resolve().parents[2]
 TASKS = ("reconstruction", "synthesis")
@@ -124,12 +125,16 @@ class Factory:
             }
             if plant.collapsed[turn]:
                 changes = {key: max(level, 60.0) for key, level in changes.items()}
-            truths = {"fidelity": error, "utility": plant.utility, "heldout": plant.utility + 18}
-            oracle = {f"oracle-{key}": changes[key] + 4 for key in ("A1", "A2", "A3", "A4")}
+            truths = {
+                "target_error": error,
+                "retained_error": plant.utility,
+                "heldout_error": plant.utility + 18,
+            }
+            oracle = {f"retrain-{key}": changes[key] + 4 for key in ("A1", "A2", "A3", "A4")}
             for dimension, level in {**changes, **truths, **oracle}.items():
                 if dimension.startswith("oracle") and cell["method"] == "reseed":
                     continue
-                exact = dimension == "fidelity"
+                exact = dimension == "target_error"
                 value = level if exact else max(0.05, level * scale * (1 + own.normal(0, 0.05)))
                 rows += self._metrics_of(task, dimension, value)
             flag = float(plant.collapsed[turn])
@@ -162,24 +167,24 @@ class Factory:
                     rows.append((task, group, representation, "cosine", 1 - np.exp(-length / 10)))
         return pd.DataFrame(rows, columns=["task", "group", "representation", "distance", "value"])
 
-    def leakage(self, cell: dict) -> pd.DataFrame:
-        """Return a cell's leakage.csv; the singleton query fits only half of the requests... of r1 to r3."""
+    def queries(self, cell: dict) -> pd.DataFrame:
+        """Return a cell's queries.csv; the singleton query fits only half of the requests... of r1 to r3."""
         rows = []
         for task in TASKS:
             error = self.level(cell, task)
-            for attack in ("none", *self.settings["evaluation"]["attacks"]):
-                if attack == "fuzzy" and cell["request"] == "r6":
+            for query in ("none", *self.settings["evaluation"]["queries"]):
+                if query == "fuzzy" and cell["request"] == "r6":
                     rows.append(
-                        (task, attack, "not applicable: person has no more general label", "mae", None)
+                        (task, query, "not applicable: person has no more general label", "mae", None)
                     )
                     continue
-                found = error if attack == "none" else error - self.plant(cell).query * (error - ORIGINAL)
+                found = error if query == "none" else error - self.plant(cell).query * (error - ORIGINAL)
                 rows += [
-                    (task, attack, "ok", *row[2:4])
+                    (task, query, "ok", *row[2:4])
                     for row in self._metrics_of(task, "", found)
                     if row[2] != "changed"
                 ]
-        return pd.DataFrame(rows, columns=["task", "attack", "status", "metric", "value"])
+        return pd.DataFrame(rows, columns=["task", "query", "status", "metric", "value"])
 
     def timing(self, cell: dict) -> dict:
         """Return what model.json says."""
@@ -187,7 +192,7 @@ class Factory:
         return {"timing": {"seconds": self.plant(cell).seconds * own, "peak_mib": 900.0, "steps": 40}}
 
     def table(self, name: str) -> pd.DataFrame:
-        """Return `metrics`, `latent` or `leakage` of every cell as one table."""
+        """Return `metrics`, `latent` or `queries` of every cell as one table."""
         frames = [getattr(self, name)(cell).assign(**cell) for cell in self.cells]
         return pd.concat(frames, ignore_index=True)
 
@@ -236,11 +241,11 @@ class Factory:
         place = Path(cell["method"]) / cell["request"] / f"seed{cell['seed']}"
         record = self.folder / "records" / place
         record.mkdir(parents=True, exist_ok=True)
-        for name in ("metrics", "latent", "leakage"):
+        for name in ("metrics", "latent", "queries"):
             getattr(self, name)(cell).to_csv(record / f"{name}.csv", index=False)
         write_json(record / "record.json", self._provenance())
         if cell["method"] == "noop-ft":
-            place = Path("noop-ft", "any", f"seed{cell['seed']}")
+            place = Path("noop-ft", ALL_REQUESTS, f"seed{cell['seed']}")
         if cell["method"] not in ("original", "reseed"):
             write_json(self.folder / "unlearned" / place / "model.json", self.timing(cell))
 
@@ -274,15 +279,15 @@ class Factory:
             "y1",
             "width",
             "twin_of",
-            "drawn",
+            "by_rule",
         ]
         pd.DataFrame(rows, columns=columns).to_csv(data / "requests.csv", index=False)
         roles = [(100 + place, "subset") for place in range(24)] + [
-            (200 + place, "held_out") for place in range(8)
+            (200 + place, "heldout") for place in range(8)
         ]
         pd.DataFrame(roles, columns=["image_id", "role"]).to_csv(data / "subset.csv", index=False)
         dropped = {"images": {"a side under data.min_image_side": 4}, "objects": {"too small": 71}}
-        human = {"subset": 24, "held_out": 8, "images_by_label": {"man": {"train": 11, "val": 1}}}
+        human = {"subset": 24, "heldout": 8, "images_by_label": {"man": {"train": 11, "val": 1}}}
         write_json(data / "summary.json", {"dropped": dropped, "human": human})
 
     def _write_ablations(self) -> None:

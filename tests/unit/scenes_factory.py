@@ -24,7 +24,7 @@ def config(data=None, human=None, requests=None, **top):
         "min_relationships": 0,
         "split_shares": {"val": 0.0, "test": 0.0},
     } | (data or {})
-    found["human"] |= {"size": 1, "held_out": 1} | (human or {})
+    found["human"] |= {"size": 1, "heldout": 1} | (human or {})
     found["requests"] |= {"count": 1} | (requests or {})
     return found | top
 

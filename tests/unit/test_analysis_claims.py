@@ -16,7 +16,7 @@ from tests.unit.records_factory import PAPER, Factory, config
 def verdicts(planted=None, settings=None, requests=6):
     settings = settings or config()
     made = Factory(Path(), settings, planted, requests)
-    evidence = Evidence(settings, made.table("metrics"), made.table("leakage"))
+    evidence = Evidence(settings, made.table("metrics"), made.table("queries"))
     tables = Tables(
         evidence,
         made.table("latent"),

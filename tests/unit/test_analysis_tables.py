@@ -12,7 +12,7 @@ COLUMNS = {
     "metrics": "method request seed task dimension metric value unit",
     "summary": "method task dimension metric mean ci_low ci_high n_requests n_seeds floor better",
     "latent": "method request seed task group representation distance value",
-    "leakage": "method request seed task attack status metric value",
+    "queries": "method request seed task query status metric value",
     "timing": "method family seconds peak_mib n ratio_to_retrain",
     "ablation_modules": "request seed module parameters seconds residual task dimension metric value",
     "ablation_alpha": "request seed alpha task dimension metric value",
@@ -45,7 +45,7 @@ def test_every_missing_record_is_listed(tmp_path):
     cells = Factory(tmp_path, settings).write()
     lost = [
         tmp_path / "records/obj-ng/r2/seed1/metrics.csv",
-        tmp_path / "records/feat-if/r3/seed2/leakage.csv",
+        tmp_path / "records/feat-if/r3/seed2/queries.csv",
     ]
     for path in lost:
         path.unlink()
@@ -90,7 +90,7 @@ def test_floor_is_the_larger_of_noise_and_noop_and_directions_follow_the_metric(
 
 
 def test_oracle_floor_is_another_seed_where_there_is_one_retrained_model(tables):
-    row = only(tables["summary"], method="obj-mk-pa", task="synthesis", dimension="oracle-A2", metric="mae")
+    row = only(tables["summary"], method="obj-mk-pa", task="synthesis", dimension="retrain-A2", metric="mae")
     seed = only(tables["summary"], method="reseed", task="synthesis", dimension="A2", metric="mae")
     assert row["floor"] == pytest.approx(seed["mean"])
     assert row["excess"] == pytest.approx(row["mean"] - row["floor"])
@@ -103,7 +103,7 @@ def test_collapse_is_badged(tables):
 
 
 def test_contrasts_pair_with_references_of_fewer_seeds(tables):
-    key = {"task": "synthesis", "dimension": "fidelity", "metric": "mae"}
+    key = {"task": "synthesis", "dimension": "target_error", "metric": "mae"}
     row = only(tables["contrasts"], method="obj-ng", against="retrain", **key)
     means = {name: only(tables["summary"], method=name, **key)["mean"] for name in ("obj-ng", "retrain")}
     assert row["difference"] == pytest.approx(means["obj-ng"] - means["retrain"])

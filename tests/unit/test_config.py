@@ -3,18 +3,19 @@ import shutil
 
 import pytest
 
-from soulbench.config import runs as plan
+from soulbench.config import files, runs, sections
 from soulbench.config.checks import check
 from soulbench.config.schema import schema
 from soulbench.core.errors import UserError
 from soulbench.core.sources import ROOT
+from soulbench.core.terms import RESEED
 
-BASE = plan.load(ROOT / "config.yaml")
+BASE = files.load(ROOT / "config.yaml")
 PRESETS = sorted(path.name for path in (ROOT / "configs").glob("*.yaml"))
 
 
 def changed(**overlay):
-    return plan.merge(copy.deepcopy(BASE), overlay)
+    return files.merge(copy.deepcopy(BASE), overlay)
 
 
 def test_the_configuration_of_the_demo_is_right():
@@ -28,8 +29,8 @@ WRONG = {
     ),
     "unknown section": ({"trainign": {}}, ["trainign: there is no such key (did you mean training?)"]),
     "unknown nested key": (
-        {"generator": {"visual": {"tronk": 1}}},
-        ["generator.visual.tronk", "did you mean trunk?", "known here: trunk, weights"],
+        {"generator": {"visual": {"backbon": 1}}},
+        ["generator.visual.backbon", "did you mean backbone?", "known here: backbone, weights"],
     ),
     "unknown source": (
         {"data": {"source": "locale"}},
@@ -79,9 +80,9 @@ WRONG = {
         {"methods": {"mine": {"variant_of": "obj-ng", "gide": 1}}},
         ["methods.mine.gide: obj-ng has no such parameter"],
     ),
-    "unknown attack": (
-        {"evaluation": {"attacks": ["fuzy"]}},
-        ["evaluation.attacks[0]", "did you mean fuzzy?"],
+    "unknown query": (
+        {"evaluation": {"queries": ["fuzy"]}},
+        ["evaluation.queries[0]", "did you mean fuzzy?"],
     ),
     "unknown module": ({"ablations": {"modules": ["grap"]}}, ["ablations.modules[0]", "did you mean graph?"]),
     "decoder against image size": (
@@ -101,8 +102,8 @@ WRONG = {
         ["training.pretrain.batch: 8 images cannot be shared out", "3 pieces", "a multiple of 3"],
     ),
     "average and early stop": (
-        {"training": {"average": 0.9, "early_stop": {"every": 10, "patience": 2}}},
-        ["training.early_stop", "training.average", "allowed: one of them"],
+        {"training": {"ema_decay": 0.9, "early_stop": {"every": 10, "patience": 2}}},
+        ["training.early_stop", "training.ema_decay", "allowed: one of them"],
     ),
     "an early stop that never looks": (
         {"training": {"early_stop": {"every": 1000, "patience": 2}}},
@@ -112,7 +113,7 @@ WRONG = {
         {"training": {"early_stop": {"every": 10}}},
         ["training.early_stop", "patience"],
     ),
-    "an average that never moves": ({"training": {"average": 1.0}}, ["training.average", "< 1"]),
+    "an average that never moves": ({"training": {"ema_decay": 1.0}}, ["training.ema_decay", "< 1"]),
     "a precision that is none": (
         {"training": {"precision": "float16"}},
         ["training.precision", "float32", "bfloat16"],
@@ -131,11 +132,11 @@ WRONG = {
         ["data.min_objects: 31 is above data.max_objects (30)"],
     ),
     "vgg without weights": (
-        {"generator": {"visual": {"trunk": "vgg16"}}},
+        {"generator": {"visual": {"backbone": "vgg16"}}},
         ["generator.visual.weights: null", "imagenet"],
     ),
-    "features that a trunk has not": (
-        {"generator": {"visual": {"trunk": "vgg16", "weights": "imagenet", "features": 64}}},
+    "features that a backbone has not": (
+        {"generator": {"visual": {"backbone": "vgg16", "weights": "imagenet", "features": 64}}},
         ["generator.visual.features: 64", "allowed: 512"],
     ),
     "weights for what is untrained": (
@@ -201,7 +202,7 @@ def test_the_schema_describes_every_key_and_forbids_others():
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_break_nothing_that_can_be_checked_here(name, tmp_path, monkeypatch):
-    config = plan.merge(BASE, plan.load(ROOT / "configs" / name))
+    config = files.merge(BASE, files.load(ROOT / "configs" / name))
     if config["data"]["source"] == "local":
         for file in ("image_data", "objects", "relationships"):
             (tmp_path / f"{file}.json").write_text("[]")
@@ -219,14 +220,14 @@ def test_the_photographs_preset_is_ten_lines():
 def test_overlays_merge_mappings_and_replace_lists(tmp_path):
     (tmp_path / "a.yaml").write_text("a: {x: 1, y: [1, 2]}\nb: 1\n")
     (tmp_path / "b.yaml").write_text("a: {y: [3]}\nb: null\n")
-    assert plan.load(tmp_path / "a.yaml", tmp_path / "b.yaml") == {"a": {"x": 1, "y": [3]}, "b": None}
+    assert files.load(tmp_path / "a.yaml", tmp_path / "b.yaml") == {"a": {"x": 1, "y": [3]}, "b": None}
 
 
 @pytest.mark.parametrize(("text", "message"), [("a: [", "not YAML"), ("- 1", "mapping"), ("", "mapping")])
 def test_a_file_that_is_no_configuration_is_said(tmp_path, text, message):
     (tmp_path / "a.yaml").write_text(text)
     with pytest.raises(UserError, match=rf"a\.yaml: .*{message}"):
-        plan.load(tmp_path / "a.yaml")
+        files.load(tmp_path / "a.yaml")
 
 
 def test_cells_are_methods_times_their_requests_and_seeds():
@@ -240,7 +241,7 @@ def test_cells_are_methods_times_their_requests_and_seeds():
             "obj-ng": {"requests": 1},
         },
     )
-    found = plan.cells(config)
+    found = runs.planned(config)
     assert [cell for cell in found if cell.method == "retrain"] == [
         ("retrain", "r1", 1),
         ("retrain", "r2", 1),
@@ -252,12 +253,12 @@ def test_cells_are_methods_times_their_requests_and_seeds():
 
 
 def test_one_seed_has_no_reseeded_original():
-    assert not any(cell.method == plan.RESEED for cell in plan.cells(changed(seeds=[4])))
+    assert not any(cell.method == RESEED for cell in runs.planned(changed(seeds=[4])))
 
 
 def test_the_last_seed_is_followed_by_the_first():
     config = changed(seeds=[5, 3, 8])
-    assert [plan.next_seed(config, seed) for seed in (5, 3, 8)] == [3, 8, 5]
+    assert [runs.next_seed(config, seed) for seed in (5, 3, 8)] == [3, 8, 5]
 
 
 def test_each_cell_is_compared_with_the_first_retrained_model_but_not_in_circles():
@@ -268,29 +269,29 @@ def test_each_cell_is_compared_with_the_first_retrained_model_but_not_in_circles
         ("retrain", "r1", 7): None,
         ("retrain", "r1", 8): 7,
         ("original", "r1", 7): None,
-        (plan.RESEED, "r1", 7): None,
+        (RESEED, "r1", 7): None,
     }.items():
-        assert plan.oracle_seed(config, plan.Cell(*cell)) == seed, cell
+        assert runs.retrain_seed(config, runs.Run(*cell)) == seed, cell
 
 
 def test_a_file_names_the_requests(tmp_path):
     path = tmp_path / "wanted.csv"
     path.write_text("request,image_id,object_id\nanna,1,2\nbob_2,3,4\n")
-    assert plan.request_ids(changed(requests={"file": str(path)})) == ["anna", "bob_2"]
+    assert runs.request_ids(changed(requests={"file": str(path)})) == ["anna", "bob_2"]
 
 
 def test_a_variant_runs_other_parameters_of_the_same_code():
     config = changed(methods={"mine": {"variant_of": "obj-mk-pa", "mask_on": "input", "seeds": 1}})
     check(config)
-    assert plan.method(config, "mine").id == "obj-mk-pa"
-    assert plan.resolved(config, "mine")["mask_on"] == "input"
-    assert plan.resolved(config, "obj-mk-pa")["mask_on"] == "target"
+    assert runs.method(config, "mine").id == "obj-mk-pa"
+    assert runs.parameters(config, "mine")["mask_on"] == "input"
+    assert runs.parameters(config, "obj-mk-pa")["mask_on"] == "target"
 
 
 def test_a_selection_holds_the_named_parts_whatever_their_order():
-    part = plan.select({"b": {"y": 1, "x": {"z": 2, "a": 1}}, "c": 3, "d": 4}, "c", "b.x")
+    part = sections.select({"b": {"y": 1, "x": {"z": 2, "a": 1}}, "c": 3, "d": 4}, "c", "b.x")
     assert part == {"b": {"x": {"a": 1, "z": 2}}, "c": 3}
-    assert repr(part) == repr(plan.select({"c": 3, "b": {"x": {"a": 1, "z": 2}}}, "b.x", "c"))
+    assert repr(part) == repr(sections.select({"c": 3, "b": {"x": {"a": 1, "z": 2}}}, "b.x", "c"))
 
 
 def test_a_local_folder_without_annotations_is_said(tmp_path):

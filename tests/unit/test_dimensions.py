@@ -25,7 +25,7 @@ SCENES = [
     ),
     scene(11, (110, MAN, (1, 1, 3, 3)), (111, TREE, (5, 5, 7, 7))),
 ]
-ROLES = ["subset", "subset", "held_out"]
+ROLES = ["subset", "subset", "heldout"]
 
 
 @pytest.fixture(scope="module")

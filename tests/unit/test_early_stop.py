@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from loop_factory import CPU, LOSSES, STAGE, assert_equal, killed_at, state, train
 from scenes_factory import no_log
+from trainer_factory import CPU, LOSSES, STAGE, assert_equal, killed_at, state, train
 
 from soulbench.core.errors import UserError
-from soulbench.training import monitor as watch
+from soulbench.training import monitor as monitor
 from soulbench.training import trainer as loop
 from soulbench.training.dataset import UNCHANGED
 from soulbench.training.early_stop import EarlyStop
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("looks_often")
 
 
 def early_stop(data, every=3, patience=2):
-    return EarlyStop(data.batches(), data.held_out, every, patience)
+    return EarlyStop(data.batches(), data.heldout, every, patience)
 
 
 def test_it_stops_when_the_validation_loss_gets_no_better(data, tmp_path):
@@ -49,7 +49,7 @@ def test_the_weights_of_the_best_look_are_kept(data, tmp_path, monkeypatch):
 
     monkeypatch.setattr(EarlyStop, "look", followed)
     monkeypatch.setattr(EarlyStop, "_loss", spoiled)
-    seen = watch.Watch.off()
+    seen = monitor.TrainingMonitor.off()
     longer = replace(STAGE, steps=24)
     networks, facts = train(data, tmp_path, longer, early=early_stop(data, patience=8), seen=seen)
     best = min(looks, key=lambda look: look[0])
@@ -67,7 +67,7 @@ def test_a_look_depends_on_the_weights_alone(data):
     assert found[0] == found[1]
     halves = [
         EarlyStop(data.batches(), [row], 1, 1).look(1, networks, objective, STAGE, CPU)
-        for row in data.held_out
+        for row in data.heldout
     ]
     assert np.mean(halves) == pytest.approx(found[0], rel=1e-5)
 
@@ -97,7 +97,7 @@ def test_an_interrupted_training_stops_where_it_would_have(data, tmp_path, monke
 
 def test_only_pre_training_stops_early(data, tmp_path):
     settings = data.config["training"] | {"early_stop": {"every": 1, "patience": 1}, "learning_rate": 1e-12}
-    judged = replace(data, config=data.config | {"training": settings}, validation=data.held_out)
+    judged = replace(data, config=data.config | {"training": settings}, validation=data.heldout)
     made = {
         which: train_stage(judged, judged.networks(1), which, UNCHANGED, 1, tmp_path / which, no_log)["steps"]
         for which in ("pretrain", "finetune")

@@ -7,7 +7,7 @@ from benchmark_factory import Benchmark
 
 from soulbench.data.batches import normalise
 from soulbench.models.visual_features import VisualFeatures
-from soulbench.training.dataset import Data
+from soulbench.training.dataset import BenchmarkData
 from soulbench.unlearning.edits import carried_out, edited_scenes
 from soulbench.unlearning.plan import Edit
 
@@ -17,7 +17,7 @@ ROI = (3, 4, 9, 12)
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     written = Benchmark(tmp_path_factory.mktemp("tiny")).write()
-    return Data.open(written.config, written.data)
+    return BenchmarkData.open(written.config, written.data)
 
 
 @pytest.fixture

@@ -57,7 +57,7 @@ def test_same_tables_same_bytes(results, tmp_path):
         assert (tmp_path / f"a{kind}").read_bytes() == (tmp_path / f"b{kind}").read_bytes()
 
 
-def test_metrics_say_direction_reference_and_untrained_trunk(results, tmp_path):
+def test_metrics_say_direction_reference_and_untrained_backbone(results, tmp_path):
     text = draw("metrics", results, tmp_path / "metrics")
     for words in ("better: towards the dashed line", "← better", "better →", "LPIPS (untrained squeeze)"):
         assert words in text
@@ -65,7 +65,7 @@ def test_metrics_say_direction_reference_and_untrained_trunk(results, tmp_path):
         assert words in text
 
 
-def test_trained_trunk_is_not_called_untrained():
+def test_trained_backbone_is_not_called_untrained():
     settings = config()
     settings["evaluation"]["lpips"] = {"net": "alex", "weights": "imagenet"}
     assert style.lpips_name(settings) == "LPIPS (alex, ImageNet)"

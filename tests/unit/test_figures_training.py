@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from soulbench.analysis.gather import read_csv
 from soulbench.core.errors import UserError
-from soulbench.figures import film, gallery, training
+from soulbench.figures import gallery, snapshots, training
 from tests.unit.records_factory import config
 from tests.unit.test_figures import draw, prepare
 from tests.unit.trainings_factory import EVERY, write_curves
@@ -122,9 +122,9 @@ def copied(results, folder):
     ("name", "path"),
     [
         ("training", "models/pretrained/seed2.curves.csv"),
-        ("film", "models/original/seed1.film.npz"),
-        ("film", "unlearned/obj-mk-pa/r1/seed1/model.film.npz"),
-        ("film", "unlearned/noop-ft/any/seed1/model.film.npz"),
+        ("snapshots", "models/original/seed1.snapshots.npz"),
+        ("snapshots", "unlearned/obj-mk-pa/r1/seed1/model.snapshots.npz"),
+        ("snapshots", "unlearned/noop-ft/all-requests/seed1/model.snapshots.npz"),
     ],
 )
 def test_what_a_training_did_not_leave_or_left_broken_is_named(results, tmp_path, name, path):
@@ -142,7 +142,7 @@ def shown(monkeypatch):
     strips, show = [], gallery.show
 
     def kept(made, *strip):
-        strips.append(film.Strip("", *strip))
+        strips.append(snapshots.Strip("", *strip))
         return show(made, *strip)
 
     monkeypatch.setattr(gallery, "show", kept)
@@ -151,7 +151,7 @@ def shown(monkeypatch):
 
 def test_film_shows_learning_and_then_unlearning(results, tmp_path, monkeypatch):
     strips = shown(monkeypatch)
-    text = draw("film", results, tmp_path / "film")
+    text = draw("snapshots", results, tmp_path / "snapshots")
     assert "The original model learns (training seed 1)" in text
     assert "The methods unlearn r1: man (image 100)" in text
     learning, unlearning = strips
@@ -176,12 +176,12 @@ def test_film_shows_learning_and_then_unlearning(results, tmp_path, monkeypatch)
 
 def test_film_puts_every_picture_in_its_place(results, tmp_path, monkeypatch):
     strips = shown(monkeypatch)
-    draw("film", results, tmp_path / "film")
-    with np.load(results / "models" / "pretrained" / "seed1.film.npz") as stored:
+    draw("snapshots", results, tmp_path / "snapshots")
+    with np.load(results / "models" / "pretrained" / "seed1.snapshots.npz") as stored:
         moment = stored["steps"].tolist().index(15)
         np.testing.assert_array_equal(strips[0].grid[3][2], stored["synthesis"][moment][1])
         np.testing.assert_array_equal(strips[0].grid[3][-1], stored["truth"][1])
-    with np.load(results / "unlearned" / "obj-ng" / "r1" / "seed1" / "model.film.npz") as stored:
+    with np.load(results / "unlearned" / "obj-ng" / "r1" / "seed1" / "model.snapshots.npz") as stored:
         row = strips[1].grid[strips[1].rows.index("obj-ng")]
         np.testing.assert_array_equal(row[4], stored["reconstruction"][-1][0])
         np.testing.assert_array_equal(row[9], stored["synthesis"][-1][0])
@@ -194,20 +194,20 @@ def test_film_leaves_out_who_has_no_strip_of_the_request(results, tmp_path, monk
     memorised.to_csv(folder / "tables" / "memorised.csv", index=False)
     settings["methods"] |= {"obj-ng": {"requests": 2}, "feat-ng": None}
     # noop-ft serves every request, and was watched with the first one's target
-    draw("film", folder, tmp_path / "film", settings)
+    draw("snapshots", folder, tmp_path / "snapshots", settings)
     assert strips[1].rows == ["sample-ft", "sample-ng", "feat-mk", "obj-mk-pa", "obj-mk-ns"]
     settings["methods"] = dict.fromkeys(settings["methods"]) | {"original": {}}
-    draw("film", folder, tmp_path / "film", settings)
+    draw("snapshots", folder, tmp_path / "snapshots", settings)
     assert len(strips) == 3
 
 
 def test_film_of_a_subset_that_pretraining_did_not_know_has_gaps(results, tmp_path, monkeypatch):
     folder, strips = copied(results, tmp_path / "copy"), shown(monkeypatch)
-    path = folder / "models" / "pretrained" / "seed1.film.npz"
+    path = folder / "models" / "pretrained" / "seed1.snapshots.npz"
     with np.load(path) as stored:
         arrays = dict(stored)
     np.savez(path, **arrays | {"image_ids": np.array([101, 7, 8, 9])})
-    draw("film", folder, tmp_path / "film")
+    draw("snapshots", folder, tmp_path / "snapshots")
     assert strips[0].grid[0][0] is None
     np.testing.assert_array_equal(strips[0].grid[2][0], arrays["reconstruction"][0][0])
 
@@ -216,4 +216,4 @@ def test_film_of_a_subset_that_pretraining_did_not_know_has_gaps(results, tmp_pa
     ("count", "expected"), [(9, [0, 1, 2, 3, 4]), (5, [0, 1, 2, 3, 4]), (3, [0, 2, 4]), (2, [0, 4])]
 )
 def test_picked_moments_keep_both_ends(count, expected):
-    assert film.picked(range(5), count) == expected
+    assert snapshots.picked(range(5), count) == expected

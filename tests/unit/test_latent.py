@@ -6,7 +6,7 @@ from scenes_by_hand import scene
 
 from soulbench.data.requests.request import Request
 from soulbench.evaluation.latent import groups, rows
-from soulbench.evaluation.outputs import Drawings
+from soulbench.evaluation.outputs import ModelOutputs
 
 MAN, DOG, BOX = 1, 2, (2, 2, 6, 6)
 REQUEST = Request("r1", 10, 100, MAN)
@@ -27,7 +27,7 @@ def test_the_groups_leave_image_nodes_out():
 
 
 def drawings(vectors):
-    return Drawings({}, {("synthesis", "graph"): np.array(vectors, dtype=np.float32)})
+    return ModelOutputs({}, {("synthesis", "graph"): np.array(vectors, dtype=np.float32)})
 
 
 def table(model, original, masks):
@@ -65,7 +65,7 @@ def test_an_empty_group_has_no_value():
 
 def test_every_task_and_representation_has_its_rows():
     vectors = np.ones((2, 3), np.float32)
-    both = Drawings({}, {(task, kind): vectors for task in ("a", "b") for kind in ("graph", "input")})
+    both = ModelOutputs({}, {(task, kind): vectors for task in ("a", "b") for kind in ("graph", "input")})
     found = list(rows(both, both, {"all": np.ones(2, bool)}))
     assert len(found) == 8
     assert len({(row["task"], row["representation"], row["distance"]) for row in found}) == 8

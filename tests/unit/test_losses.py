@@ -8,7 +8,7 @@ from networks_factory import networks, random_batch, random_condition
 from torch import nn
 
 from soulbench.models.discriminators import hinge
-from soulbench.models.generator import Drawing
+from soulbench.models.generator import GeneratorOutput
 from soulbench.training.adam import Adam
 from soulbench.training.losses import GAN_TERMS, Objective, Perceptual, uses_discriminators
 
@@ -25,7 +25,7 @@ def drawing(batch, seed=3):
     draws = torch.Generator().manual_seed(seed)
     images = torch.randn(batch.images.shape, generator=draws).to(batch.images).requires_grad_()
     boxes = torch.rand(batch.boxes.shape, generator=draws).to(batch.boxes).requires_grad_()
-    return Drawing(images, boxes, batch.visual, batch.visual)
+    return GeneratorOutput(images, boxes, batch.visual, batch.visual)
 
 
 def objective(weights, judges=None, **more):
@@ -192,7 +192,7 @@ def test_the_perceptual_part_by_its_formula(batch, perceptual):
         batch.targets,
         0,
     )
-    for number, layer in enumerate(perceptual.trunk):
+    for number, layer in enumerate(perceptual.backbone):
         first, second = layer(first), layer(second)
         if number in weights:
             assert isinstance(layer, nn.ReLU)

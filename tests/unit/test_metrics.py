@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from skimage.metrics import structural_similarity
 
-from soulbench.evaluation import lpips_backbone as lpips_trunk
-from soulbench.evaluation.metrics import CROP, UNITS, Comparison, Place
+from soulbench.core.terms import UNITS
+from soulbench.evaluation import lpips_backbone as lpips_backbone
+from soulbench.evaluation.metrics import CROP, Comparison, Place
 
 SIZE = 16
 WHOLE = (0, 0, SIZE, SIZE)
@@ -13,7 +14,7 @@ WHOLE = (0, 0, SIZE, SIZE)
 
 @pytest.fixture(scope="module")
 def compare():
-    return Comparison(lpips_trunk.build({"net": "squeeze", "weights": "seeded"}), threshold=8)
+    return Comparison(lpips_backbone.build({"net": "squeeze", "weights": "seeded"}), threshold=8)
 
 
 def noise(seed, size=SIZE, low=0, high=256):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from soulbench.config import runs as config
+from soulbench.config import files
 from soulbench.core.sources import ROOT
 from soulbench.models.discriminators import Discriminators
 from soulbench.models.generator import MODULES, Generator, module_parameters
@@ -35,7 +35,7 @@ COUNTS = {
 
 @pytest.fixture(scope="module")
 def sizes():
-    return config.load(ROOT / "config.yaml", ROOT / "configs" / "visual-genome.yaml")["generator"]
+    return files.load(ROOT / "config.yaml", ROOT / "configs" / "visual-genome.yaml")["generator"]
 
 
 @pytest.fixture(scope="module")

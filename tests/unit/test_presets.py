@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from soulbench.config.checks import check
-from soulbench.config.runs import load, resolved
+from soulbench.config.files import load
+from soulbench.config.runs import parameters
 from soulbench.core.sources import ROOT
 from soulbench.models.generator import Generator, module_parameters
 
@@ -28,7 +29,7 @@ PAPER = {  # published numbers of sg2im's preprocessing, of the generator and of
     "human": {"labels": ["man", "person", "woman", "people", "face", "boy", "girl", "child", "lady"]},
     "generator": {
         "embedding": 128,
-        "visual": {"trunk": "vgg16", "weights": "imagenet", "crop": 16, "features": 512},
+        "visual": {"backbone": "vgg16", "weights": "imagenet", "crop": 16, "features": 512},
         "graph": {"layers": 5, "width": 256, "hidden": 512},
         "mask_size": 16,
         "mask_channels": 256,
@@ -99,12 +100,12 @@ def test_visual_genome_has_the_published_numbers_of_its_own(over):
 
 def test_paper4_is_a_window_of_four_behind_one_target():
     config = preset("visual-genome", "paper4")
-    assert config["human"] | {"held_out": 0} == {
+    assert config["human"] | {"heldout": 0} == {
         "labels": ["man"],
         "min_width": 0.4,
         "size": 4,
         "selection": "first_instance",
-        "held_out": 0,
+        "heldout": 0,
     }
     assert config["requests"] == {"file": None, "count": 1}
 
@@ -123,20 +124,20 @@ def test_released_switches_every_defect_on_that_a_value_can():
     }
     assert config["unlearning"]["start"] == "pretrained"
     assert config["unlearning"]["norm_statistics"] == "updated"
-    assert resolved(config, "obj-mk-ns") | {"noise": 0} == resolved(config, "obj-mk-pa") | {
+    assert parameters(config, "obj-mk-ns") | {"noise": 0} == parameters(config, "obj-mk-pa") | {
         "fill": "zero",
         "noise": 0,
     }
     assert (
-        resolved(config, "feat-ng")["guidance_while"]
-        == resolved(config, "obj-ng")["guidance_while"]
+        parameters(config, "feat-ng")["guidance_while"]
+        == parameters(config, "obj-ng")["guidance_while"]
         == "hidden"
     )
-    assert resolved(config, "feat-ng")["instances"] == resolved(config, "feat-mk")["instances"] == "first"
-    influence = resolved(config, "obj-if")
-    assert influence["reverse"] and not resolved(config, "feat-if")["reverse"]
-    assert influence | {"reverse": False} == resolved(config, "feat-if")
-    unlike = {key for key, value in resolved(plain, "obj-if").items() if influence[key] != value}
+    assert parameters(config, "feat-ng")["instances"] == parameters(config, "feat-mk")["instances"] == "first"
+    influence = parameters(config, "obj-if")
+    assert influence["reverse"] and not parameters(config, "feat-if")["reverse"]
+    assert influence | {"reverse": False} == parameters(config, "feat-if")
+    unlike = {key for key, value in parameters(plain, "obj-if").items() if influence[key] != value}
     assert unlike == {
         *("module", "edit", "hessian", "solver", "iterations", "damping", "scale", "discrepancy", "reverse")
     }

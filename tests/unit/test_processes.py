@@ -57,11 +57,11 @@ def test_two_processes_follow_one_with_the_whole_batch(world, tmp_path):
 
 
 def test_the_checkpoint_of_either_opens_in_the_other(world, tmp_path):
-    from soulbench.training.dataset import Data
+    from soulbench.training.dataset import BenchmarkData
 
     pretrained(world, tmp_path / "m.safetensors", 2)
     settings = config(training=TRAINING)
-    networks = Data.open(settings, world.data).networks(2)
+    networks = BenchmarkData.open(settings, world.data).networks(2)
     networks.load(tmp_path / "m.safetensors")
     found = load(tmp_path / "m.safetensors")[0]
     assert all(torch.equal(value, found[name]) for name, value in networks.modules().state_dict().items())

@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 from soulbench.analysis.claims.verdicts import CLAIMS, write_claims
-from soulbench.analysis.dimensions import DIMENSIONS, METRICS
+from soulbench.analysis.dimensions import DIMENSIONS
 from soulbench.analysis.tables import write_tables
 from soulbench.core.errors import UserError
+from soulbench.core.terms import METRICS
 from soulbench.figures import tradeoff
 from soulbench.report import captions, headline, photographs
 from soulbench.report.grids import grid_data
@@ -34,7 +35,7 @@ const select = host.querySelector("select");
 select.value = "obj-ng"; select.dispatchEvent(new Event("change"));
 document.body.dataset.methods = [...new Set(texts(0))].join(" ");
 const search = host.querySelector("input");
-search.value = "oracle-a2"; search.dispatchEvent(new Event("input"));
+search.value = "retrain-a2"; search.dispatchEvent(new Event("input"));
 document.body.dataset.found = host.querySelectorAll("tbody tr").length;
 document.querySelector(".zoom").click();
 document.body.dataset.lens = document.getElementById("lens").open;
@@ -86,7 +87,7 @@ def test_claims_have_their_badges(page, text):
     assert all(html.escape(why) in text.replace("&#39;", "&#x27;") for why in claims["why"])
 
 
-def test_untrained_trunk_and_provenance_are_named(text):
+def test_untrained_backbone_and_provenance_are_named(text):
     assert "LPIPS (untrained squeeze)" in text
     for words in ("cpu (planted)", "2" * 40, "torch", "base 0; training 1, 2"):
         assert words in text
@@ -128,7 +129,7 @@ def test_captions_are_short_and_name_the_device(name):
         assert "device: cpu" in " ".join(words.split())
 
 
-def test_captions_follow_the_trunk():
+def test_captions_follow_the_backbone():
     settings = config()
     assert "untrained" in captions.caption("metrics", settings)
     settings["evaluation"]["lpips"] = {"net": "alex", "weights": "imagenet"}

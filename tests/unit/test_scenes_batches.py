@@ -45,7 +45,7 @@ def visual(scenes):
 @pytest.fixture(scope="module")
 def edited(scenes, visual):
     """Two edited scenes: one sees noise, the other loses an object."""
-    extractor = VisualFeatures({"trunk": "projection", "weights": None, "crop": 4, "features": FEATURES})
+    extractor = VisualFeatures({"backbone": "projection", "weights": None, "crop": 4, "features": FEATURES})
     edits = {
         2: Edit(regions=((1, 2, 9, 12),), fill="noise", noise=0.5, mask_on="both", guidance=0.7),
         4: Edit(regions=((0, 0, 5, 5),), fill="zero", weightless=True, negate=True, removed=(41,)),

@@ -33,7 +33,7 @@ def source(tmp_path):
 
 
 def setting(human=None, requests=None, data=None):
-    return config({"min_objects": 2} | (data or {}), {"size": 3, "held_out": 5} | (human or {}), requests)
+    return config({"min_objects": 2} | (data or {}), {"size": 3, "heldout": 5} | (human or {}), requests)
 
 
 def table(folder, name):
@@ -55,7 +55,7 @@ def test_subset_takes_wide_people_of_all_labels_from_train(source, tmp_path):
     subset = roles.loc[roles["role"] == "subset", "image_id"].tolist()
     assert 2 in subset  # the only wide woman: rare labels come first
     assert len(subset) == 2
-    assert roles.loc[roles["role"] == "held_out", "image_id"].tolist() == [8, 9]
+    assert roles.loc[roles["role"] == "heldout", "image_id"].tolist() == [8, 9]
     roles = table(tmp_path / "4", "subset")
     assert roles.loc[roles["role"] == "subset", "image_id"].tolist() == [1, 2, 3, 4]
 
@@ -70,10 +70,10 @@ def test_a_subset_without_a_size_is_every_image_that_fits(source, tmp_path):
         vocabulary(setting({"size": None, "min_width": 0.9}), source, tmp_path / "none")
 
 
-def test_held_out_prefers_wide_people(source, tmp_path):
-    everything(setting({"held_out": 1}), source, tmp_path)
+def test_heldout_prefers_wide_people(source, tmp_path):
+    everything(setting({"heldout": 1}), source, tmp_path)
     roles = table(tmp_path, "subset")
-    assert roles.loc[roles["role"] == "held_out", "image_id"].tolist() == [8]
+    assert roles.loc[roles["role"] == "heldout", "image_id"].tolist() == [8]
 
 
 def test_first_instance_is_the_releases_rule(source, tmp_path):
@@ -100,7 +100,7 @@ def test_summary_counts_every_step(source, tmp_path):
     assert summary["packed"]["images"] == {"train": 5, "val": 1, "test": 1}
     assert summary["packed"]["bad_photographs"] == ["images/VG_100K/4.png"]
     assert summary["human"]["images_by_label"]["man"] == {"train": 2, "val": 0, "test": 1}
-    assert (summary["human"]["subset"], summary["human"]["held_out"]) == (3, 2)
+    assert (summary["human"]["subset"], summary["human"]["heldout"]) == (3, 2)
 
 
 def test_too_few_images_are_found_before_packing(source, tmp_path):
@@ -143,11 +143,11 @@ def test_requests_of_the_user(source, tmp_path):
         "y1",
         "width",
         "twin_of",
-        "drawn",
+        "by_rule",
     ]
     assert found["request"].tolist() == ["him", "her"]
     assert found["category"].tolist() == ["man", "woman"]
-    assert found["drawn"].tolist() == [False, False]
+    assert found["by_rule"].tolist() == [False, False]
     roles = table(tmp_path, "subset")
     assert roles.loc[roles["role"] == "subset", "image_id"].tolist() == [
         2,
@@ -192,7 +192,7 @@ def test_a_request_whose_photograph_was_skipped(source, tmp_path):
         (["r,1,10", "s,1,10"], "line 3: image_id 1, object_id 10 is there twice"),
         (["a/b,1,10"], "line 2: 'a/b' cannot be a request's id"),
         (["../x,1,10"], "line 2: '../x' cannot be a request's id"),
-        (["any,1,10"], "line 2: 'any' cannot be a request's id"),
+        (["all-requests,1,10"], "line 2: 'all-requests' cannot be a request's id"),
         ([",1,10"], "line 2: '' cannot be a request's id"),
         ([], "no request is in it"),
     ],
@@ -211,7 +211,7 @@ def test_request_files_that_are_none(source, tmp_path):
     with pytest.raises(UserError, match=r"there is no .*absent\.csv"):
         vocabulary(setting(requests={"file": str(tmp_path / "absent.csv")}), source, tmp_path)
     (tmp_path / "empty.csv").write_text("")
-    with pytest.raises(UserError, match=r"not a CSV"):
+    with pytest.raises(UserError, match=r"the column request is missing"):
         vocabulary(setting(requests={"file": str(tmp_path / "empty.csv")}), source, tmp_path)
 
 
@@ -227,7 +227,7 @@ def test_drawn_requests_spread_over_images_and_categories(source, tmp_path):
     assert found["request"].tolist() == ["r1", "r2", "r3"]
     assert found["image_id"].is_unique
     assert set(found["category"].tolist()[:2]) == {"man", "woman"}
-    assert found["drawn"].all()
+    assert found["by_rule"].all()
 
 
 def test_a_twin_comes_first_and_names_the_other(source, tmp_path):

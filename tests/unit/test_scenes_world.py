@@ -58,7 +58,7 @@ def test_large_enough_for_the_benchmark(demo, world):
     assert summary["human"]["subset"] == demo["human"]["size"]
     people = pd.read_csv(world / "human.csv").query("width >= 0.25 and split == 'train'")
     assert people["image_id"].nunique() >= 40
-    assert summary["human"]["held_out"] == demo["human"]["held_out"] >= 8
+    assert summary["human"]["heldout"] == demo["human"]["heldout"] >= 8
     assert summary["human"]["wide_enough"] < summary["human"]["objects"]
     assert all(sum(found.values()) >= 4 for found in summary["human"]["images_by_label"].values())
 

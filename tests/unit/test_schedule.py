@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from loop_factory import STAGE
+from trainer_factory import STAGE
 
 from soulbench.training.schedule import learning_rate, rows_of_step
 

@@ -32,7 +32,7 @@ def test_the_closure_holds_all_that_is_really_imported(entries):
 
 def test_the_closure_does_not_reach_what_is_not_imported():
     assert "soulbench.models.generator" not in sources.closure("soulbench.data.demo.dataset")
-    assert sources.closure("soulbench.core.seeds") == ("soulbench", "soulbench.core.seeds")
+    assert sources.closure("soulbench.core.seeds") == ("soulbench", "soulbench.core", "soulbench.core.seeds")
 
 
 def test_a_module_that_is_not_there_is_named():

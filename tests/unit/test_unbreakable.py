@@ -10,12 +10,12 @@ from benchmark_factory import Benchmark, config
 from scenes_factory import no_log
 
 from soulbench.core.checkpoint import load
-from soulbench.core.device import Workplace
+from soulbench.core.device import ExecutionContext
 from soulbench.training import trainer as loop
-from soulbench.training.dataset import Data
+from soulbench.training.dataset import BenchmarkData
 from soulbench.training.losses import Objective
 from soulbench.training.schedule import Stage
-from soulbench.training.stages import watch_of
+from soulbench.training.stages import monitor_for
 from soulbench.training.trainer import fit
 
 KILLS = 20
@@ -24,24 +24,24 @@ LOSSES = {
     **dict.fromkeys(("l1", "boxes", "object_gan", "image_gan", "feature_matching"), 1.0),
     **{"object_class": 0.1, "perceptual": 0.0},
 }
-STAGE = Stage("fine-tuning", 100, 2, 1e-3, "cosine", 1, False, MASKING, 0.0, average=0.9)
+STAGE = Stage("fine-tuning", 100, 2, 1e-3, "cosine", 1, False, MASKING, 0.0, ema_decay=0.9)
 
 
 def train(settings, data_dir, folder):
     """A process of its own: trains to the end, or as far as it gets."""
     loop.CHECK_EVERY = 2  # the state is written every other step, so a kill often comes while it is
     torch.set_num_threads(1)
-    data = Data.open(settings, data_dir)
+    data = BenchmarkData.open(settings, data_dir)
     networks = data.networks(1)
-    objective, watch = (
+    objective, monitor = (
         Objective(LOSSES, networks.discriminators, None),
-        watch_of(data, data.subset, folder / "m"),
+        monitor_for(data, data.subset, folder / "m"),
     )
-    watch.board = None
-    place = Workplace(torch.device("cpu"))
-    fit(networks, objective, data.batches(), data.subset, STAGE, place, folder / "work", no_log, watch)
+    monitor.board = None
+    place = ExecutionContext(torch.device("cpu"))
+    fit(networks, objective, data.batches(), data.subset, STAGE, place, folder / "work", no_log, monitor)
     networks.save(folder / "model.safetensors")
-    watch.save(folder / "model.safetensors")
+    monitor.save(folder / "model.safetensors")
 
 
 def test_killed_twenty_times_it_ends_with_the_same_bits(tmp_path):
@@ -80,5 +80,5 @@ def test_killed_twenty_times_it_ends_with_the_same_bits(tmp_path):
     first, second = (load(folder / "model.safetensors")[0] for folder in (whole, part))
     assert {*first} == {*second}
     assert all(torch.equal(value, second[name]) for name, value in first.items())
-    drawn = [(folder / "model.film.npz").read_bytes() for folder in (whole, part)]
+    drawn = [(folder / "model.snapshots.npz").read_bytes() for folder in (whole, part)]
     assert drawn[0] == drawn[1]

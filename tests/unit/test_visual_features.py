@@ -14,8 +14,8 @@ from soulbench.models import visual_features as module
 from soulbench.models.visual_features import VisualFeatures, compute_features
 
 TRUNKS = {
-    "projection": {"trunk": "projection", "weights": None, "crop": 8, "features": 24},
-    "vgg16": {"trunk": "vgg16", "weights": "seeded", "crop": 16, "features": 512},
+    "projection": {"backbone": "projection", "weights": None, "crop": 8, "features": 24},
+    "vgg16": {"backbone": "vgg16", "weights": "seeded", "crop": 16, "features": 512},
 }
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from soulbench.config import runs as plan
+from soulbench.config import runs
+from soulbench.core.terms import ALL_REQUESTS
 
 TASKS = ("reconstruction", "synthesis")
 STAGES = {"pretrained": ("pre-training", "pretrain"), "original": ("fine-tuning", "finetune")}
@@ -34,13 +35,13 @@ def write_trainings(folder: Path, settings: dict, parts: dict[str, float] = DEMO
             share = (0.0, 0.5) if name == "pretrained" else (0.5, 0.95)
             write_film(stem, stage, steps, _images(folder)[:IMAGES], share)
     requests = pd.read_csv(folder / "data" / "requests.csv").set_index("request")
-    for method in plan.methods(settings):
-        code = plan.method(settings, method)
+    for method in runs.methods(settings):
+        code = runs.method(settings, method)
         if code.family == "finetune":
-            for request in plan.requests_of(settings, method):
-                owner = request if code.per_request else plan.ANY
+            for request in runs.requests_of(settings, method):
+                owner = request if code.per_request else ALL_REQUESTS
                 stem = folder / "unlearned" / method / owner / f"seed{settings['seeds'][0]}" / "model"
-                if not stem.with_suffix(".film.npz").exists():
+                if not stem.with_suffix(".snapshots.npz").exists():
                     target = int(requests.loc[request, "image_id"])
                     image = next(pair for pair in _images(folder) if pair[0] == target)
                     ends = (0.95, 0.2) if method.endswith("-ng") else (0.95, 0.9)
@@ -99,7 +100,7 @@ def write_film(
         drawn.append(picture.astype(np.uint8))
     stem.parent.mkdir(parents=True, exist_ok=True)
     np.savez(
-        f"{stem}.film.npz",
+        f"{stem}.snapshots.npz",
         stages=np.array([stage] * len(moments)),
         steps=np.array(moments),
         image_ids=np.array(ids),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from soulbench.config import runs as configuration
+from soulbench.config import files, runs
 from soulbench.core import registry
 from soulbench.core.sources import ROOT
 
@@ -18,7 +18,7 @@ FIGURES = (
     "alpha",
     "modules",
     "training",
-    "film",
+    "snapshots",
 )
 
 
@@ -27,15 +27,15 @@ def evaluations(jobs):
 
 
 def test_the_demo_has_a_job_for_each_model_and_one_for_its_records(plan):
-    config = configuration.load(ROOT / "config.yaml")
-    requests, seeds = len(configuration.request_ids(config)), len(config["seeds"])
+    config = files.load(ROOT / "config.yaml")
+    requests, seeds = len(runs.request_ids(config)), len(config["seeds"])
     jobs = plan().jobs
     assert jobs["pretrain"] == jobs["finetune"] == seeds
     assert jobs["obj-mk-pa"] == jobs["sample-ng"] == requests * seeds
     assert jobs["noop-ft"] == seeds
     assert jobs["retrain"] == requests
     assert jobs["retrain-sample"] == 2
-    judged = {(cell.method, cell.seed) for cell in configuration.cells(config)}
+    judged = {(cell.method, cell.seed) for cell in runs.planned(config)}
     assert evaluations(jobs) == len(judged) == 12 * seeds + 2
     assert jobs["ablate_modules"] == jobs["ablate_alpha"] == 2
     assert all(jobs[f"figure_{name}"] == 1 for name in FIGURES)

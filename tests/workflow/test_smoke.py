@@ -13,7 +13,7 @@ from snakemake_runs import call, copy_of_the_project, started
 from soulbench.core.sources import ROOT
 
 GATHERED = {"tables", "claims", "page", "all"}
-TABLES = ("metrics", "summary", "latent", "leakage", "timing", "ablation_modules", "ablation_alpha", "claims")
+TABLES = ("metrics", "summary", "latent", "queries", "timing", "ablation_modules", "ablation_alpha", "claims")
 
 
 def added_method() -> str:

@@ -9,11 +9,12 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, workflow.basedir)
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [workflow.basedir, os.environ.get("PYTHONPATH")]))
 
-from soulbench.config import runs as plan
+from soulbench.config import runs, sections
 from soulbench.config.checks import check
 from soulbench.core.errors import UserError
 from soulbench.core.registry import module_name
 from soulbench.core.sources import source_hash
+from soulbench.core.terms import ALL_REQUESTS, RESEED
 
 try:
     check(config)
@@ -22,7 +23,7 @@ except UserError as error:
 
 RESULTS = f"results/{config['name']}"
 DATA = f"{RESULTS}/data"
-CELLS = plan.cells(config)
+RUNS = runs.planned(config)
 # What every job that opens models and scenes needs.
 OPENED = [
     f"{DATA}/packed",
@@ -41,7 +42,7 @@ PROCESSES = config["training"]["processes"]
 
 def settings(*keys):
     """The part of the configuration that a job is given, and that reruns it when it changes."""
-    return plan.select(config, *keys)
+    return sections.select(config, *keys)
 
 
 def stage(other):
@@ -63,9 +64,9 @@ def model(method, request, seed):
     """The checkpoint that stands for a cell."""
     if method == "original":
         return original(seed)
-    if method == plan.RESEED:
-        return original(plan.next_seed(config, int(seed)))
-    owner = request if plan.method(config, method).per_request else plan.ANY
+    if method == RESEED:
+        return original(runs.next_seed(config, int(seed)))
+    owner = request if runs.method(config, method).per_request else ALL_REQUESTS
     return f"{RESULTS}/unlearned/{method}/{owner}/seed{seed}/model.safetensors"
 
 
@@ -89,8 +90,8 @@ def unlearned(seed, kind):
     """What the methods that fine-tune wrote, for all of their requests; one that serves every request has one file."""
     paths = [
         beside(model(method, request, seed), kind)
-        for method in plan.methods(config)
-        if plan.method(config, method).family == "finetune"
-        for request in plan.requests_of(config, method)
+        for method in runs.methods(config)
+        if runs.method(config, method).family == "finetune"
+        for request in runs.requests_of(config, method)
     ]
     return list(dict.fromkeys(paths))

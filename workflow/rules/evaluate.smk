@@ -1,13 +1,13 @@
 # One job judges a method's models of one seed, for all its requests: starting a job costs more than judging a model.
-RECORD = ["record.json", "outputs.npz", "metrics.csv", "latent.csv", "leakage.csv"]
+RECORD = ["record.json", "outputs.npz", "metrics.csv", "latent.csv", "queries.csv"]
 
 
 def compared(method, request, seed):
     """The outputs that a cell is compared with: the original's, and those of the retrained model if planned."""
-    cell = plan.Cell(method, request, int(seed))
+    cell = runs.Run(method, request, int(seed))
     with_seed = {
         "original": None if method == "original" else cell.seed,
-        "retrain": plan.oracle_seed(config, cell),
+        "retrain": runs.retrain_seed(config, cell),
     }
     return {
         other: f"{record(other, request, against)}/outputs.npz"
@@ -16,8 +16,8 @@ def compared(method, request, seed):
     }
 
 
-for judged in sorted({cell.method for cell in CELLS}):
-    asked = list(dict.fromkeys(cell.request for cell in CELLS if cell.method == judged))
+for judged in sorted({cell.method for cell in RUNS}):
+    asked = list(dict.fromkeys(cell.request for cell in RUNS if cell.method == judged))
 
     rule:
         name:
@@ -47,7 +47,7 @@ for judged in sorted({cell.method for cell in CELLS}):
         params:
             source=source_hash(
                 "soulbench.evaluation.run",
-                *[module_name("queries", attack) for attack in config["evaluation"]["attacks"]],
+                *[module_name("queries", query) for query in config["evaluation"]["queries"]],
             ),
             settings=settings(*MODELS, "unlearning.roi_margin", "human.labels", "evaluation"),
             data=DATA,

@@ -1,7 +1,7 @@
 # The figures, one rule each, and the page that holds them.
 from pathlib import Path
 
-ABLATED = ["module_time", "alpha", "modules"] if plan.ablation_cells(config) else []
+ABLATED = ["module_time", "alpha", "modules"] if runs.ablation_runs(config) else []
 FIGURES = [
     "tradeoff",
     "metrics",
@@ -12,23 +12,23 @@ FIGURES = [
     "query_pictures",
     *ABLATED,
     "training",
-    "film",
+    "snapshots",
 ]
 READ = {
-    "pictures": [f"{record(*cell)}/outputs.npz" for cell in CELLS],
-    "pictures_more": [f"{record(*cell)}/outputs.npz" for cell in CELLS],
-    "query_pictures": [f"{record(*cell)}/outputs.npz" for cell in CELLS],
+    "pictures": [f"{record(*cell)}/outputs.npz" for cell in RUNS],
+    "pictures_more": [f"{record(*cell)}/outputs.npz" for cell in RUNS],
+    "query_pictures": [f"{record(*cell)}/outputs.npz" for cell in RUNS],
     "alpha": [
-        f"{RESULTS}/ablations/alpha/{request}/seed{seed}.npz" for request, seed in plan.ablation_cells(config)
+        f"{RESULTS}/ablations/alpha/{request}/seed{seed}.npz" for request, seed in runs.ablation_runs(config)
     ],
     "modules": [
         f"{RESULTS}/ablations/modules/{request}/seed{seed}.npz"
-        for request, seed in plan.ablation_cells(config)
+        for request, seed in runs.ablation_runs(config)
     ],
     "training": [path for seed in config["seeds"] for path in learned(seed, "curves.csv")],
-    "film": [
-        *learned(config["seeds"][0], "film.npz"),
-        *unlearned(config["seeds"][0], "film.npz"),
+    "snapshots": [
+        *learned(config["seeds"][0], "snapshots.npz"),
+        *unlearned(config["seeds"][0], "snapshots.npz"),
     ],
 }
 
@@ -69,7 +69,7 @@ rule page:
         f"{DATA}/summary.json",
         f"{DATA}/human.csv",
         OPENED,
-        [f"{record(*cell)}/record.json" for cell in CELLS],
+        [f"{record(*cell)}/record.json" for cell in RUNS],
         expand("{results}/figures/{figure}.{kind}", results=RESULTS, figure=FIGURES, kind=["png", "svg"]),
     output:
         f"{RESULTS}/report/index.html",

@@ -2,7 +2,7 @@
 TABLES = {
     name: f"{RESULTS}/tables/{name}.csv"
     for name in (
-        *("summary", "scoreboard", "metrics", "latent", "leakage", "timing", "timing_jobs"),
+        *("summary", "scoreboard", "metrics", "latent", "queries", "timing", "timing_jobs"),
         *("ablation_modules", "ablation_alpha", "contrasts", "sod", "memorised"),
     )
 }
@@ -10,13 +10,13 @@ TABLES = {
 
 def records():
     """Every file that the tables are gathered from; a missing one is made, or stops the workflow and is named."""
-    for cell in CELLS:
-        for name in ("record.json", "metrics.csv", "latent.csv", "leakage.csv"):
+    for cell in RUNS:
+        for name in ("record.json", "metrics.csv", "latent.csv", "queries.csv"):
             yield f"{record(*cell)}/{name}"
         # A model's own record has its cost; a reseeded original's stands under its own seed.
-        if cell.method != plan.RESEED:
+        if cell.method != RESEED:
             yield model(*cell).replace(".safetensors", ".json")
-    for request, seed in plan.ablation_cells(config):
+    for request, seed in runs.ablation_runs(config):
         for ablation in ("modules", "alpha"):
             yield f"{RESULTS}/ablations/{ablation}/{request}/seed{seed}.csv"
 
@@ -39,7 +39,7 @@ rule tables:
         source=source_hash("soulbench.analysis.tables"),
         settings=settings(*all_but_report()),
         results=RESULTS,
-        cells=[cell._asdict() for cell in CELLS],
+        cells=[cell._asdict() for cell in RUNS],
         folder=f"{RESULTS}/tables",
     script:
         "../scripts/tables.py"

@@ -9,7 +9,7 @@ rule pretrain:
         model=f"{RESULTS}/models/pretrained/seed{{seed}}.safetensors",
         record=f"{RESULTS}/models/pretrained/seed{{seed}}.json",
         curves=f"{RESULTS}/models/pretrained/seed{{seed}}.curves.csv",
-        film=f"{RESULTS}/models/pretrained/seed{{seed}}.film.npz",
+        film=f"{RESULTS}/models/pretrained/seed{{seed}}.snapshots.npz",
     log:
         f"{RESULTS}/logs/pretrain/seed{{seed}}.log",
     benchmark:
@@ -34,7 +34,7 @@ rule finetune:
         model=f"{RESULTS}/models/original/seed{{seed}}.safetensors",
         record=f"{RESULTS}/models/original/seed{{seed}}.json",
         curves=f"{RESULTS}/models/original/seed{{seed}}.curves.csv",
-        film=f"{RESULTS}/models/original/seed{{seed}}.film.npz",
+        film=f"{RESULTS}/models/original/seed{{seed}}.snapshots.npz",
     log:
         f"{RESULTS}/logs/finetune/seed{{seed}}.log",
     benchmark:

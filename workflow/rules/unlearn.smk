@@ -1,18 +1,20 @@
 # One rule a method, named by its id, so that `snakemake -R <id>` reruns it. `original` is made by the training.
 # A retrained model reads neither the original nor the pre-trained one, and takes longest: it starts first.
-for method in plan.methods(config):
+for method in runs.methods(config):
     if method == "original":
         continue
-    code = plan.method(config, method)
-    cell = "/".join([method, "{request}" if code.per_request else plan.ANY, "seed{seed}"])
+    code = runs.method(config, method)
+    cell = "/".join([method, "{request}" if code.per_request else ALL_REQUESTS, "seed{seed}"])
     begins = {} if code.family == "retrain" else {"original": original("{seed}")}
     if begins and config["unlearning"]["start"] == "pretrained":
         begins["pretrained"] = f"{RESULTS}/models/pretrained/seed{{seed}}.safetensors"
 
-    # A redaction is one step: there is nothing to watch.
+    # A redaction is one step: there is nothing to monitor.
     stem = f"{RESULTS}/unlearned/{cell}/model"
     watched = (
-        {} if code.family == "redaction" else {"curves": f"{stem}.curves.csv", "film": f"{stem}.film.npz"}
+        {}
+        if code.family == "redaction"
+        else {"curves": f"{stem}.curves.csv", "snapshots": f"{stem}.snapshots.npz"}
     )
     processes = PROCESSES if code.family == "retrain" else 1
 

@@ -2,12 +2,13 @@
 
 from soulbench.core.log import job
 from soulbench.core.processes import run
+from soulbench.core.terms import ALL_REQUESTS
 
 with job(snakemake.log[0]) as log:
     arguments = {
         "config": snakemake.params.settings,
         "method": snakemake.params.method,
-        "request": snakemake.wildcards.get("request", "any"),
+        "request": snakemake.wildcards.get("request", ALL_REQUESTS),
         "seed": int(snakemake.wildcards.seed),
         "data_dir": snakemake.params.data,
         "original": snakemake.input.get("original"),

@@ -8,9 +8,10 @@ from scipy import stats
 
 from soulbench.analysis.arrays import Cubes
 from soulbench.analysis.claims.parts import Part, Verdict, judge
-from soulbench.analysis.dimensions import PRIMARY, TASKS
+from soulbench.analysis.dimensions import PRIMARY
 from soulbench.analysis.evidence import NEGLIGIBLE, REMOVED, Evidence, Finding
 from soulbench.analysis.statistics import spread_over_seeds
+from soulbench.core.terms import TASKS
 
 DESTROYING = ("all", "decoder")
 IDLE = ("object_embedding", "predicate_embedding")
@@ -37,7 +38,7 @@ class Redactions:
 
     def removed(self, value: Any, task: str = TASK) -> Finding:
         """Ask what `Evidence.removed` asks of a method."""
-        share = self.evidence.share(self.error(value, task, "fidelity"), task)
+        share = self.evidence.share(self.error(value, task, "target_error"), task)
         return Finding(share.above(REMOVED), share, "share of the way to retraining")
 
     def damaged(self, value: Any, dimension: str, task: str = TASK) -> Finding:
@@ -91,7 +92,7 @@ def c11(tables: Any) -> Verdict:
         return judge([], "fewer than three values of alpha were tried")
     parts = []
     for task in TASKS:
-        for dimension, word in (("fidelity", "removes more"), ("A2", "damages more")):
+        for dimension, word in (("target_error", "removes more"), ("A2", "damages more")):
             cells = rank_correlation(redactions, dimension, task)
             found = tables.evidence.bootstrap.interval(cells)
             parts.append(Part(f"larger alpha {word} in {task}", found.above(0.0), found, "rank correlation"))

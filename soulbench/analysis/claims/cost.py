@@ -9,6 +9,7 @@ from soulbench.analysis.arrays import Cubes
 from soulbench.analysis.claims.latent import of_logarithm
 from soulbench.analysis.claims.parts import Part, Verdict, every, judge
 from soulbench.analysis.statistics import Bootstrap, request_means
+from soulbench.core.terms import ALL_REQUESTS
 
 # "About 1/30": within a factor of two either way.
 CLAIMED, ABOUT = 1 / 30, 2.0
@@ -21,7 +22,9 @@ def seconds_by_family(jobs: pd.DataFrame) -> Cubes:
 
     Per-request jobs only.
     """
-    kept = jobs[(jobs["request"] != "any") & (jobs["seconds"] > 0) & (jobs["method"] != "retrain-sample")]
+    kept = jobs[
+        (jobs["request"] != ALL_REQUESTS) & (jobs["seconds"] > 0) & (jobs["method"] != "retrain-sample")
+    ]
     means = np.log(kept["seconds"]).groupby([kept["family"], kept["request"], kept["seed"]]).mean()
     return Cubes(means.rename("value").reset_index(), ("family",))
 

@@ -7,8 +7,9 @@ import pandas as pd
 
 from soulbench.analysis.arrays import Cubes
 from soulbench.analysis.claims.parts import Part, Verdict, judge
-from soulbench.analysis.dimensions import TASKS, UNLEARNERS
+from soulbench.analysis.dimensions import UNLEARNERS
 from soulbench.analysis.statistics import Bootstrap, Interval, request_means, spread_over_seeds
+from soulbench.core.terms import TASKS
 
 # The vector after the graph network, by L2: the one before it cannot change under redaction of the graph
 # network.

@@ -24,8 +24,8 @@ from soulbench.analysis.evidence import Evidence, Finding
 from soulbench.analysis.gather import read_csv
 from soulbench.analysis.statistics import mean_of_requests
 from soulbench.analysis.tables import write_csv
+from soulbench.core.terms import RECONSTRUCTION, SYNTHESIS
 
-RECONSTRUCTION, SYNTHESIS = "reconstruction", "synthesis"
 GUIDED_OR_REDACTED = ("sample-ng", "feat-ng", "obj-ng", "feat-if", "obj-if")
 SAMPLE = ("sample-ft", "sample-ng")
 OBJECT_MASKS = ("obj-mk-pa", "obj-mk-ns")
@@ -72,7 +72,7 @@ def _fails(evidence: Evidence, method: str) -> Part:
     ways = [
         Finding(None if stays.holds is None else not stays.holds, stays.effect, stays.unit),
         evidence.collapsed(method, RECONSTRUCTION),
-        *(evidence.damaged(method, RECONSTRUCTION, name) for name in ("utility", "A2")),
+        *(evidence.damaged(method, RECONSTRUCTION, name) for name in ("retained_error", "A2")),
     ]
     return either(f"{method} leaves the object or loses utility", ways)
 

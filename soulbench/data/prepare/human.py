@@ -9,7 +9,7 @@ import pandas as pd
 from soulbench.core.records import atomic_path, write_json
 from soulbench.data.packed import PackedScenes
 from soulbench.data.prepare.graphs import Graphs
-from soulbench.data.prepare.selection import choose_held_out, choose_subset, find_people, is_wide
+from soulbench.data.prepare.selection import choose_heldout, choose_subset, find_people, is_wide
 from soulbench.data.prepare.splits import SPLITS
 from soulbench.data.requests.file import check_requests, read_requests
 
@@ -51,7 +51,7 @@ def filter_humans(
         graphs_dir: of the vocabulary step.
         packed_dir: the packed set.
         out_human_csv: every human-labelled object of the packed graphs.
-        out_subset_csv: image_id, role (`subset` or `held_out`).
+        out_subset_csv: image_id, role (`subset` or `heldout`).
         out_summary_json: counts by split and reason, images with each human label.
         log: takes a line of text.
 
@@ -71,17 +71,17 @@ def filter_humans(
     )
     wanted = read_requests(config)
     check_requests(config, wanted, Graphs.open(graphs_dir), packed.image_ids, people)
-    subset, held_out = choose_subset(config, people, _images(wanted)), choose_held_out(config, people)
-    roles = [(image, "subset") for image in subset] + [(image, "held_out") for image in held_out]
+    subset, heldout = choose_subset(config, people, _images(wanted)), choose_heldout(config, people)
+    roles = [(image, "subset") for image in subset] + [(image, "heldout") for image in heldout]
     write_csv(people, out_human_csv)
     write_csv(pd.DataFrame(roles, columns=["image_id", "role"]), out_subset_csv)
-    write_json(out_summary_json, _summary(config, packed, people, len(subset), len(held_out)))
+    write_json(out_summary_json, _summary(config, packed, people, len(subset), len(heldout)))
     log(
         f"{len(people)} human-labelled objects; subset: {len(subset)} training images; held out: "
-        f"{len(held_out)}"
+        f"{len(heldout)}"
     )
-    if len(held_out) < config["human"]["held_out"]:
-        log(f"only {len(held_out)} of human.held_out = {config['human']['held_out']} images are there")
+    if len(heldout) < config["human"]["heldout"]:
+        log(f"only {len(heldout)} of human.heldout = {config['human']['heldout']} images are there")
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
@@ -95,7 +95,7 @@ def _images(wanted: pd.DataFrame | None) -> list[int]:
 
 
 def _summary(
-    config: dict[str, Any], packed: PackedScenes, people: pd.DataFrame, subset: int, held_out: int
+    config: dict[str, Any], packed: PackedScenes, people: pd.DataFrame, subset: int, heldout: int
 ) -> dict[str, Any]:
     """Return the counts of the filters and of the packed set, and images by human label and split."""
     once = people.drop_duplicates(["image_id", "label"])
@@ -122,6 +122,6 @@ def _summary(
             "objects": len(people),
             "wide_enough": int(is_wide(config, people).sum()),
             "subset": subset,
-            "held_out": held_out,
+            "heldout": heldout,
         },
     }

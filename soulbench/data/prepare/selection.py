@@ -125,9 +125,9 @@ def _in_turns(config: dict[str, Any], wide: pd.DataFrame) -> list[int]:
     return list(dict.fromkeys(ordered["image_id"].tolist()))
 
 
-def choose_held_out(config: dict[str, Any], people: pd.DataFrame) -> list[int]:
-    """Return at most `human.held_out` images outside of training with a human label, wide ones first."""
+def choose_heldout(config: dict[str, Any], people: pd.DataFrame) -> list[int]:
+    """Return at most `human.heldout` images outside of training with a human label, wide ones first."""
     outside = people[people["split"] != "train"]
     wide = is_wide(config, outside)
     order = dict.fromkeys(_in_turns(config, outside[wide]) + _in_turns(config, outside[~wide]))
-    return sorted(list(order)[: config["human"]["held_out"]])
+    return sorted(list(order)[: config["human"]["heldout"]])

@@ -27,7 +27,7 @@ COLUMNS = [
     "y1",
     "width",
     "twin_of",
-    "drawn",
+    "by_rule",
 ]
 
 
@@ -54,7 +54,7 @@ def resolve_requests(
         human_csv: of the human filter.
         source_dir: folder in the Visual Genome layout; its `individuals.csv`, if any, says who is a twin.
         out_csv: request, image_id, object_id, category, x0, y0, x1, y1, width, twin_of (the twin's object_id,
-            blank without one), drawn (True: by rule).
+            blank without one), by_rule (False: named by the user).
         log: takes a line of text.
 
     Raises:
@@ -75,7 +75,7 @@ def resolve_requests(
         check_requests(config, wanted, Graphs.open(graphs_dir), packed.image_ids, people)
         chosen = wanted.merge(known, how="left", on=["image_id", "object_id"])
     chosen["twin_of"] = [_twin(row, inside) for row in chosen.itertuples()]
-    chosen["drawn"] = wanted is None
+    chosen["by_rule"] = wanted is None
     write_csv(chosen.rename(columns={"label": "category"})[COLUMNS], out_csv)
     for row in chosen.itertuples():
         log(

@@ -1,4 +1,4 @@
-"""The leakage queries on graphs made by hand."""
+"""The queries on graphs made by hand."""
 
 from dataclasses import replace
 
@@ -20,8 +20,8 @@ def graph(categories, edges):
     return replace(plain, triples=np.concatenate([among, plain.triples]))
 
 
-def ask(attack, asked, target=0, names=NAMES, seed=0):
-    return registry.module("queries", attack).rewrite(asked, target, names, np.random.default_rng(seed))
+def ask(query, asked, target=0, names=NAMES, seed=0):
+    return registry.module("queries", query).rewrite(asked, target, names, np.random.default_rng(seed))
 
 
 def changed(before, after):
@@ -36,35 +36,35 @@ CHAIN = graph([MAN, DOG, TREE, DOG, TREE, DOG, MAN], [(0, 1), (2, 1), (2, 3), (5
 REACHED = {"neighbor": {2}, "neighbor-1hop": {1}, "singleton": {4, 5, 6}}
 
 
-@pytest.mark.parametrize("attack", REACHED)
-def test_one_of_the_right_objects_is_relabelled(attack):
+@pytest.mark.parametrize("query", REACHED)
+def test_one_of_the_right_objects_is_relabelled(query):
     seen = set()
     for seed in range(60):
-        found = ask(attack, CHAIN, seed=seed)
+        found = ask(query, CHAIN, seed=seed)
         (index,) = changed(CHAIN, found)
         assert found.categories[index] in range(1, len(NAMES))
         seen.add(index)
-    assert seen == REACHED[attack]
+    assert seen == REACHED[query]
 
 
-@pytest.mark.parametrize("attack", REACHED)
-def test_every_other_label_of_the_vocabulary_is_drawn_and_never_the_images(attack):
+@pytest.mark.parametrize("query", REACHED)
+def test_every_other_label_of_the_vocabulary_is_drawn_and_never_the_images(query):
     labels = set()
     for seed in range(200):
-        found = ask(attack, CHAIN, seed=seed)
+        found = ask(query, CHAIN, seed=seed)
         (index,) = changed(CHAIN, found)
-        if CHAIN.categories[index] == (TREE if attack == "neighbor" else DOG):
+        if CHAIN.categories[index] == (TREE if query == "neighbor" else DOG):
             labels.add(int(found.categories[index]))
-    own = TREE if attack == "neighbor" else DOG
+    own = TREE if query == "neighbor" else DOG
     assert labels == {*range(1, len(NAMES))} - {own}
 
 
-@pytest.mark.parametrize(("attack", "target"), [("neighbor", 3), ("neighbor-1hop", 3), ("singleton", 4)])
-def test_hops_are_counted_from_the_target(attack, target):
+@pytest.mark.parametrize(("query", "target"), [("neighbor", 3), ("neighbor-1hop", 3), ("singleton", 4)])
+def test_hops_are_counted_from_the_target(query, target):
     allowed = {("neighbor", 3): {1}, ("neighbor-1hop", 3): {2}, ("singleton", 4): {0, 1, 2, 3, 5, 6}}
     for seed in range(20):
-        (index,) = changed(CHAIN, ask(attack, CHAIN, target, seed=seed))
-        assert index in allowed[attack, target]
+        (index,) = changed(CHAIN, ask(query, CHAIN, target, seed=seed))
+        assert index in allowed[query, target]
 
 
 def test_a_direct_connection_beats_a_longer_way_round():
@@ -83,9 +83,9 @@ NOT_APPLICABLE = {
 }
 
 
-@pytest.mark.parametrize(("attack", "asked", "reason"), NOT_APPLICABLE.values(), ids=NOT_APPLICABLE)
-def test_what_is_not_applicable_says_why(attack, asked, reason):
-    assert ask(attack, asked) == reason
+@pytest.mark.parametrize(("query", "asked", "reason"), NOT_APPLICABLE.values(), ids=NOT_APPLICABLE)
+def test_what_is_not_applicable_says_why(query, asked, reason):
+    assert ask(query, asked) == reason
 
 
 @pytest.mark.parametrize("name", ["man", "woman", "boy", "girl", "lady", "child"])

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from soulbench.analysis import methods as roster
-from soulbench.analysis.dimensions import TASKS
-from soulbench.config import runs as plan
+from soulbench.config import runs
 from soulbench.core.errors import UserError
+from soulbench.core.terms import ALL_REQUESTS, TASKS
 from soulbench.figures import gallery, style
 from soulbench.figures.gallery import Column, Pictures
 from soulbench.figures.training import STAGES
@@ -90,7 +90,7 @@ def _learning(config: dict[str, Any], results_dir: Path) -> Strip:
     """Return the original model's strip: moments of both stages, a few images, both tasks."""
     seed = config["seeds"][0]
     films = {
-        stage: read(results_dir / "models" / folder / f"seed{seed}.film.npz")
+        stage: read(results_dir / "models" / folder / f"seed{seed}.snapshots.npz")
         for stage, folder in STAGES.items()
     }
     # Pre-training is not repeated when the subset changes, so its film may be of other images.
@@ -158,11 +158,11 @@ def _unlearning(config: dict[str, Any], pictures: Pictures) -> Strip:
 def _films(config: dict[str, Any], results_dir: Path, request: str, image: int) -> dict[str, Film]:
     """Return the films that show a request's target, by method."""
     films = {}
-    for name in roster.ordered(config, plan.methods(config)):
-        if roster.family(config, name) == "finetune" and request in plan.requests_of(config, name):
-            owner = request if plan.method(config, name).per_request else plan.ANY
+    for name in roster.ordered(config, runs.methods(config)):
+        if roster.family(config, name) == "finetune" and request in runs.requests_of(config, name):
+            owner = request if runs.method(config, name).per_request else ALL_REQUESTS
             seed = f"seed{config['seeds'][0]}"
-            film = read(results_dir / "unlearned" / name / owner / seed / "model.film.npz")
+            film = read(results_dir / "unlearned" / name / owner / seed / "model.snapshots.npz")
             # A model that serves every request may have been watched drawing another's image.
             if image in film.image_ids:
                 films[name] = film

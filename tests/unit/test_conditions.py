@@ -6,8 +6,9 @@ import pytest
 import torch
 from networks_factory import generator, random_batch
 
+from soulbench.core.terms import TASKS
 from soulbench.data.regions import region
-from soulbench.training.conditions import TASKS, noise_for, task_condition, training_condition
+from soulbench.training.conditions import noise_for, task_condition, training_condition
 
 NOTHING = {"box": 0.0, "feature": 0.0, "hide_image": 0.0, "hide_features": 0.0}
 SETTINGS = {"layernorm": True, "boxes": "truth"}

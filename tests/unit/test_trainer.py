@@ -6,18 +6,18 @@ from dataclasses import replace
 
 import pytest
 import torch
-from loop_factory import CPU, LOSSES, MASKING, STAGE, assert_equal, killed_at, state, train
 from scenes_factory import no_log
 from torch.utils._python_dispatch import TorchDispatchMode
+from trainer_factory import CPU, LOSSES, MASKING, STAGE, assert_equal, killed_at, state, train
 
 from soulbench.core.checkpoint import load
-from soulbench.core.device import Workplace
+from soulbench.core.device import ExecutionContext
 from soulbench.core.errors import UserError
-from soulbench.training import monitor as watch
+from soulbench.training import monitor as monitor
 from soulbench.training import trainer as loop
 from soulbench.training.losses import Objective
 from soulbench.training.schedule import rows_of_step
-from soulbench.training.stages import watch_of
+from soulbench.training.stages import monitor_for
 from soulbench.training.trainer import fit
 
 pytestmark = pytest.mark.usefixtures("looks_often")
@@ -179,7 +179,7 @@ def test_the_moving_average_takes_the_weights_place(data, tmp_path, monkeypatch)
         return found
 
     monkeypatch.setattr(loop._Run, "step", followed)
-    networks, _ = train(data, tmp_path, replace(STAGE, steps=3, average=0.9))
+    networks, _ = train(data, tmp_path, replace(STAGE, steps=3, ema_decay=0.9))
     expected = path[0]
     for value in path[1:]:
         expected = 0.9 * expected + 0.1 * value
@@ -221,14 +221,14 @@ def test_out_of_memory_says_what_to_change(data, tmp_path, monkeypatch, error):
 
 def test_in_half_the_bits_it_learns_about_the_same(data, tmp_path):
     stage = replace(STAGE, learning_rate=1e-3)
-    workplaces = [Workplace(torch.device("cpu"), precision) for precision in ("float32", "bfloat16")]
+    workplaces = [ExecutionContext(torch.device("cpu"), precision) for precision in ("float32", "bfloat16")]
     losses = []
-    for workplace in workplaces:
+    for context in workplaces:
         networks = data.networks(1)
         objective, batches = Objective(LOSSES, networks.discriminators, None), data.batches()
-        folder = tmp_path / workplace.precision
+        folder = tmp_path / context.precision
         losses.append(
-            fit(networks, objective, batches, data.subset, stage, workplace, folder, no_log)["losses"]
+            fit(networks, objective, batches, data.subset, stage, context, folder, no_log)["losses"]
         )
         assert all(value.dtype == torch.float32 for value in networks.generator.parameters())
     assert losses[0] != losses[1]
@@ -268,10 +268,10 @@ def test_a_step_never_waits_for_the_device(data, tmp_path, monkeypatch):
 def test_watching_is_no_part_of_the_cost(data, tmp_path, monkeypatch):
     networks = data.networks(1)
     objective, batches = Objective(LOSSES, networks.discriminators, None), data.batches()
-    seen = watch_of(data, data.subset, tmp_path / "m.safetensors")
+    seen = monitor_for(data, data.subset, tmp_path / "m.safetensors")
     seen.board = None
-    original = watch.draw
-    monkeypatch.setattr(watch, "draw", lambda *arguments: time.sleep(0.5) or original(*arguments))
+    original = monitor.draw
+    monkeypatch.setattr(monitor, "draw", lambda *arguments: time.sleep(0.5) or original(*arguments))
     stage = replace(STAGE, steps=4)
     facts = fit(networks, objective, batches, data.subset, stage, CPU, tmp_path, no_log, seen)
     assert [frame["step"] for frame in seen.frames] == [0, 1, 2, 4]

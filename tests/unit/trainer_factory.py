@@ -4,14 +4,14 @@ import torch
 from benchmark_factory import ALL_LOSSES, Benchmark, config
 from scenes_factory import no_log
 
-from soulbench.core.device import Workplace
+from soulbench.core.device import ExecutionContext
 from soulbench.training import trainer as loop
-from soulbench.training.dataset import Data
+from soulbench.training.dataset import BenchmarkData
 from soulbench.training.losses import Objective
 from soulbench.training.schedule import Stage
 from soulbench.training.trainer import fit
 
-CPU = Workplace(torch.device("cpu"))
+CPU = ExecutionContext(torch.device("cpu"))
 MASKING = {"box": 0.35, "feature": 0.25, "hide_image": 0.5, "hide_features": 0.5}
 STAGE = Stage("fine-tuning", 9, 2, 1e-2, "cosine", 1, False, MASKING, 0.0)
 LOSSES = {**ALL_LOSSES["losses"], "perceptual": 0.0}
@@ -20,7 +20,7 @@ LOSSES = {**ALL_LOSSES["losses"], "perceptual": 0.0}
 def tiny(folder):
     """The data of a tiny benchmark, written to a folder."""
     settings = config(training={"losses": LOSSES})
-    return Data.open(settings, Benchmark(folder, settings).write().data)
+    return BenchmarkData.open(settings, Benchmark(folder, settings).write().data)
 
 
 def train(

@@ -1,14 +1,14 @@
-"""LPIPS: what a distance has to be, and that the trunk's weights are where the package uses them."""
+"""LPIPS: what a distance has to be, and that the backbone's weights are where the package uses them."""
 
 import pytest
 import torch
 
 from soulbench.core.errors import UserError
-from soulbench.evaluation import lpips_backbone as lpips_trunk
+from soulbench.evaluation import lpips_backbone as lpips_backbone
 from soulbench.evaluation.lpips_backbone import ARCHITECTURES
 from soulbench.models.backbones import convolutions
 
-#: The layers of torchvision's trunks whose activations LPIPS compares (Zhang et al., 2018, and their package).
+#: The layers of torchvision's backbones whose activations LPIPS compares (Zhang et al., 2018, and their package).
 TAPS = {
     "alex": (1, 4, 7, 9, 11),
     "vgg": (3, 8, 15, 22, 29),
@@ -17,13 +17,13 @@ TAPS = {
 
 
 @pytest.fixture(scope="module")
-def trunks():
+def backbones():
     return {net: convolutions(name, "seeded") for net, name in ARCHITECTURES.items()}
 
 
 @pytest.fixture(scope="module")
 def distances():
-    return {net: lpips_trunk.build({"net": net, "weights": "seeded"}) for net in TAPS}
+    return {net: lpips_backbone.build({"net": net, "weights": "seeded"}) for net in TAPS}
 
 
 def pictures(count=2, seed=0):
@@ -31,11 +31,11 @@ def pictures(count=2, seed=0):
 
 
 @pytest.mark.parametrize("net", TAPS)
-def test_the_package_runs_the_configured_trunk(net, trunks, distances):
+def test_the_package_runs_the_configured_backbone(net, backbones, distances):
     images = pictures()
     found, expected = distances[net].net(images), []
     with torch.no_grad():
-        for number, layer in enumerate(trunks[net]):
+        for number, layer in enumerate(backbones[net]):
             images = layer(images)
             if number in TAPS[net]:
                 expected.append(images.clone())
@@ -48,17 +48,17 @@ def test_the_package_runs_the_configured_trunk(net, trunks, distances):
 @pytest.mark.parametrize("net", TAPS)
 def test_identity_and_symmetry(net, distances):
     first, second = pictures(seed=0), pictures(seed=1)
-    there = lpips_trunk.between(distances[net], first, second)
+    there = lpips_backbone.between(distances[net], first, second)
     assert there.shape == (2,)
     assert (there > 1e-4).all()
-    assert not lpips_trunk.between(distances[net], first, first).any()
-    torch.testing.assert_close(there, lpips_trunk.between(distances[net], second, first))
+    assert not lpips_backbone.between(distances[net], first, first).any()
+    torch.testing.assert_close(there, lpips_backbone.between(distances[net], second, first))
 
 
 def test_pictures_are_taken_from_0_to_1(distances):
     first, second = pictures(seed=0), pictures(seed=1)
     expected = distances["squeeze"](2 * first - 1, 2 * second - 1).flatten()
-    torch.testing.assert_close(lpips_trunk.between(distances["squeeze"], first, second), expected)
+    torch.testing.assert_close(lpips_backbone.between(distances["squeeze"], first, second), expected)
 
 
 def test_two_builds_are_equal_and_leave_the_global_state_alone(distances):
@@ -66,7 +66,7 @@ def test_two_builds_are_equal_and_leave_the_global_state_alone(distances):
     before = torch.get_rng_state()
     convolutions("squeeze", "seeded")
     assert torch.equal(before, torch.get_rng_state())
-    again = lpips_trunk.build({"net": "squeeze", "weights": "seeded"}).state_dict()
+    again = lpips_backbone.build({"net": "squeeze", "weights": "seeded"}).state_dict()
     for name, value in distances["squeeze"].state_dict().items():
         assert torch.equal(value, again[name]), name
 
@@ -77,26 +77,26 @@ def test_nothing_is_trained(distances):
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
-def test_half_precision_weights_are_widened(tmp_path, trunks, suffix):
+def test_half_precision_weights_are_widened(tmp_path, backbones, suffix):
     from safetensors.torch import save_file
 
     draws = torch.Generator().manual_seed(5)
     halves = {
         f"features.{name}": torch.randn(value.shape, generator=draws).half() / 8
-        for name, value in trunks["squeeze"].state_dict().items()
+        for name, value in backbones["squeeze"].state_dict().items()
     }
     halves["classifier.1.weight"] = torch.zeros(2)
     path = tmp_path / f"weights{suffix}"
     torch.save(halves, path) if suffix == ".pth" else save_file(halves, path)
-    trunk = convolutions("squeeze", str(path))
-    for name, value in trunk.state_dict().items():
+    backbone = convolutions("squeeze", str(path))
+    for name, value in backbone.state_dict().items():
         assert value.dtype == torch.float32
         assert torch.equal(value, halves[f"features.{name}"].float()), name
 
 
-def test_weights_of_another_architecture_are_refused(tmp_path, trunks):
+def test_weights_of_another_architecture_are_refused(tmp_path, backbones):
     path = tmp_path / "other.pth"
-    torch.save({f"features.{k}": v for k, v in trunks["alex"].state_dict().items()}, path)
+    torch.save({f"features.{k}": v for k, v in backbones["alex"].state_dict().items()}, path)
     with pytest.raises(UserError, match=r"other\.pth: weights of another architecture"):
         convolutions("squeeze", str(path))
 
@@ -128,4 +128,4 @@ def test_files_that_are_no_weights_are_refused(tmp_path):
     ],
 )
 def test_the_number_is_named_after_its_weights(weights, label):
-    assert lpips_trunk.label({"net": "squeeze", "weights": weights}) == label
+    assert lpips_backbone.label({"net": "squeeze", "weights": weights}) == label

@@ -1,0 +1,75 @@
+"""Where every file of a benchmark lies: the one place that spells a path below `results/<name>/`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+#: The tables of one evaluated model.
+RECORD_TABLES = ("metrics", "latent", "queries")
+#: All files of one evaluated model.
+RECORD_FILES = ("record.json", "outputs.npz", *(f"{name}.csv" for name in RECORD_TABLES))
+
+
+@dataclass(frozen=True)
+class ResultPaths:
+    """The files of a benchmark; Snakemake's wildcards (`{seed}`) pass through as they are.
+
+    Attributes:
+        root: the benchmark's folder.
+    """
+
+    root: str
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> Self:
+        """Return the paths of a configured benchmark."""
+        return cls(f"results/{config['name']}")
+
+    def data(self, name: str = "") -> str:
+        """Return a file of the data stage, such as `packed` or `requests.csv`; without a name, its folder."""
+        return f"{self.root}/data/{name}".rstrip("/")
+
+    def pretrained(self, seed: object) -> str:
+        """Return the checkpoint of a pre-trained model."""
+        return f"{self.root}/models/pretrained/seed{seed}.safetensors"
+
+    def original(self, seed: object) -> str:
+        """Return the checkpoint of an original model."""
+        return f"{self.root}/models/original/seed{seed}.safetensors"
+
+    def unlearned(self, method: str, request: str, seed: object) -> str:
+        """Return the checkpoint that a method made, for one request or for `ALL_REQUESTS`."""
+        return f"{self.root}/unlearned/{method}/{request}/seed{seed}/model.safetensors"
+
+    def record(self, method: str, request: str, seed: object, file: str = "") -> str:
+        """Return a file of one evaluated model (`RECORD_FILES`); without a name, its folder."""
+        return f"{self.root}/records/{method}/{request}/seed{seed}/{file}".rstrip("/")
+
+    def ablation(self, name: str, request: str, seed: object, suffix: str) -> str:
+        """Return the table (`csv`) or the images (`npz`) of one ablation."""
+        return f"{self.root}/ablations/{name}/{request}/seed{seed}.{suffix}"
+
+    def table(self, name: str = "") -> str:
+        """Return a table; without a name, the folder of all."""
+        return f"{self.root}/tables/{name}.csv" if name else f"{self.root}/tables"
+
+    def figure(self, name: str, suffix: str) -> str:
+        """Return a figure as `png` or `svg`."""
+        return f"{self.root}/figures/{name}.{suffix}"
+
+    def page(self) -> str:
+        """Return the page."""
+        return f"{self.root}/report/index.html"
+
+    def log(self, *parts: str) -> str:
+        """Return a job's log."""
+        return f"{self.root}/logs/{'/'.join(parts)}.log"
+
+    def benchmark(self, *parts: str) -> str:
+        """Return what Snakemake measures of a job."""
+        return f"{self.root}/benchmarks/{'/'.join(parts)}.tsv"
+
+
+def beside(checkpoint: str, kind: str) -> str:
+    """Return a file that a job writes beside its checkpoint: `json`, `curves.csv` or `snapshots.npz`."""
+    return f"{checkpoint.removesuffix('.safetensors')}.{kind}"

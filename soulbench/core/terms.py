@@ -1,0 +1,14 @@
+"""The words that every part shares: tasks, metrics and their units, and reserved names."""
+
+#: What a generator is given at test time (docs/glossary.md).
+TASKS = RECONSTRUCTION, SYNTHESIS = ("reconstruction", "synthesis")
+
+#: Metric -> unit of its values.
+UNITS = {"ssim": "index", "lpips": "lpips", "mae": "grey levels", "changed": "share"}
+METRICS = tuple(UNITS)
+
+#: The request of a model that serves all requests; no request may have this id.
+ALL_REQUESTS = "all-requests"
+
+#: The original model of the next training seed, compared as if it were a method.
+RESEED = "reseed"
