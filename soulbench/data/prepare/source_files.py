@@ -3,6 +3,7 @@
 Only the fields that are used are parsed; each file is mapped into memory and its records are decoded one by one.
 """
 
+import codecs
 import mmap
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -15,6 +16,7 @@ from soulbench.core.errors import UserError
 
 LONGEST_NAME = 1000  # characters; a longer name is a sign of a damaged file
 LONGEST_URL = 2000  # characters; urls become a column whose rows all take the room of the longest one
+BYTE_ORDER_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 Record = TypeVar("Record", bound=msgspec.Struct)
 #: What an int64 column holds; -1 is the image node's id.
 WholeNumber = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
@@ -132,6 +134,10 @@ def _split(path: Path, buffer: Any) -> list[msgspec.Raw]:
     except msgspec.ValidationError as error:
         raise UserError(f"{path}: a list with one record per image is expected: {error}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        if buffer[:3].startswith(BYTE_ORDER_MARKS):
+            raise UserError(
+                f"{path}: starts with a byte-order mark; JSON in UTF-8 without one is expected"
+            ) from None
         raise UserError(f"{path}: not a whole JSON file ({error}); download or copy it again") from None
 
 
