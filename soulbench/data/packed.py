@@ -143,7 +143,7 @@ class PackedScenes:
 
     @cached_property
     def slots(self) -> int:
-        """The largest number of objects of a scene, the image node included."""
+        """Return the largest number of objects of a scene, the image node included."""
         return int(np.diff(self.offsets).max())
 
     def __len__(self) -> int:

@@ -157,4 +157,4 @@ KINDS: dict[str, Callable[[RenderedScene, str, list[Person], bool], None]] = {
     "crowded": _crowded,
     "tangled": _tangled,
 }
-PEOPLE_PER_IMAGE = {"pair": 2, "group": 3, "crowded": 0}  # one person in all others
+PEOPLE_PER_IMAGE = {"pair": 2, "group": 3, "crowded": 0}  # 1 for all other kinds

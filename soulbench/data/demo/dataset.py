@@ -21,7 +21,7 @@ from soulbench.data.demo.scene import RenderedScene
 SHARES = {"one": 0.39, "pair": 0.17, "portrait": 0.08, "group": 0.08, "scenery": 0.10}
 FILTERED = {"small": 0.05, "sparse": 0.05, "silent": 0.04, "crowded": 0.02, "tangled": 0.02}
 STANDING = ("one", "pair")  # images of standing people, to whom people are assigned in turns of their own
-OUTDOORS = ("park", "garden")  # backgrounds of crowded images: flowers
+OUTDOORS = ("park", "garden")  # backgrounds where the flowers of a crowded image can grow
 
 
 def generate_dataset(config: dict[str, Any], out_dir: Path, log: Callable[[str], object]) -> None:

@@ -81,9 +81,7 @@ class Annotations:
     relationship_image: np.ndarray  # int32 [R]
     subject: np.ndarray  # int32 [R]: row of the object, -1: no such object
     object: np.ndarray  # int32 [R]
-    ignored: dict[str, int] = field(
-        default_factory=dict
-    )  # number of entries left out while reading, by reason
+    ignored: dict[str, int] = field(default_factory=dict)  # entries left out while reading, by reason
 
 
 def read_annotations(source_dir: Path, log: Callable[[str], object]) -> Annotations:

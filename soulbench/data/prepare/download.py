@@ -83,7 +83,7 @@ def fetch(wanted: Download, folder: Path, log: Log, first_pause: float = FIRST_P
     """Fetch, check and unpack one file; an interrupted download is resumed.
 
     Raises:
-        UserError: see `download`.
+        UserError: as in `download`.
     """
     if not shutil.which("curl"):
         raise UserError("curl is not installed; install it, or bring the files yourself and set data.root")

@@ -71,7 +71,7 @@ def is_wide(config: dict[str, Any], people: pd.DataFrame) -> pd.Series:
 
 
 def choose_subset(config: dict[str, Any], people: pd.DataFrame, required: Sequence[int] = ()) -> list[int]:
-    """Return the ids of the fine-tuning subset: `human.size` training images (null: all), `required` ones first.
+    """Return the sorted ids of the fine-tuning subset: `human.size` training images (null: all), `required` included.
 
     `human.selection: labels` takes images with a wide enough object of any label, the labels in turns, so that
     rare labels are represented. `first_instance` is the release's rule: from the first image with a wide enough
