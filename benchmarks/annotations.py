@@ -1,9 +1,9 @@
-"""Annotations of Visual Genome's size and shape, with a known outcome, through the vocabulary step.
+"""The vocabulary step on generated annotations of Visual Genome's size, with a known outcome.
 
     python benchmarks/annotations.py [--images 108077] [--folder DIR]
 
-Each image has 35 objects, 21 relationships and 26 described objects. What is rare and what is small is dealt out in
-turns, so that the numbers of kept objects and relationships are known beforehand and checked after the run.
+Each image has 35 objects, 21 relationships, and 26 objects with attributes. Rare names and small boxes come at fixed
+intervals, so that the numbers of kept objects and relationships are known beforehand; the script checks them.
 """
 
 import argparse
@@ -30,7 +30,7 @@ LABELS = ("man", "woman")
 
 
 def category(number: int) -> str:
-    """Return the name of an object: human, frequent or, one in ten, its own."""
+    """Return the name of an object: a human label, a frequent name or, one in ten, a name of no other object."""
     if number % 10 == 9:
         return f"rare thing {number}"
     turn = number % CATEGORIES
@@ -38,12 +38,12 @@ def category(number: int) -> str:
 
 
 def is_kept(number: int) -> bool:
-    """Tell whether an object survives: a frequent name, and not small (one in seven is)."""
+    """Return whether the filters keep an object: its name is frequent, and it is not small (one in seven is)."""
     return number % 10 != 9 and number % 7 != 6
 
 
 def describe(number: int) -> dict[str, Any]:
-    """Return one object's record, with the fields that the release has and nobody reads."""
+    """Return one object's record, including Visual Genome's fields that are not read."""
     name = category(number)
     written = f"{name} alias" if number % 3 == 0 else name
     side = 31 if number % 7 == 6 else 150
@@ -60,20 +60,20 @@ def describe(number: int) -> dict[str, Any]:
 def objects(image: int) -> dict[str, Any]:
     """Return an image's record in objects.json."""
     first = image * OBJECTS
-    found = [describe(first + place) for place in range(OBJECTS)]
-    return {"image_id": image, "objects": found, "image_url": f"https://example.org/VG_100K/{image}.jpg"}
+    records = [describe(first + index) for index in range(OBJECTS)]
+    return {"image_id": image, "objects": records, "image_url": f"https://example.org/VG_100K/{image}.jpg"}
 
 
 def relationships(image: int) -> dict[str, Any]:
     """Return an image's record in relationships.json: each object to its neighbour."""
-    found = []
-    for place in range(RELATIONSHIPS):
-        number = image * OBJECTS + place
+    records = []
+    for index in range(RELATIONSHIPS):
+        number = image * OBJECTS + index
         predicate = f"relation{number % PREDICATES}"
         ends = {"subject": describe(number), "object": describe(number + 1)}
         written = predicate.upper() if number % 4 == 0 else predicate
-        found.append({"predicate": written, "relationship_id": number, "synsets": ["along.r.01"], **ends})
-    return {"image_id": image, "relationships": found}
+        records.append({"predicate": written, "relationship_id": number, "synsets": ["along.r.01"], **ends})
+    return {"image_id": image, "relationships": records}
 
 
 def attributes(image: int) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def image_data(image: int) -> dict[str, Any]:
 
 
 def write(folder: Path, images: int) -> int:
-    """Write the layout, a record at a time; return its size in bytes."""
+    """Write the annotation files, one record at a time; return their size in bytes."""
     for make in (image_data, objects, attributes, relationships):
         with (folder / f"{make.__name__}.json").open("w", encoding="utf-8") as file:
             file.writelines(_rows(make, images))
@@ -109,17 +109,17 @@ def _rows(make: Any, images: int) -> Iterator[str]:
 
 
 def expected(images: int) -> dict[str, int]:
-    """Count what must be kept, from the rule alone."""
-    found = {"images": images, "objects": 0, "relationships": 0}
+    """Return the numbers that must be kept, from the intervals alone."""
+    counts = {"images": images, "objects": 0, "relationships": 0}
     for image in range(1, images + 1):
-        kept = [is_kept(image * OBJECTS + place) for place in range(OBJECTS)]
-        found["objects"] += sum(kept)
-        found["relationships"] += sum(kept[place] and kept[place + 1] for place in range(RELATIONSHIPS))
-    return found
+        kept = [is_kept(image * OBJECTS + index) for index in range(OBJECTS)]
+        counts["objects"] += sum(kept)
+        counts["relationships"] += sum(kept[index] and kept[index + 1] for index in range(RELATIONSHIPS))
+    return counts
 
 
 def main() -> None:
-    """Make the annotations, measure the vocabulary step, check its counts."""
+    """Generate the annotations, measure the vocabulary step, check its counts."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -145,10 +145,10 @@ def main() -> None:
         seconds, busy = time.perf_counter() - started, time.process_time() - processor
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         splits = read_counts(Path(temporary) / "graphs")["splits"].values()
-    found = {what: sum(split[what] for split in splits) for what in ("images", "objects", "relationships")}
-    assert found == expected(chosen.images), (found, expected(chosen.images))
+    counts = {what: sum(split[what] for split in splits) for what in ("images", "objects", "relationships")}
+    assert counts == expected(chosen.images), (counts, expected(chosen.images))
     print(
-        f"{seconds:.1f} s ({busy:.1f} s of processor), peak {peak / 2**20:.2f} GiB, {before / 2**20:.2f} before"
+        f"{seconds:.1f} s ({busy:.1f} processor seconds), peak {peak / 2**20:.2f} GiB, {before / 2**20:.2f} before"
     )
 
 

@@ -1,12 +1,12 @@
-"""Samples a second on one core, from the packed set to a batch that training takes.
+"""Samples per second on one core, from the packed set to a training batch.
 
     python benchmarks/batches.py [--images 10000] [--batch 32] [--features 512] [--rounds 7]
 
-A packed set of that many images is made: 64 x 64 pixels, 10 objects and the image node each, 18 triples. An epoch in
-the order of training is then put into batches in three ways: scene by scene, all at once, and all at once without
-turning the pixels into normalised floats. Of each, the median over the rounds is shown, the rounds interleaved, in
-seconds of the processor, which other programs on the machine disturb less than the clock. The files are in the
-system's cache, as they are in training from the second epoch on.
+The script writes a packed set of that many images, each with 64 x 64 pixels, 10 objects and the image node, and 18
+triples. It then builds the batches of one epoch, in the order of training, in three ways: scene by scene, all scenes
+at once, and all at once without normalising the pixels. It prints the median over the rounds for each way. The rounds
+are interleaved, and times are processor seconds, because other programs disturb these less than wall time. The files
+are in the system's cache, as in training from the second epoch on.
 """
 
 import argparse
@@ -27,7 +27,7 @@ sys.path.insert(0, str(ROOT))
 
 from soulbench.core.records import write_json  # noqa: E402
 from soulbench.data.batches import SceneBatches  # noqa: E402
-from soulbench.data.packed import FORMAT, PackedScenes  # noqa: E402
+from soulbench.data.packed import FORMAT_VERSION, PackedScenes  # noqa: E402
 from soulbench.training.schedule import Stage, rows_of_step  # noqa: E402
 
 OBJECTS, RELATED, SIDE = 10, 8, 64
@@ -38,7 +38,7 @@ def make(folder: Path, images: int) -> PackedScenes:
     rng, nodes, edges = np.random.default_rng(0), OBJECTS + 1, RELATED + OBJECTS
     triples = np.zeros((images, edges, 3), np.int64)
     triples[:, :RELATED] = rng.integers(0, OBJECTS, (images, RELATED, 3))
-    triples[:, RELATED:] = [(one, 0, OBJECTS) for one in range(OBJECTS)]
+    triples[:, RELATED:] = [(node, 0, OBJECTS) for node in range(OBJECTS)]
     corners = np.sort(rng.random((images * nodes, 2, 2), np.float32), axis=1)
     arrays = {
         "image_ids": np.arange(images),
@@ -54,7 +54,9 @@ def make(folder: Path, images: int) -> PackedScenes:
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array)
     vocabulary = {"objects": [], "predicates": [], "attributes": []}
-    write_json(folder / "packed.json", {"format": FORMAT, "image_size": SIDE, "vocabulary": vocabulary})
+    write_json(
+        folder / "packed.json", {"format": FORMAT_VERSION, "image_size": SIDE, "vocabulary": vocabulary}
+    )
     return PackedScenes.open(folder)
 
 
@@ -68,27 +70,27 @@ def features(folder: Path, rows: int, width: int) -> np.ndarray:
 
 
 def ways(scenes: PackedScenes, visual: np.ndarray) -> dict[str, Callable[[list[int]], object]]:
-    """Return the ways to make a batch that are compared."""
+    """Return the ways to build a batch, by name."""
     batches, plain = SceneBatches(scenes, visual), np.asarray(visual)
 
     def one_by_one(rows: list[int]) -> object:
-        found = [scenes.scene(row) for row in rows]
-        own = [plain[scene.first_row : scene.first_row + len(scene.categories)] for scene in found]
-        return batches.collate(found, own)
+        chosen = [scenes.scene(row) for row in rows]
+        features = [plain[scene.first_row : scene.first_row + len(scene.categories)] for scene in chosen]
+        return batches.collate(chosen, features)
 
-    def pixels_as_they_are(rows: list[int]) -> object:
-        columns, places = scenes.gather(rows)
-        return columns, plain[places]
+    def without_normalising(rows: list[int]) -> object:
+        columns, object_rows = scenes.gather(rows)
+        return columns, plain[object_rows]
 
     return {
         "scene by scene": one_by_one,
         "all at once (training)": batches.batch,
-        "gathering alone, pixels as bytes": pixels_as_they_are,
+        "gathering alone, pixels as bytes": without_normalising,
     }
 
 
 def seconds(make_batch: Callable[[list[int]], object], images: int, stage: Stage) -> float:
-    """Return the processor's seconds for an epoch, sampler included."""
+    """Return the processor seconds of one epoch, including the choice of the rows."""
     rows, started = list(range(images)), time.process_time()
     for step in range(images // stage.batch):
         make_batch(rows_of_step(rows, stage, step))
@@ -96,7 +98,7 @@ def seconds(make_batch: Callable[[list[int]], object], images: int, stage: Stage
 
 
 def main() -> None:
-    """Make the set, measure the ways."""
+    """Write the set and measure each way."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -112,14 +114,16 @@ def main() -> None:
         visual = features(Path(temporary), len(scenes.object_ids), chosen.features)
         compared = ways(scenes, visual)
         spent = [
-            [seconds(one, chosen.images, stage) for one in compared.values()] for _ in range(chosen.rounds)
+            [seconds(way, chosen.images, stage) for way in compared.values()] for _ in range(chosen.rounds)
         ]
     samples = chosen.images // chosen.batch * chosen.batch
-    print(f"{samples} samples in batches of {chosen.batch}, {chosen.features} features an object, one thread")
+    print(
+        f"{samples} samples in batches of {chosen.batch}, {chosen.features} features per object, one thread"
+    )
     for name, took in zip(compared, np.transpose(spent), strict=True):
         middle = np.median(took)
         print(
-            f"{name:34} {samples / middle:8.0f} a second ({samples / took.max():.0f} to "
+            f"{name:34} {samples / middle:8.0f} per second ({samples / took.max():.0f} to "
             f"{samples / took.min():.0f}), {1e6 * middle / samples:.0f} us each"
         )
 

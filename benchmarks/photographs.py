@@ -1,10 +1,11 @@
-"""Photographs a second into the packed set: 500 x 375 JPEGs, decoded in full and at reduced scale.
+"""Photographs per second: 500 x 375 JPEGs, decoded in full and, as packing does, at reduced scale.
 
     python benchmarks/photographs.py [--number 1500] [--workers 2] [--folder DIR]
 
-`--folder` names photographs of one's own (all .jpg below it); without it, textured ones are made. Both ways read the
-same files in the same run, interleaved, with as many threads. Photographs a second are by the clock, so other
-programs lower them; the processor's time for a photograph, and the ratio of the two ways, hardly change.
+`--folder` names a folder of photographs (all .jpg files below it); without it, textured images are generated. Both ways
+read the same files in the same run, interleaved, with the same number of threads. Photographs per second are measured
+in wall time, so other programs lower them; the processor time per photograph, and the ratio of the two ways, hardly
+change.
 """
 
 import argparse
@@ -24,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 from soulbench.data.prepare.photographs import read_photograph  # noqa: E402
 
 SIDE, SIZE = 64, (500, 375)
-GRAIN = 12  # grey levels; without grain the files are a third as large and quick to decode
+GRAIN = 12  # grey levels; without grain the files are a third of the size and faster to decode
 
 
 def make(folder: Path, number: int) -> list[Path]:
@@ -32,32 +33,32 @@ def make(folder: Path, number: int) -> list[Path]:
     rng, paths = np.random.default_rng(0), []
     for index in range(number):
         layers = [(rng.normal(0, 50 / 2**k, (6 * 2**k, 8 * 2**k, 3)), 2**k) for k in range(6)]
-        picture = 128 + sum(
+        image = 128 + sum(
             np.asarray(Image.fromarray(np.clip(layer + 128, 0, 255).astype(np.uint8)).resize(SIZE), float)
             - 128
             for layer, _ in layers
         )
-        picture += rng.normal(0, GRAIN, picture.shape[:2])[..., None]
+        image += rng.normal(0, GRAIN, image.shape[:2])[..., None]
         paths.append(folder / f"{index}.jpg")
-        Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8)).save(paths[-1], quality=92)
+        Image.fromarray(np.clip(image, 0, 255).astype(np.uint8)).save(paths[-1], quality=92)
     return paths
 
 
 def in_full(path: Path) -> np.ndarray:
     """Decode a photograph in full and resize it."""
-    with Image.open(path) as picture:
-        return np.asarray(picture.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR))
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR))
 
 
 def reduced(path: Path) -> np.ndarray:
     """Decode a photograph as packing does."""
-    with Image.open(path) as picture:
-        size = picture.size
+    with Image.open(path) as image:
+        size = image.size
     return read_photograph(path, size, SIDE)[0]
 
 
 def measure(read: Callable[[Path], np.ndarray], paths: list[Path], workers: int) -> tuple[float, float]:
-    """Return photographs a second with so many threads, and the processor's milliseconds for each."""
+    """Return photographs per second with so many threads, and processor milliseconds per photograph."""
     started, busy = time.perf_counter(), time.process_time()
     with ThreadPoolExecutor(workers) as pool:
         for _ in pool.map(read, paths):
@@ -67,17 +68,17 @@ def measure(read: Callable[[Path], np.ndarray], paths: list[Path], workers: int)
 
 
 def compare(paths: list[Path], workers: int) -> None:
-    """Print what both ways take, medians of three rounds."""
+    """Print the times of both ways, medians of three rounds."""
     rounds = [[measure(read, paths, workers) for read in (in_full, reduced)] for _ in range(3)]
     (full, full_ms), (small, small_ms) = np.median(rounds, axis=0)
     print(
-        f"{workers} thread(s): in full {full:.0f} a second, {full_ms:.2f} ms of processor each; reduced {small:.0f}, "
-        f"{small_ms:.2f} ms: {full_ms / small_ms:.2f} x less"
+        f"{workers} thread(s): in full {full:.0f} per second, {full_ms:.2f} processor ms each; reduced {small:.0f}, "
+        f"{small_ms:.2f} ms: {full_ms / small_ms:.2f} times less"
     )
 
 
 def main() -> None:
-    """Measure both ways on the same files, and how far their pixels are apart."""
+    """Measure both ways on the same files, and the difference of their pixels."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -86,14 +87,16 @@ def main() -> None:
     parser.add_argument("--folder", type=Path)
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        found = sorted(chosen.folder.rglob("*.jpg"))[: chosen.number] if chosen.folder else []
-        paths = found or make(Path(temporary), chosen.number)
+        given = sorted(chosen.folder.rglob("*.jpg"))[: chosen.number] if chosen.folder else []
+        paths = given or make(Path(temporary), chosen.number)
         size = np.mean([path.stat().st_size for path in paths]) / 1e3
         print(f"{len(paths)} photographs, {size:.0f} kB each")
         for workers in (1, chosen.workers):
             compare(paths, workers)
-        apart = np.mean([np.abs(in_full(path).astype(int) - reduced(path)).mean() for path in paths[:100]])
-        print(f"mean difference of the pixels: {apart:.2f} grey levels")
+        difference = np.mean(
+            [np.abs(in_full(path).astype(int) - reduced(path)).mean() for path in paths[:100]]
+        )
+        print(f"mean difference of the pixels: {difference:.2f} grey levels")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The packed set: scenes in memory-mapped arrays that open at once and are shared by processes."""
+"""The packed set: all scenes in memory-mapped arrays, which open at once and are shared by processes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ ARRAYS = (
     "triple_offsets",
     "triples",
 )
-FORMAT = 1
+FORMAT_VERSION = 1  # of packed.json and the arrays beside it
 
 
 class Vocabulary(msgspec.Struct):
@@ -39,9 +39,9 @@ class Vocabulary(msgspec.Struct):
         try:
             return msgspec.json.decode(Path(path).read_bytes(), type=cls)
         except FileNotFoundError:
-            raise UserError(f"{path}: there is no such file; the vocabulary step makes it") from None
+            raise UserError(f"{path}: there is no such file; the vocabulary step writes it") from None
         except msgspec.DecodeError as error:
-            raise UserError(f"{path}: not a vocabulary ({error}); make it again") from None
+            raise UserError(f"{path}: not a vocabulary ({error}); run its rule again") from None
 
 
 @dataclass(frozen=True)
@@ -59,18 +59,18 @@ class Scene:
 
 @dataclass(frozen=True)
 class Columns:
-    """Several scenes in one: their pixels stacked, objects and triples one after the other.
+    """Several scenes as columns: pixels stacked, objects and triples one after the other.
 
     Attributes:
         image_ids: [B]; pixels: uint8 [B, H, W, 3].
-        objects, triple_counts: [B], how many objects and triples each scene has.
+        object_counts, triple_counts: [B], numbers of objects and triples per scene.
         object_ids, categories: [n]; boxes: [n, 4].
         triples: [t, 3], subject and object counted within their scene.
     """
 
     image_ids: np.ndarray
     pixels: np.ndarray
-    objects: np.ndarray
+    object_counts: np.ndarray
     object_ids: np.ndarray
     categories: np.ndarray
     boxes: np.ndarray
@@ -79,11 +79,11 @@ class Columns:
 
     @classmethod
     def of(cls, scenes: Sequence[Scene]) -> Self:
-        """Put single scenes together."""
+        """Combine single scenes."""
         return cls(
             image_ids=np.array([scene.image_id for scene in scenes]),
             pixels=np.stack([scene.pixels for scene in scenes]),
-            objects=np.array([len(scene.categories) for scene in scenes]),
+            object_counts=np.array([len(scene.categories) for scene in scenes]),
             object_ids=np.concatenate([scene.object_ids for scene in scenes]),
             categories=np.concatenate([scene.categories for scene in scenes]),
             boxes=np.concatenate([scene.boxes for scene in scenes]),
@@ -93,7 +93,7 @@ class Columns:
 
 
 def _spans(offsets: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return how many elements each row has, and where they lie, one after the other."""
+    """Return the number of elements of each row, and the indices of all of them."""
     counts = offsets[rows + 1] - offsets[rows]
     ends = np.cumsum(counts)
     return counts, np.repeat(offsets[rows] - (ends - counts), counts) + np.arange(ends[-1])
@@ -115,7 +115,7 @@ class PackedScenes:
     triple_offsets: np.ndarray  # int64 [N + 1]
     triples: np.ndarray
     rows: dict[int, int]  # of each image id
-    about: dict[str, Any]  # packed.json
+    facts: dict[str, Any]  # packed.json
 
     @classmethod
     def open(cls, folder: str | Path) -> "PackedScenes":
@@ -125,10 +125,10 @@ class PackedScenes:
             UserError: the folder is absent, unfinished or of another format.
         """
         folder = Path(folder)
-        about = read_json(folder / "packed.json")
-        if about.get("format") != FORMAT:
+        facts = read_json(folder / "packed.json")
+        if facts.get("format") != FORMAT_VERSION:
             raise UserError(
-                f"{folder}/packed.json: format {about.get('format')!r}, {FORMAT} is expected; pack it again"
+                f"{folder}/packed.json: format {facts.get('format')!r}, {FORMAT_VERSION} is expected; pack it again"
             )
         try:
             # As plain arrays: every slice of a `memmap` costs microseconds, and a batch takes hundreds.
@@ -139,11 +139,11 @@ class PackedScenes:
         except (OSError, ValueError) as error:
             raise UserError(f"{folder}: not a whole packed set ({error}); pack it again") from None
         rows = {image_id: row for row, image_id in enumerate(arrays["image_ids"].tolist())}
-        return cls(about["image_size"], Vocabulary(**about["vocabulary"]), **arrays, rows=rows, about=about)
+        return cls(facts["image_size"], Vocabulary(**facts["vocabulary"]), **arrays, rows=rows, facts=facts)
 
     @cached_property
     def slots(self) -> int:
-        """Objects per scene at most, the image node included."""
+        """Return the largest number of objects of a scene, the image node included."""
         return int(np.diff(self.offsets).max())
 
     def __len__(self) -> int:
@@ -162,7 +162,7 @@ class PackedScenes:
             raise UserError(f"image {image_id} is not in the packed set of {len(self)} images") from None
 
     def scene(self, row: int) -> Scene:
-        """Return the scene in a row."""
+        """Return the scene at a row."""
         first, last = int(self.offsets[row]), int(self.offsets[row + 1])
         return Scene(
             image_id=int(self.image_ids[row]),
@@ -175,18 +175,18 @@ class PackedScenes:
         )
 
     def gather(self, rows: Sequence[int]) -> tuple[Columns, np.ndarray]:
-        """Return the scenes in some rows (at least one), and where their objects are in the object columns."""
+        """Return the scenes at some rows (at least one), and the rows of their objects in the object columns."""
         chosen = np.asarray(rows)
-        objects, places = _spans(self.offsets, chosen)
+        object_counts, object_rows = _spans(self.offsets, chosen)
         triple_counts, triples = _spans(self.triple_offsets, chosen)
         columns = Columns(
             image_ids=self.image_ids[chosen],
             pixels=self.pixels[chosen],
-            objects=objects,
-            object_ids=self.object_ids[places],
-            categories=self.categories[places],
-            boxes=self.boxes[places],
+            object_counts=object_counts,
+            object_ids=self.object_ids[object_rows],
+            categories=self.categories[object_rows],
+            boxes=self.boxes[object_rows],
             triple_counts=triple_counts,
             triples=self.triples[triples],
         )
-        return columns, places
+        return columns, object_rows

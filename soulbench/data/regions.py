@@ -1,4 +1,4 @@
-"""Boxes in [0, 1] as whole pixels of an image: the ROI of a request, and masks of it."""
+"""Boxes in [0, 1] as regions of whole pixels, and masks of regions. An RoI is the region of a box with a margin."""
 
 from collections.abc import Iterable, Sequence
 
@@ -13,10 +13,10 @@ def region(box: Sequence[float], size: int, margin: int = 0) -> Region:
 
     Args:
         box: x0, y0, x1, y1 in [0, 1].
-        size: pixels a side.
-        margin: pixels added on every side; an ROI is a box with `unlearning.roi_margin`.
+        size: pixels per side of the image.
+        margin: pixels added on every side; the margin of an RoI is `unlearning.roi_margin`.
     """
-    # 1e-4 of a pixel: a box that ends on a pixel's edge must not claim the next one because of float32.
+    # 1e-4 of a pixel: a box that ends at a pixel's border must not include the next pixel because float32 rounds.
     low = [int(np.floor(value * size + 1e-4)) - margin for value in box[:2]]
     high = [int(np.ceil(value * size - 1e-4)) + margin for value in box[2:]]
     low = [min(max(value, 0), size - 1) for value in low]

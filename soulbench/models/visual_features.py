@@ -68,8 +68,8 @@ def compute_features(config: dict[str, Any], data_dir: str, out_npy: str, log: L
         for first in range(0, len(scenes), CHUNK):
             columns, places = scenes.gather(range(first, min(first + CHUNK, len(scenes))))
             images = normalise(torch.from_numpy(columns.pixels))
-            one_each = images.repeat_interleave(torch.from_numpy(columns.objects), dim=0)
+            one_each = images.repeat_interleave(torch.from_numpy(columns.object_counts), dim=0)
             features[places] = extractor(one_each, torch.from_numpy(columns.boxes)).numpy()
-            for _ in columns.objects:
+            for _ in columns.object_counts:
                 progress.advance(images=1)
         features.flush()

@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 from PIL import Image
 from scenes_factory import config, no_log
-from scenes_oracle import preprocess
+from scenes_reference import preprocess
 from scenes_steps import everything, vocabulary
 
 from soulbench.core.errors import UserError
 from soulbench.data.packed import PackedScenes
 from soulbench.data.prepare.annotations import read_annotations
 from soulbench.data.prepare.filters import run_filters
-from soulbench.data.prepare.graphs import counts
+from soulbench.data.prepare.graphs import count_filtered
 from soulbench.data.prepare.splits import split_images
 
 SPEC = {  # thresholds of the specification, but for the vocabularies
@@ -37,13 +37,15 @@ def test_visual_genome_sample_as_the_classical_script_has_it(shared, tmp_path, m
     folder = shared / "data" / "vg_sample"
     setting = config(SPEC | {"alias_predicates": mode})
     (tmp_path / "splits.json").write_text(json.dumps(SPLITS))
-    notes = read_annotations(folder, no_log)
-    kept = run_filters(setting, notes, split_images(setting, notes.images.image_id, tmp_path / "splits.json"))
+    annotations = read_annotations(folder, no_log)
+    filtered = run_filters(
+        setting, annotations, split_images(setting, annotations.images.image_id, tmp_path / "splits.json")
+    )
     names, expected = preprocess(folder, setting["data"], SPLITS)
-    assert kept.objects[1:] == names["objects"]
-    assert kept.predicates[1:] == names["predicates"]
-    assert kept.attributes == names["attributes"]
-    assert counts(notes, kept)["splits"] == expected
+    assert filtered.vocabulary.objects[1:] == names["objects"]
+    assert filtered.vocabulary.predicates[1:] == names["predicates"]
+    assert filtered.vocabulary.attributes == names["attributes"]
+    assert count_filtered(annotations, filtered)["splits"] == expected
 
 
 def test_missing_photographs_are_counted_before_work_starts(shared, tmp_path):
@@ -73,9 +75,9 @@ def test_photographs_that_are_there_are_packed(shared, tmp_path):
     everything(setting, tmp_path, tmp_path)
     packed = PackedScenes.open(tmp_path / "packed")
     assert packed.image_ids.tolist() == [1, 2, 4, 5]
-    assert len(packed.about["bad_photographs"]) > 80
-    with Image.open(root / "images" / "VG_100K" / "4.jpg") as picture:
-        plain = np.asarray(picture.convert("RGB").resize((16, 16), Image.Resampling.BILINEAR)).astype(int)
+    assert len(packed.facts["bad_photographs"]) > 80
+    with Image.open(root / "images" / "VG_100K" / "4.jpg") as image:
+        plain = np.asarray(image.convert("RGB").resize((16, 16), Image.Resampling.BILINEAR)).astype(int)
     assert np.abs(packed.scene(packed.find(4)).pixels - plain).mean() < 2
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import yaml
 from networks_factory import SIZES
-from scenes_factory import ROOT, edge, entry, no_log, write_layout
+from scenes_factory import ROOT, edge, entry, no_log, write_source
 from scenes_factory import config as data_config
 from scenes_steps import packing, vocabulary
 from torch import Tensor
@@ -98,7 +98,7 @@ class Benchmark:
         edges = {
             i: [edge(10 * i + 1, "with", 10 * i + 3), edge(10 * i + 3, "near", 10 * i + 2)] for i in numbers
         }
-        source = write_layout(self.folder / "source", objects, edges)
+        source = write_source(self.folder / "source", objects, edges)
         steps = data_config(data={"image_size": self.config["data"]["image_size"]})
         vocabulary(steps, source, self.data)
         packing(steps, source, self.data)

@@ -70,7 +70,7 @@ def random_batch(counts, size=16, seed=0, dtype=torch.float64, boxes=None):
         boxes=drawn.to(dtype),
         triples=torch.tensor(triples, dtype=torch.int64).view(-1, 3),
         image_of=torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts)),
-        cells=torch.cat([slots * i + torch.arange(count) for i, count in enumerate(counts)]),
+        slot_index=torch.cat([slots * i + torch.arange(count) for i, count in enumerate(counts)]),
         slots=slots,
         object_count=float(total),
     )

@@ -1,4 +1,4 @@
-"""Small folders in the Visual Genome layout, written from a few lines."""
+"""Small folders with Visual Genome's file layout, written from a few lines."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def config(data=None, human=None, requests=None, **top):
-    """The demo's configuration with thresholds so low that nothing is dropped unless a test asks for it."""
+    """The demo's configuration with thresholds so low that nothing is dropped unless a test sets others."""
     found = yaml.safe_load((ROOT / "config.yaml").read_text())
     found["data"] |= {
         "source": "local",
@@ -41,7 +41,7 @@ def edge(subject, predicate, other):
     return {"predicate": predicate, "subject": {"object_id": subject}, "object": {"object_id": other}}
 
 
-def write_layout(
+def write_source(
     folder,
     objects,
     relationships=None,

@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 import torch
-from scenes_factory import config, entry, no_log, write_layout
+from scenes_factory import config, entry, no_log, write_source
 from scenes_steps import packing, vocabulary
 
 from soulbench.data.batches import normalise
@@ -25,7 +25,7 @@ def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
     boxes = [(0, 0, 40, 40), (30, 20, 50, 33), (5, 60, 90, 15), (90, 1, 10, 70)]
     objects = {i: [entry(10 * i + k, "man", boxes[k]) for k in range(1 + i % 4)] for i in range(1, 8)}
-    source = write_layout(folder / "source", objects)
+    source = write_source(folder / "source", objects)
     vocabulary(config(), source, folder)
     packing(config(), source, folder)
     rng = np.random.default_rng(0)

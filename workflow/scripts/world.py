@@ -1,7 +1,7 @@
-"""Draw the demo's world."""
+"""Generate the demo's data set."""
 
 from soulbench.core.log import job
-from soulbench.data.demo.dataset import draw_world
+from soulbench.data.demo.dataset import generate_dataset
 
 with job(snakemake.log[0]) as log:
-    draw_world(config=snakemake.params.settings, out_dir=snakemake.output[0], log=log)
+    generate_dataset(config=snakemake.params.settings, out_dir=snakemake.output[0], log=log)

@@ -1,1 +1,1 @@
-"""The embedded world: drawn people, things and places, annotated as carelessly as photographs are."""
+"""The demo's data set: rendered people, objects and backgrounds, annotated as carelessly as photographs are."""

@@ -1,10 +1,10 @@
-"""The demo world's annotators: they write in Visual Genome's format, and as carelessly as people do."""
+"""Annotators of the demo: they write Visual Genome's format, with the carelessness of real annotations."""
 
 from typing import Any
 
 import numpy as np
 
-from soulbench.data.demo.stage import Item, Stage
+from soulbench.data.demo.scene import Item, RenderedScene
 
 OBJECT_ALIASES = {
     "tree": ("trees", "oak", "pine tree"),
@@ -51,7 +51,7 @@ RARE_PREDICATES = ("leaning against", "painted like", "twice as far as")
 
 
 class Annotator:
-    """Turns stages into the records of the JSON files; ids run through the whole world."""
+    """Turns rendered scenes into the records of the JSON files; ids are unique in the whole data set."""
 
     def __init__(self, rng: np.random.Generator, first_id: int = 1000) -> None:
         self.rng = rng
@@ -61,7 +61,7 @@ class Annotator:
         return bool(self.rng.random() < share)
 
     def _names(self, name: str) -> list[str]:
-        """Return what an annotator calls it: an alias, a rare word first, or two names."""
+        """Return what an annotator writes: the name or an alias, now and then two names or a rare one first."""
         written = name
         if name in OBJECT_ALIASES and self._chance(0.3):
             written = str(self.rng.choice(OBJECT_ALIASES[name]))
@@ -82,25 +82,25 @@ class Annotator:
         ids: dict[str, Any] = {"object_id": self.next_object, "merged_object_ids": [], "synsets": []}
         return {**ids, "names": names, "x": x, "y": y, "w": w, "h": h}
 
-    def _loose(self, item: Item) -> tuple[int, int, int, int]:
-        """Return the box, now and then with a border that lies outside of the picture."""
+    def _careless_box(self, item: Item) -> tuple[int, int, int, int]:
+        """Return the box, now and then with a border outside of the image."""
         x, y, w, h = item.box
         return (x - 3, y, w + 6, h) if x == 0 and self._chance(0.1) else item.box
 
-    def objects(self, stage: Stage) -> list[dict[str, Any]]:
-        """Return the stage's objects in its order, then what only annotators see: rare and tiny things."""
-        found = [self._object(self._names(item.name), self._loose(item)) for item in stage.items]
+    def objects(self, scene: RenderedScene) -> list[dict[str, Any]]:
+        """Return the scene's objects in its order, then invented ones with rare names or tiny boxes."""
+        records = [self._object(self._names(item.name), self._careless_box(item)) for item in scene.items]
         if self._chance(0.2):
-            side = min(stage.width, stage.height) // 5
-            found.append(self._object([str(self.rng.choice(RARE_NAMES))], (4, 4, side, side)))
+            side = min(scene.width, scene.height) // 5
+            records.append(self._object([str(self.rng.choice(RARE_NAMES))], (4, 4, side, side)))
         for name in self.rng.choice(["flower", "ball", "dog", "hat"], int(self.rng.integers(3))):
-            x, y = (int(self.rng.integers(10, side - 30)) for side in (stage.width, stage.height))
-            found.append(self._object([str(name)], (x, y, int(self.rng.integers(6, 28)), 14)))
-        return found
+            x, y = (int(self.rng.integers(10, side - 30)) for side in (scene.width, scene.height))
+            records.append(self._object([str(name)], (x, y, int(self.rng.integers(6, 28)), 14)))
+        return records
 
-    def attributes(self, stage: Stage, objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Return the objects that somebody described, with their attributes."""
-        pairs = zip(stage.items, objects, strict=False)
+    def attributes(self, scene: RenderedScene, objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the objects that have attributes, with these."""
+        pairs = zip(scene.items, objects, strict=False)
         return [{**record, "attributes": list(item.attributes)} for item, record in pairs if item.attributes]
 
     def _relationship(self, subject: dict[str, Any], predicate: str, other: dict[str, Any]) -> dict[str, Any]:
@@ -108,22 +108,24 @@ class Annotator:
         ends = {"subject": subject, "object": other}
         return {"relationship_id": self.next_relationship, "predicate": predicate, "synsets": [], **ends}
 
-    def relationships(self, stage: Stage, objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Return the stage's relationships, some twice, some rare, some about an object that nobody drew."""
-        found = []
-        for subject, predicate, other in stage.relations:
+    def relationships(self, scene: RenderedScene, objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the scene's relationships, some twice, some with rare predicates or an object that does not exist."""
+        records = []
+        for subject, predicate, other in scene.relations:
             repeats = 2 if self._chance(0.08) else 1
             for _ in range(repeats):
-                found.append(self._relationship(objects[subject], self._predicate(predicate), objects[other]))
-        if found and self._chance(0.1):
+                records.append(
+                    self._relationship(objects[subject], self._predicate(predicate), objects[other])
+                )
+        if records and self._chance(0.1):
             rare = str(self.rng.choice(RARE_PREDICATES))
-            found.append(self._relationship(found[0]["subject"], rare, found[0]["object"]))
-        if found and self._chance(0.1):
-            ghost = {**found[0]["object"], "object_id": 999_000 + self.next_relationship}
-            found.append(self._relationship(found[0]["subject"], "on", ghost))
-        return found
+            records.append(self._relationship(records[0]["subject"], rare, records[0]["object"]))
+        if records and self._chance(0.1):
+            missing = {**records[0]["object"], "object_id": 999_000 + self.next_relationship}
+            records.append(self._relationship(records[0]["subject"], "on", missing))
+        return records
 
 
 def alias_lines(aliases: dict[str, tuple[str, ...]]) -> str:
-    """Return the text of an alias file: a line a term, the term first."""
+    """Return the text of an alias file: one line per term, the term first."""
     return "".join(f"{term},{','.join(others)}\n" for term, others in aliases.items())

@@ -1,77 +1,77 @@
-"""Places of the demo world: flat ground, and large things that belong there."""
+"""Backgrounds of the demo's images: flat areas, and the large objects that belong there."""
 
 from collections.abc import Callable
 
-from soulbench.data.demo.stage import Stage
+from soulbench.data.demo.scene import RenderedScene
 
 # Where the ground begins, as a share of the height; figures stand well below it.
 HORIZON = 0.55
 
 
-def _park(stage: Stage, left: bool) -> None:
-    sky = stage.area("sky", 0, HORIZON, "#7cc8ff")
-    grass = stage.area("grass", HORIZON, 1, "#58b947")
-    tree = stage.thing("tree", _side(left, 0.3), 0.72, 0.3)
-    stage.relate(tree, "on", grass)
-    stage.relate(stage.thing("sun", 0.42, 0.26, 0.15), "in", sky)
+def _park(scene: RenderedScene, left: bool) -> None:
+    sky = scene.add_area("sky", 0, HORIZON, "#7cc8ff")
+    grass = scene.add_area("grass", HORIZON, 1, "#58b947")
+    tree = scene.add_object("tree", _side(left, 0.3), 0.72, 0.3)
+    scene.relate(tree, "on", grass)
+    scene.relate(scene.add_object("sun", 0.42, 0.26, 0.15), "in", sky)
 
 
-def _street(stage: Stage, left: bool) -> None:
-    sky = stage.area("sky", 0, HORIZON, "#cfe3ee")
-    road = stage.area("road", HORIZON + 0.1, 1, "#6d6f78")
-    stage.canvas.rectangle(0, HORIZON * stage.height, stage.width, (HORIZON + 0.1) * stage.height, "#b9b3a6")
+def _street(scene: RenderedScene, left: bool) -> None:
+    sky = scene.add_area("sky", 0, HORIZON, "#cfe3ee")
+    road = scene.add_area("road", HORIZON + 0.1, 1, "#6d6f78")
+    scene.canvas.rectangle(0, HORIZON * scene.height, scene.width, (HORIZON + 0.1) * scene.height, "#b9b3a6")
     x = _side(left, 0.42)
-    house = stage.thing("house", x, 0.65, 0.42)
-    door = stage.thing("door", x + 0.08, 0.65, 0.13)
-    stage.relate(house, "has", door)
-    stage.relate(house, "near", road)
-    stage.relate(sky, "above", house)
+    house = scene.add_object("house", x, 0.65, 0.42)
+    door = scene.add_object("door", x + 0.08, 0.65, 0.13)
+    scene.relate(house, "has", door)
+    scene.relate(house, "near", road)
+    scene.relate(sky, "above", house)
 
 
-def _beach(stage: Stage, left: bool) -> None:
-    sky = stage.area("sky", 0, 0.38, "#9fe0ff")
-    sea = stage.area("sea", 0.38, 0.62, "#1173c9")
-    sand = stage.area("sand", 0.62, 1, "#f5d98b")
-    boat = stage.thing("boat", _side(left, 0.28), 0.52, 0.28)
-    stage.relate(boat, "on", sea)
-    stage.relate(sky, "above", sea)
-    stage.relate(sea, "near", sand)
+def _beach(scene: RenderedScene, left: bool) -> None:
+    sky = scene.add_area("sky", 0, 0.38, "#9fe0ff")
+    sea = scene.add_area("sea", 0.38, 0.62, "#1173c9")
+    sand = scene.add_area("sand", 0.62, 1, "#f5d98b")
+    boat = scene.add_object("boat", _side(left, 0.28), 0.52, 0.28)
+    scene.relate(boat, "on", sea)
+    scene.relate(sky, "above", sea)
+    scene.relate(sea, "near", sand)
 
 
-def _snow(stage: Stage, left: bool) -> None:
-    sky = stage.area("sky", 0, HORIZON, "#5b78c2")
-    snow = stage.area("snow", HORIZON, 1, "#e6eefc")
-    fir = stage.thing("fir", _side(left, 0.3), 0.7, 0.3, name="tree")
-    stage.relate(fir, "on", snow)
-    stage.relate(sky, "above", fir)
+def _snow(scene: RenderedScene, left: bool) -> None:
+    sky = scene.add_area("sky", 0, HORIZON, "#5b78c2")
+    snow = scene.add_area("snow", HORIZON, 1, "#e6eefc")
+    fir = scene.add_object("fir", _side(left, 0.3), 0.7, 0.3, name="tree")
+    scene.relate(fir, "on", snow)
+    scene.relate(sky, "above", fir)
 
 
-def _room(stage: Stage, left: bool) -> None:
-    wall = stage.area("wall", 0, 0.7, "#f3a66b")
-    floor = stage.area("floor", 0.7, 1, "#8a4f2a")
+def _room(scene: RenderedScene, left: bool) -> None:
+    wall = scene.add_area("wall", 0, 0.7, "#f3a66b")
+    floor = scene.add_area("floor", 0.7, 1, "#8a4f2a")
     x = _side(left, 0.36)
-    table = stage.thing("table", x, 0.88, 0.36)
-    lamp = stage.thing("lamp", x + 0.09, 0.88 - 0.7 * 0.36 * stage.width / stage.height, 0.18)
-    stage.relate(lamp, "on", table)
-    stage.relate(table, "on", floor)
-    stage.relate(table, "in front of", wall)
+    table = scene.add_object("table", x, 0.88, 0.36)
+    lamp = scene.add_object("lamp", x + 0.09, 0.88 - 0.7 * 0.36 * scene.width / scene.height, 0.18)
+    scene.relate(lamp, "on", table)
+    scene.relate(table, "on", floor)
+    scene.relate(table, "in front of", wall)
 
 
-def _garden(stage: Stage, left: bool) -> None:
-    wall = stage.area("wall", 0, 0.5, "#c9b8ee")
-    grass = stage.area("grass", 0.5, 1, "#2f9e5b")
+def _garden(scene: RenderedScene, left: bool) -> None:
+    wall = scene.add_area("wall", 0, 0.5, "#c9b8ee")
+    grass = scene.add_area("grass", 0.5, 1, "#2f9e5b")
     x = _side(left, 0.4)
-    bench = stage.thing("bench", x, 0.8, 0.4)
-    stage.relate(bench, "on", grass)
-    stage.relate(bench, "in front of", wall)
+    bench = scene.add_object("bench", x, 0.8, 0.4)
+    scene.relate(bench, "on", grass)
+    scene.relate(bench, "in front of", wall)
 
 
 def _side(left: bool, size: float) -> float:
-    """Return where a large thing stands; people are put on the other side."""
+    """Return x of a large object; people stand on the other side."""
     return 0.03 if left else 0.97 - size
 
 
-PLACES: dict[str, Callable[[Stage, bool], None]] = {
+BACKGROUNDS: dict[str, Callable[[RenderedScene, bool], None]] = {
     "park": _park,
     "street": _street,
     "beach": _beach,
@@ -80,7 +80,7 @@ PLACES: dict[str, Callable[[Stage, bool], None]] = {
     "garden": _garden,
 }
 GROUND = ("grass", "road", "sand", "snow", "floor")
-# What may stand beside a person, and how wide it is.
+# Objects that may stand beside a person, by background, and their widths as shares of the image's width.
 COMPANIONS = {
     "park": ("ball", "dog", "flower"),
     "street": ("car", "dog", "car"),
@@ -89,7 +89,7 @@ COMPANIONS = {
     "room": ("balloon", "ball", "balloon"),
     "garden": ("flower", "dog", "ball"),
 }
-SIZES = {
+COMPANION_WIDTHS = {
     "ball": 0.16,
     "dog": 0.24,
     "flower": 0.13,

@@ -1,4 +1,4 @@
-"""A picture that is drawn large and shrunk, and that knows the box of whatever was drawn on it."""
+"""An image that is rendered at four times its size, then reduced, and that measures the boxes of its shapes."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ Point = tuple[float, float]
 
 @dataclass
 class Box:
-    """Extent in picture pixels; grows with what is drawn while `Canvas.measure` is open."""
+    """Extent in pixels of the image; grows with each shape added while its `Canvas.measure` block is open."""
 
     x0: float = float("inf")
     y0: float = float("inf")
@@ -27,13 +27,13 @@ class Box:
         self.y1 = max([self.y1, *(y for _, y in points)])
 
     def within(self, width: int, height: int) -> tuple[int, int, int, int]:
-        """Return x, y, w, h in whole pixels, cut at the picture's border."""
+        """Return x, y, w, h in whole pixels, clipped to the image."""
         x0, y0 = max(0, int(self.x0)), max(0, int(self.y0))
         return x0, y0, min(width, round(self.x1)) - x0, min(height, round(self.y1)) - y0
 
 
 class Canvas:
-    """Flat shapes in picture coordinates (floats), smoothed by drawing at four times the size."""
+    """Flat shapes in image coordinates (floats), with smooth edges thanks to the reduction."""
 
     def __init__(self, width: int, height: int) -> None:
         self.width, self.height = width, height
@@ -43,7 +43,7 @@ class Canvas:
 
     @contextlib.contextmanager
     def measure(self) -> Iterator[Box]:
-        """Yield the box of all that is drawn inside the block; blocks may be nested."""
+        """Yield the box of all shapes added inside the block; blocks may be nested."""
         box = Box()
         self._open.append(box)
         yield box
@@ -79,12 +79,12 @@ class Canvas:
         self._draw.polygon(self._scaled(points), fill=colour)
 
     def line(self, start: Point, end: Point, width: float, colour: str) -> None:
-        """Draw a thick line with round ends."""
+        """Add a thick line with round ends."""
         half = width / 2
         self._draw.line(self._scaled([start, end]), fill=colour, width=round(width * OVERSAMPLING))
         for x, y in (start, end):
             self.ellipse(x - half, y - half, x + half, y + half, colour)
 
-    def picture(self) -> Image.Image:
-        """Return the finished picture at its own size."""
+    def image(self) -> Image.Image:
+        """Return the finished image at its final size."""
         return self._large.resize((self.width, self.height), Image.Resampling.BOX)

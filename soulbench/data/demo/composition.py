@@ -1,147 +1,151 @@
-"""Pictures of the demo world: who is in them, where, doing what."""
+"""Composition of the demo's images: people, companions and relationships in front of a background."""
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from soulbench.data.demo.backgrounds import COMPANIONS, GROUND, PLACES, SIZES
+from soulbench.data.demo.backgrounds import BACKGROUNDS, COMPANION_WIDTHS, COMPANIONS, GROUND
 from soulbench.data.demo.canvas import Canvas
 from soulbench.data.demo.people import Person
-from soulbench.data.demo.stage import Stage
+from soulbench.data.demo.scene import RenderedScene
 
-SHAPES = ((272, 204), (288, 216), (320, 240), (300, 225), (280, 210))
-SMALL = ((256, 192), (240, 160))
+IMAGE_SIZES = ((272, 204), (288, 216), (320, 240), (300, 225), (280, 210))
+SMALL_IMAGE_SIZES = ((256, 192), (240, 160))
 CHILDREN = ("boy", "girl", "child")
-FAR = 0.6  # how often a passer-by is in the distance, too small to be unlearned
-HELD = ("balloon", "umbrella", "flower")
+PASSER_BY_SHARE = 0.6  # share of scenery images with a person in the distance, too small to be unlearned
+HANDHELD = ("balloon", "umbrella", "flower")
 
 
-def draw_picture(kind: str, place: str, cast: Sequence[Person], rng: np.random.Generator) -> Stage:
-    """Draw one picture.
+def render_scene(
+    kind: str, background: str, people: Sequence[Person], rng: np.random.Generator
+) -> RenderedScene:
+    """Render one image with its annotations.
 
     Args:
-        kind: a key of `KINDS`, or `small`: a single person in a picture that is too small to be kept.
-        place: a key of `PLACES`.
-        cast: the people in it, as many as the kind takes.
-        rng: draws size, side and the rest.
+        kind: a key of `KINDS`; `small` is a single person in an image that is too small to be kept.
+        background: a key of `BACKGROUNDS`.
+        people: as many as the kind takes.
+        rng: source of size, side and all other random choices.
     """
-    shape = SMALL if kind == "small" else SHAPES
-    stage = Stage(Canvas(*shape[rng.integers(len(shape))]), rng)
+    shape = SMALL_IMAGE_SIZES if kind == "small" else IMAGE_SIZES
+    scene = RenderedScene(Canvas(*shape[rng.integers(len(shape))]), rng)
     left = bool(rng.integers(2))
-    PLACES[place](stage, left)
-    KINDS[kind](stage, place, list(cast), left)
-    return stage
+    BACKGROUNDS[background](scene, left)
+    KINDS[kind](scene, background, list(people), left)
+    return scene
 
 
-def _ground(stage: Stage) -> int | None:
-    return stage.find(*GROUND)
+def _ground(scene: RenderedScene) -> int | None:
+    return scene.find(*GROUND)
 
 
-def _width(stage: Stage, person: Person, low: float, high: float) -> float:
-    """Draw a width share; children are smaller, and nobody is higher than the picture."""
-    share = float(stage.rng.uniform(low, high)) * (0.86 if person.category in CHILDREN else 1.0)
+def _width(scene: RenderedScene, person: Person, low: float, high: float) -> float:
+    """Sample a width (share of the image); children are smaller, and nobody is higher than the image."""
+    share = float(scene.rng.uniform(low, high)) * (0.86 if person.category in CHILDREN else 1.0)
     room = {"top hat": 2.25, "none": 2.05}.get(person.hat, 2.1)
-    return min(share, 0.95 * stage.height / (room * stage.width))
+    return min(share, 0.95 * scene.height / (room * scene.width))
 
 
-def _stand(stage: Stage, person: Person, x: float, width: float) -> int:
-    """Put a person on the ground with its left hand at `x`."""
-    index = stage.person(person, x, 0.96, width)
-    stage.relate(index, "on", _ground(stage))
+def _stand(scene: RenderedScene, person: Person, x: float, width: float) -> int:
+    """Add a person who stands on the ground with the left hand at `x`."""
+    index = scene.add_person(person, x, 0.96, width)
+    scene.relate(index, "on", _ground(scene))
     return index
 
 
-def _companion(stage: Stage, place: str, person: int, x: float, width: float, left: bool) -> None:
-    """Add something that belongs to the place, beside the person's hand."""
-    kind = str(stage.rng.choice(COMPANIONS[place]))
-    size = SIZES[kind]
+def _companion(
+    scene: RenderedScene, background: str, person: int, x: float, width: float, left: bool
+) -> None:
+    """Add an object that suits the background, beside the person's hand."""
+    kind = str(scene.rng.choice(COMPANIONS[background]))
+    size = COMPANION_WIDTHS[kind]
     inner = x - 0.8 * size if left else x + width - 0.2 * size
-    if kind in HELD:
-        thing = stage.thing(kind, inner, 0.96 if kind == "umbrella" else 0.78, size)
-        stage.relate(person, "under" if kind == "umbrella" else "holding", thing)
+    if kind in HANDHELD:
+        companion = scene.add_object(kind, inner, 0.96 if kind == "umbrella" else 0.78, size)
+        scene.relate(person, "under" if kind == "umbrella" else "holding", companion)
         return
-    thing = stage.thing(kind, float(np.clip(inner, 0.02, 0.98 - size)), 0.95, size)
-    stage.relate(thing, "next to", person)
-    stage.relate(thing, "on", _ground(stage))
+    companion = scene.add_object(kind, float(np.clip(inner, 0.02, 0.98 - size)), 0.95, size)
+    scene.relate(companion, "next to", person)
+    scene.relate(companion, "on", _ground(scene))
 
 
-def _behind(stage: Stage, person: int) -> None:
-    """Say what the person stands in front of."""
-    stage.relate(person, "in front of", stage.find("house", "wall", "sea"))
-    stage.relate(stage.find("tree", "bench", "table"), "behind", person)
+def _behind(scene: RenderedScene, person: int) -> None:
+    """Annotate what the person stands in front of."""
+    scene.relate(person, "in front of", scene.find("house", "wall", "sea"))
+    scene.relate(scene.find("tree", "bench", "table"), "behind", person)
 
 
-def _one(stage: Stage, place: str, cast: list[Person], left: bool) -> None:
-    width = _width(stage, cast[0], 0.36, 0.44)
-    x = float(stage.rng.uniform(0.42, 0.96 - width) if left else stage.rng.uniform(0.04, 0.58 - width))
-    person = _stand(stage, cast[0], x, width)
-    _behind(stage, person)
-    _companion(stage, place, person, x, width, left)
+def _one(scene: RenderedScene, background: str, people: list[Person], left: bool) -> None:
+    width = _width(scene, people[0], 0.36, 0.44)
+    x = float(scene.rng.uniform(0.42, 0.96 - width) if left else scene.rng.uniform(0.04, 0.58 - width))
+    person = _stand(scene, people[0], x, width)
+    _behind(scene, person)
+    _companion(scene, background, person, x, width, left)
 
 
-def _pair(stage: Stage, place: str, cast: list[Person], left: bool) -> None:
-    widths = [_width(stage, person, 0.33, 0.39) for person in cast]
-    start = float(stage.rng.uniform(0.16, 0.24)) if left else float(stage.rng.uniform(0.02, 0.1))
-    first = _stand(stage, cast[0], start, widths[0])
-    second = _stand(stage, cast[1], start + widths[0] + 0.01, widths[1])
-    stage.relate(first, "next to", second)
-    _behind(stage, first)
+def _pair(scene: RenderedScene, background: str, people: list[Person], left: bool) -> None:
+    widths = [_width(scene, person, 0.33, 0.39) for person in people]
+    start = float(scene.rng.uniform(0.16, 0.24)) if left else float(scene.rng.uniform(0.02, 0.1))
+    first = _stand(scene, people[0], start, widths[0])
+    second = _stand(scene, people[1], start + widths[0] + 0.01, widths[1])
+    scene.relate(first, "next to", second)
+    _behind(scene, first)
 
 
-def _portrait(stage: Stage, place: str, cast: list[Person], left: bool) -> None:
-    width = float(stage.rng.uniform(0.72, 0.82))
-    face = stage.portrait(cast[0], 0.3 if left else 0.7 - width, width)
-    stage.relate(face, "in front of", stage.find("wall", "tree", "house", "sea"))
+def _portrait(scene: RenderedScene, background: str, people: list[Person], left: bool) -> None:
+    width = float(scene.rng.uniform(0.72, 0.82))
+    face = scene.add_portrait(people[0], 0.3 if left else 0.7 - width, width)
+    scene.relate(face, "in front of", scene.find("wall", "tree", "house", "sea"))
 
 
-def _group(stage: Stage, place: str, cast: list[Person], left: bool) -> None:
+def _group(scene: RenderedScene, background: str, people: list[Person], left: bool) -> None:
     width = 0.27
-    people = stage.group(cast, 0.2 if left else 0.07, 0.96, width)
-    stage.relate(people, "on", _ground(stage))
-    _behind(stage, people)
+    group = scene.add_group(people, 0.2 if left else 0.07, 0.96, width)
+    scene.relate(group, "on", _ground(scene))
+    _behind(scene, group)
 
 
-def _scenery(stage: Stage, place: str, cast: list[Person], left: bool) -> None:
-    kind = str(stage.rng.choice(COMPANIONS[place]))
-    if cast and stage.rng.random() < FAR:
-        passer = stage.person(cast[0], float(stage.rng.uniform(0.42, 0.46)), 0.72, 0.14)
-        stage.relate(passer, "on", _ground(stage))
-    size = float(stage.rng.uniform(1.0, 1.4)) * SIZES[kind]
+def _scenery(scene: RenderedScene, background: str, people: list[Person], left: bool) -> None:
+    kind = str(scene.rng.choice(COMPANIONS[background]))
+    if people and scene.rng.random() < PASSER_BY_SHARE:
+        passer = scene.add_person(people[0], float(scene.rng.uniform(0.42, 0.46)), 0.72, 0.14)
+        scene.relate(passer, "on", _ground(scene))
+    size = float(scene.rng.uniform(1.0, 1.4)) * COMPANION_WIDTHS[kind]
     x = float(
-        stage.rng.uniform(0.62, max(0.98 - size, 0.63))
+        scene.rng.uniform(0.62, max(0.98 - size, 0.63))
         if left
-        else stage.rng.uniform(0.02, max(0.38 - size, 0.03))
+        else scene.rng.uniform(0.02, max(0.38 - size, 0.03))
     )
-    thing = stage.thing(kind, x, 0.93, size)
-    stage.relate(thing, "on", _ground(stage))
-    stage.relate(thing, "near", stage.find("tree", "house", "bench", "table", "boat"))
+    companion = scene.add_object(kind, x, 0.93, size)
+    scene.relate(companion, "on", _ground(scene))
+    scene.relate(companion, "near", scene.find("tree", "house", "bench", "table", "boat"))
 
 
-def _sparse(stage: Stage, place: str, cast: list[Person], left: bool) -> None:
-    """Leave the annotators with the person and one thing: too few objects."""
-    _one(stage, place, cast, left)
-    stage.items, stage.relations = stage.items[:2], []
+def _sparse(scene: RenderedScene, background: str, people: list[Person], left: bool) -> None:
+    """Annotate the person and one other object only: too few objects for a graph."""
+    _one(scene, background, people, left)
+    scene.items, scene.relations = scene.items[:2], []
 
 
-def _silent(stage: Stage, place: str, cast: list[Person], left: bool) -> None:
-    """Leave out every relationship."""
-    _one(stage, place, cast, left)
-    stage.relations = []
+def _silent(scene: RenderedScene, background: str, people: list[Person], left: bool) -> None:
+    """Annotate no relationship."""
+    _one(scene, background, people, left)
+    scene.relations = []
 
 
-def _crowded(stage: Stage, place: str, cast: list[Person], left: bool) -> None:
-    """Draw more flowers than a graph may hold."""
+def _crowded(scene: RenderedScene, background: str, people: list[Person], left: bool) -> None:
+    """Render more flowers than a graph may hold."""
     for index in range(32):
-        stage.thing("flower", 0.03 + 0.12 * (index % 8), 0.7 + 0.09 * (index // 8), 0.12)
+        scene.add_object("flower", 0.03 + 0.12 * (index % 8), 0.7 + 0.09 * (index // 8), 0.12)
 
 
-def _tangled(stage: Stage, place: str, cast: list[Person], left: bool) -> None:
-    """Write down more relationships than a graph may hold."""
-    _one(stage, place, cast, left)
-    stage.relations = (stage.relations * 32)[:33]
+def _tangled(scene: RenderedScene, background: str, people: list[Person], left: bool) -> None:
+    """Annotate more relationships than a graph may hold."""
+    _one(scene, background, people, left)
+    scene.relations = (scene.relations * 32)[:33]
 
 
-KINDS: dict[str, Callable[[Stage, str, list[Person], bool], None]] = {
+KINDS: dict[str, Callable[[RenderedScene, str, list[Person], bool], None]] = {
     "one": _one,
     "pair": _pair,
     "portrait": _portrait,
@@ -153,4 +157,4 @@ KINDS: dict[str, Callable[[Stage, str, list[Person], bool], None]] = {
     "crowded": _crowded,
     "tangled": _tangled,
 }
-CAST = {"pair": 2, "group": 3, "crowded": 0}  # one person in all others
+PEOPLE_PER_IMAGE = {"pair": 2, "group": 3, "crowded": 0}  # 1 for all other kinds

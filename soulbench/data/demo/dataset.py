@@ -1,4 +1,4 @@
-"""The demo's data: a small drawn world, written as a folder in the Visual Genome layout."""
+"""The demo's data set: rendered images and their annotations in Visual Genome's file layout."""
 
 import csv
 import json
@@ -12,24 +12,26 @@ from soulbench.core.errors import UserError
 from soulbench.core.records import atomic_path
 from soulbench.core.seeds import generator
 from soulbench.data.demo.annotators import OBJECT_ALIASES, PREDICATE_ALIASES, Annotator, alias_lines
-from soulbench.data.demo.backgrounds import PLACES
-from soulbench.data.demo.composition import CAST, draw_picture
-from soulbench.data.demo.people import Person, draw_people
-from soulbench.data.demo.stage import Stage
+from soulbench.data.demo.backgrounds import BACKGROUNDS
+from soulbench.data.demo.composition import PEOPLE_PER_IMAGE, render_scene
+from soulbench.data.demo.people import Person, sample_people
+from soulbench.data.demo.scene import RenderedScene
 
-# What is in the pictures: shares of their number. The second row is there for the filters to drop.
+# Kinds of images (`composition.KINDS`) and their shares; those of the second row are there for the filters to drop.
 SHARES = {"one": 0.39, "pair": 0.17, "portrait": 0.08, "group": 0.08, "scenery": 0.10}
 FILTERED = {"small": 0.05, "sparse": 0.05, "silent": 0.04, "crowded": 0.02, "tangled": 0.02}
-STANDING = ("one", "pair")  # these pictures have turns of their own
-OUTDOORS = ("park", "garden")  # where so many flowers can grow that a picture is crowded
+STANDING = ("one", "pair")  # images of standing people, to whom people are assigned in turns of their own
+OUTDOORS = ("park", "garden")  # backgrounds where the flowers of a crowded image can grow
 
 
-def draw_world(config: dict[str, Any], out_dir: Path, log: Callable[[str], object]) -> None:
-    """Draw the world into `out_dir`: four JSON files, two alias files, the pictures, and `individuals.csv`.
+def generate_dataset(config: dict[str, Any], out_dir: Path, log: Callable[[str], object]) -> None:
+    """Write the data set into `out_dir`: four JSON files, two alias files, the images, and `individuals.csv`.
 
-    Everything follows from `config["seed"]` and `config["data"]["demo"]`. `individuals.csv` (image_id,
-    object_id, individual, twin) says who is who; no other source has such a file and nothing needs it but the
-    twin request.
+    Everything follows from `config["seed"]` and `config["data"]["demo"]`. `individuals.csv` (image_id, object_id,
+    individual, twin) names the individual that each object shows; it serves only to choose a request with a twin.
+
+    Raises:
+        UserError: more twins than individuals.
     """
     settings, seed = config["data"]["demo"], config["seed"]
     if 2 * settings["twins"] > settings["individuals"]:
@@ -37,16 +39,18 @@ def draw_world(config: dict[str, Any], out_dir: Path, log: Callable[[str], objec
             f"data.demo.twins: {settings['twins']} pairs need {2 * settings['twins']} people, "
             f"but data.demo.individuals is {settings['individuals']}"
         )
-    people = draw_people(generator(seed, "demo people"), settings["individuals"], settings["twins"])
+    people = sample_people(generator(seed, "demo people"), settings["individuals"], settings["twins"])
     with atomic_path(out_dir) as folder:
         (folder / "images" / "VG_100K").mkdir(parents=True)
-        stages = _draw_pictures(people, settings["images"], seed)
-        _write(folder, stages, Annotator(generator(seed, "demo annotators")))
-    log(f"drew {len(stages)} pictures of {len(people)} people, {settings['twins']} pairs of them twins")
+        scenes = _render_scenes(people, settings["images"], seed)
+        _write(folder, scenes, Annotator(generator(seed, "demo annotators")))
+    log(
+        f"rendered {len(scenes)} images of {len(people)} people, among them {settings['twins']} pairs of twins"
+    )
 
 
 def _kinds(count: int, rng: np.random.Generator) -> list[str]:
-    """Return the kind of each picture, in drawn order, in fixed shares."""
+    """Return the kind of each image, in fixed shares and random order."""
     shares = SHARES | FILTERED
     bounds = np.round(np.cumsum(list(shares.values())) / sum(shares.values()) * count).astype(int)
     kinds = [
@@ -55,65 +59,65 @@ def _kinds(count: int, rng: np.random.Generator) -> list[str]:
     return [kinds[index] for index in rng.permutation(count)]
 
 
-class _Casting:
-    """Gives each picture its people and its place; all are seen standing about equally often."""
+class _Assignment:
+    """Assigns people and a background to each image, so that everybody is shown about equally often."""
 
     def __init__(self, people: list[Person], rng: np.random.Generator) -> None:
         self.people, self.rng = people, rng
-        self.turns: dict[bool, list[Person]] = {True: [], False: []}
-        self.unseen: dict[str, list[str]] = {}
+        self.queues: dict[bool, list[Person]] = {True: [], False: []}  # by whether the people stand
+        self.unused: dict[str, list[str]] = {}  # backgrounds by name of the person
 
-    def cast(self, kind: str) -> list[Person]:
-        """Return the people of a picture; everyone has had a turn before anyone has another."""
-        number, standing = min(CAST.get(kind, 1), len(self.people)), kind in STANDING
-        turn = self.turns[standing]
-        while len(turn) < number:
-            turn += [self.people[index] for index in self.rng.permutation(len(self.people))]
-        chosen, self.turns[standing] = turn[:number], turn[number:]
+    def choose_people(self, kind: str) -> list[Person]:
+        """Return the people of an image; everyone is chosen once before anyone is chosen again."""
+        number, standing = min(PEOPLE_PER_IMAGE.get(kind, 1), len(self.people)), kind in STANDING
+        queue = self.queues[standing]
+        while len(queue) < number:
+            queue += [self.people[index] for index in self.rng.permutation(len(self.people))]
+        chosen, self.queues[standing] = queue[:number], queue[number:]
         return chosen
 
-    def place(self, kind: str, cast: list[Person]) -> str:
-        """Return where it is taken: where the first person was not seen yet, so that no two are alike."""
+    def choose_background(self, kind: str, people: list[Person]) -> str:
+        """Return a background that the first person does not have yet, so that no two images are alike."""
         if kind == "crowded":
             return str(self.rng.choice(OUTDOORS))
-        left = self.unseen.get(cast[0].name, []) if cast else []
-        if not left:
-            left = [list(PLACES)[index] for index in self.rng.permutation(len(PLACES))]
-        if cast:
-            self.unseen[cast[0].name] = left[1:]
-        return left[0]
+        unused = self.unused.get(people[0].name, []) if people else []
+        if not unused:
+            unused = [list(BACKGROUNDS)[index] for index in self.rng.permutation(len(BACKGROUNDS))]
+        if people:
+            self.unused[people[0].name] = unused[1:]
+        return unused[0]
 
 
-def _draw_pictures(people: list[Person], count: int, seed: int) -> list[Stage]:
+def _render_scenes(people: list[Person], count: int, seed: int) -> list[RenderedScene]:
     rng = generator(seed, "demo casting")
-    casting, stages = _Casting(people, rng), []
+    assignment, scenes = _Assignment(people, rng), []
     for index, kind in enumerate(_kinds(count, rng)):
-        cast = casting.cast(kind)
-        place = casting.place(kind, cast)
-        stages.append(draw_picture(kind, place, cast, generator(seed, "demo picture", index)))
-    return stages
+        chosen = assignment.choose_people(kind)
+        background = assignment.choose_background(kind, chosen)
+        scenes.append(render_scene(kind, background, chosen, generator(seed, "demo picture", index)))
+    return scenes
 
 
-def _write(folder: Path, stages: list[Stage], annotator: Annotator) -> None:
-    """Write pictures and annotations; the first image has id 1."""
+def _write(folder: Path, scenes: list[RenderedScene], annotator: Annotator) -> None:
+    """Write images and annotations; the first image has id 1."""
     records: dict[str, list[dict[str, Any]]] = {"image_data": []}
     individuals: list[tuple[int, int, str, str]] = []
-    for image_id, stage in enumerate(stages, start=1):
+    for image_id, scene in enumerate(scenes, start=1):
         url = f"https://example.org/VG_100K/{image_id}.png"
-        stage.canvas.picture().save(folder / "images" / "VG_100K" / f"{image_id}.png")
-        size = {"width": stage.width, "height": stage.height}
+        scene.canvas.image().save(folder / "images" / "VG_100K" / f"{image_id}.png")
+        size = {"width": scene.width, "height": scene.height}
         records["image_data"].append(
             {"image_id": image_id, "url": url, **size, "coco_id": None, "flickr_id": None}
         )
-        objects = annotator.objects(stage)
+        objects = annotator.objects(scene)
         annotated = {
             "objects": objects,
-            "attributes": annotator.attributes(stage, objects),
-            "relationships": annotator.relationships(stage, objects),
+            "attributes": annotator.attributes(scene, objects),
+            "relationships": annotator.relationships(scene, objects),
         }
-        for name, found in annotated.items():
-            records.setdefault(name, []).append({"image_id": image_id, name: found})
-        for item, record in zip(stage.items, objects, strict=False):
+        for name, entries in annotated.items():
+            records.setdefault(name, []).append({"image_id": image_id, name: entries})
+        for item, record in zip(scene.items, objects, strict=False):
             if item.person:
                 individuals.append((image_id, record["object_id"], item.person.name, item.person.twin))
     for name, rows in records.items():

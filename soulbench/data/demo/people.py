@@ -1,8 +1,8 @@
-"""Individuals of the demo world: who they are, and how they are drawn.
+"""Individuals of the demo: their features, and how they are rendered.
 
-Each person is a fixed set of large, saturated features (skin, hair, clothes, headgear), so that a human
-reader tells who it is at 64 x 64 pixels. A twin shares the category and all that the annotators write down,
-and differs in what is only seen.
+Each person is a fixed set of large, saturated features (skin, hair, clothes, headgear), so that a reader can
+recognise them at 64 x 64 pixels. Twins have the same category and the same annotated attributes; they differ only
+in features that nobody annotates.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ import numpy as np
 
 from soulbench.data.demo.canvas import Box, Canvas, Point
 
-At = Callable[[float, float], Point]  # from shares of the figure's width to picture coordinates
+At = Callable[[float, float], Point]  # from shares of the figure's width to image coordinates
 SKIN = {"pale": "#ffdfc4", "rosy": "#f2b58f", "tan": "#d3945f", "brown": "#94592f", "dark": "#5b3620"}
 HAIR = {
     "black": "#1d1a22",
@@ -56,7 +56,7 @@ BOTTOMS = {
 HATS = ("none", "none", "none", "cap", "top hat", "sun hat", "beanie")
 PATTERNS = ("plain", "stripes", "halves", "spots", "sash")
 CATEGORIES = ("man", "woman", "boy", "girl", "person", "lady", "child")
-HEIGHT = 1.9  # of a figure, in its widths, without headgear
+HEIGHT = 1.9  # of a figure without headgear, in units of its width
 
 
 @dataclass(frozen=True)
@@ -80,12 +80,12 @@ class Person:
 
     @property
     def attributes(self) -> tuple[str, ...]:
-        """Return what an annotator notes down: equal for twins."""
+        """Return the attributes that annotators write down; twins have the same."""
         return f"{self.hair} hair", f"{self.shirt} shirt", f"{self.legs} {self.bottom}"
 
 
-def _draw_person(rng: np.random.Generator, name: str, category: str) -> Person:
-    """Draw one individual of a category."""
+def _sample_person(rng: np.random.Generator, name: str, category: str) -> Person:
+    """Sample one individual of a category."""
     shirt, second, legs, hat_colour = rng.choice(list(CLOTH), 4, replace=False).tolist()
     return Person(
         name=name,
@@ -105,16 +105,21 @@ def _draw_person(rng: np.random.Generator, name: str, category: str) -> Person:
     )
 
 
-def _likeness(one: Person, other: Person) -> int:
-    """Count, by how much of the figure they cover, the features that two people share."""
+def _similarity(first: Person, second: Person) -> int:
+    """Return the sum over the features that two people share, weighted by the area that each covers."""
     weights = {"shirt": 4, "hair": 3, "legs": 2, "skin": 1, "pattern": 1, "style": 1, "hat": 1}
     return sum(
-        weight for feature, weight in weights.items() if getattr(one, feature) == getattr(other, feature)
+        weight for feature, weight in weights.items() if getattr(first, feature) == getattr(second, feature)
     )
 
 
+def _crowding(candidate: Person, people: list[Person]) -> int:
+    """Return the sum of squared similarities between a candidate and all earlier people."""
+    return sum(_similarity(candidate, other) ** 2 for other in people)
+
+
 def _twin_of(person: Person, name: str) -> Person:
-    """Return another person with the same attributes, another pattern, and a hat if there was none."""
+    """Return a person with the same attributes, another pattern, and a hat if the first has none (else no hat)."""
     return replace(
         person,
         name=name,
@@ -124,16 +129,16 @@ def _twin_of(person: Person, name: str) -> Person:
     )
 
 
-def draw_people(rng: np.random.Generator, individuals: int, twins: int) -> list[Person]:
-    """Draw the population: `individuals` people in all, `twins` pairs of them twins.
+def sample_people(rng: np.random.Generator, individuals: int, twins: int) -> list[Person]:
+    """Sample `individuals` people, among them `twins` pairs of twins.
 
-    Of many candidates the one is taken that is least like anyone before, so that all are told apart.
+    Each person is the least similar to all earlier ones of 60 candidates, so that readers can tell people apart.
     """
     people: list[Person] = []
     for index in range(individuals - twins):
         category = CATEGORIES[index % len(CATEGORIES)]
-        candidates = [_draw_person(rng, f"p{index + 1}", category) for _ in range(60)]
-        people.append(min(candidates, key=lambda one: sum(_likeness(one, other) ** 2 for other in people)))
+        candidates = [_sample_person(rng, f"p{index + 1}", category) for _ in range(60)]
+        people.append(min(candidates, key=lambda candidate: _crowding(candidate, people)))
     for index in range(twins):
         name = f"p{len(people) + 1}"
         twin = _twin_of(people[index], name)
@@ -142,14 +147,14 @@ def draw_people(rng: np.random.Generator, individuals: int, twins: int) -> list[
     return people
 
 
-def draw_figure(canvas: Canvas, person: Person, x: float, ground: float, width: float) -> dict[str, Box]:
-    """Draw a standing person; return the boxes of the figure, its face and, if any, its hat.
+def render_figure(canvas: Canvas, person: Person, x: float, ground: float, width: float) -> dict[str, Box]:
+    """Render a standing person; return the boxes of the figure, its face and, if any, its hat.
 
     Args:
-        canvas: the picture.
-        person: who it is.
+        canvas: the image.
+        person: the individual.
         x: left end of the outstretched hands, in pixels.
-        ground: y of the soles; may lie below the picture (a portrait).
+        ground: y of the soles; may lie below the image (a portrait).
         width: from hand to hand, in pixels.
     """
     top = ground - HEIGHT * width
@@ -158,18 +163,18 @@ def draw_figure(canvas: Canvas, person: Person, x: float, ground: float, width: 
         return x + u * width, top + v * width
 
     with canvas.measure() as figure:
-        _draw_hair_behind(canvas, person, at, width)
-        _draw_body(canvas, person, at, width)
+        _render_hair_behind(canvas, person, at, width)
+        _render_body(canvas, person, at, width)
         with canvas.measure() as face:
             canvas.ellipse(*at(0.18, 0.1), *at(0.82, 0.8), SKIN[person.skin])
-        _draw_face(canvas, person, at, width)
-        _draw_hair(canvas, person, at, width)
+        _render_face(canvas, person, at, width)
+        _render_hair(canvas, person, at, width)
         with canvas.measure() as hat:
-            _draw_hat(canvas, person, at, width)
+            _render_hat(canvas, person, at, width)
     return {"figure": figure, "face": face} | ({"hat": hat} if person.hat != "none" else {})
 
 
-def _draw_body(canvas: Canvas, person: Person, at: At, width: float) -> None:
+def _render_body(canvas: Canvas, person: Person, at: At, width: float) -> None:
     skin, shirt, legs = SKIN[person.skin], CLOTH[person.shirt], CLOTH[person.legs]
     shoe = "#2b2b33" if person.legs != "black" else "#a33a1e"
     bare = person.bottom in ("shorts", "skirt")
@@ -185,10 +190,10 @@ def _draw_body(canvas: Canvas, person: Person, at: At, width: float) -> None:
         canvas.line(at(shoulder, 0.92), at(hand, 1.22), 0.16 * width, shirt)
         canvas.ellipse(*at(hand - 0.09, 1.16), *at(hand + 0.09, 1.34), skin)
     canvas.rectangle(*at(0.25, 0.78), *at(0.75, 1.4), shirt, 0.12 * width)
-    _draw_pattern(canvas, person, at, width)
+    _render_pattern(canvas, person, at, width)
 
 
-def _draw_pattern(canvas: Canvas, person: Person, at: At, width: float) -> None:
+def _render_pattern(canvas: Canvas, person: Person, at: At, width: float) -> None:
     second = CLOTH[person.second]
     if person.pattern == "stripes":
         for v in (0.92, 1.16):
@@ -202,7 +207,7 @@ def _draw_pattern(canvas: Canvas, person: Person, at: At, width: float) -> None:
         canvas.polygon([at(0.26, 0.86), at(0.46, 0.8), at(0.75, 1.28), at(0.6, 1.4)], second)
 
 
-def _draw_face(canvas: Canvas, person: Person, at: At, width: float) -> None:
+def _render_face(canvas: Canvas, person: Person, at: At, width: float) -> None:
     dark = "#16161c" if person.skin != "dark" else "#ffffff"
     if person.glasses:
         for u in (0.37, 0.63):
@@ -213,7 +218,7 @@ def _draw_face(canvas: Canvas, person: Person, at: At, width: float) -> None:
     canvas.slice((*at(0.4, 0.55), *at(0.6, 0.72)), 0, 180, "#b3202c")
 
 
-def _draw_hair_behind(canvas: Canvas, person: Person, at: At, width: float) -> None:
+def _render_hair_behind(canvas: Canvas, person: Person, at: At, width: float) -> None:
     hair = HAIR[person.hair]
     if person.style == "long":
         canvas.rectangle(*at(0.1, 0.3), *at(0.9, 1.08), hair, 0.14 * width)
@@ -228,7 +233,7 @@ def _draw_hair_behind(canvas: Canvas, person: Person, at: At, width: float) -> N
         canvas.ellipse(*at(0.33, -0.14), *at(0.67, 0.18), hair)
 
 
-def _draw_hair(canvas: Canvas, person: Person, at: At, width: float) -> None:
+def _render_hair(canvas: Canvas, person: Person, at: At, width: float) -> None:
     hair = HAIR[person.hair]
     if person.style == "bald":
         return
@@ -240,7 +245,7 @@ def _draw_hair(canvas: Canvas, person: Person, at: At, width: float) -> None:
         canvas.rectangle(*at(0.17, -0.02), *at(0.83, 0.3), hair, 0.03 * width)
 
 
-def _draw_hat(canvas: Canvas, person: Person, at: At, width: float) -> None:
+def _render_hat(canvas: Canvas, person: Person, at: At, width: float) -> None:
     colour = CLOTH[person.hat_colour]
     if person.hat == "cap":
         canvas.slice((*at(0.14, -0.06), *at(0.86, 0.6)), 180, 360, colour)

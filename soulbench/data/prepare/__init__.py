@@ -1,1 +1,1 @@
-"""From annotations and images in the Visual Genome layout to packed scene graphs and the fine-tuning subset."""
+"""From annotations and images with Visual Genome's file layout to packed scene graphs and the fine-tuning subset."""

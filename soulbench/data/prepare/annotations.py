@@ -1,7 +1,7 @@
-"""Annotations as columns: what the JSON files say, in arrays, with names as numbers."""
+"""The content of the JSON files as columns: arrays, with names as numbers."""
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,27 +15,32 @@ from soulbench.data.prepare.source_files import (
     ImageRecord,
     ObjectsRecord,
     RelationshipsRecord,
+    photograph_path,
     read_aliases,
     read_records,
 )
 
 
 class Names:
-    """Strings numbered in the order of their first appearance; `where` is named if one is no word."""
+    """Strings, numbered in the order of their first appearance.
 
-    def __init__(self, where: str) -> None:
-        self.where = where
+    Args:
+        path: the file that they come from, for messages.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
         self.number: dict[str, int] = {}
 
     def __call__(self, name: str) -> int:
         """Return the number of a name; a new one is added."""
-        found = self.number.get(name)
-        if found is None:
+        number = self.number.get(name)
+        if number is None:
             if len(name) > LONGEST_NAME:
-                start = f"{self.where}: a name of {len(name)} characters, {name[:40]!r}..."
+                start = f"{self.path}: a name of {len(name)} characters, {name[:40]!r}..."
                 raise UserError(f"{start}; at most {LONGEST_NAME} are expected")
-            found = self.number[name] = len(self.number)
-        return found
+            number = self.number[name] = len(self.number)
+        return number
 
     @property
     def all(self) -> list[str]:
@@ -58,14 +63,14 @@ class Images:
 
 @dataclass
 class Annotations:
-    """All that is annotated; `image` columns are rows of `images`, names are numbers in their `Names`."""
+    """All annotations; `image` columns are rows of `images`, names are numbers in their `Names`."""
 
     images: Images
     object_names: Names
     object_image: np.ndarray  # int32 [M]
     object_id: np.ndarray  # int64 [M]
     box: np.ndarray  # float32 [M, 4]: x, y, w, h in pixels
-    name: np.ndarray  # int32 [K]: names of all objects, after aliases, in their order, each once an object
+    name: np.ndarray  # int32 [K]: names of all objects, after aliases, in their order, each once per object
     name_object: np.ndarray  # int32 [K]: row of the object
     attribute_names: Names
     attribute: np.ndarray  # int32 [A]
@@ -74,13 +79,13 @@ class Annotations:
     predicate_aliases: dict[str, str]
     predicate: np.ndarray  # int32 [R]: as written
     relationship_image: np.ndarray  # int32 [R]
-    subject: np.ndarray  # int32 [R]: row of the object, -1: not there
+    subject: np.ndarray  # int32 [R]: row of the object, -1: no such object
     object: np.ndarray  # int32 [R]
-    ignored: dict[str, int] = field(default_factory=dict)  # what was left out while reading, by reason
+    ignored: dict[str, int] = field(default_factory=dict)  # entries left out while reading, by reason
 
 
 def read_annotations(source_dir: Path, log: Callable[[str], object]) -> Annotations:
-    """Read the four JSON files of a folder in the Visual Genome layout.
+    """Read the four JSON files of a folder with Visual Genome's file layout.
 
     Entries of images that `image_data.json` does not list, second objects with an id that the image already
     has, empty names, and attributes of unknown objects are left out and counted in `ignored`.
@@ -89,9 +94,9 @@ def read_annotations(source_dir: Path, log: Callable[[str], object]) -> Annotati
     rows = images.rows()
     ignored: dict[str, int] = {}
     objects = _read_objects(source_dir, rows, ignored)
-    finder = _Finder(objects["object_image"], objects["object_id"], len(images.url))
-    attributes = _read_attributes(source_dir, rows, finder, ignored)
-    relationships = _read_relationships(source_dir, rows, finder, ignored)
+    find_rows = _RowFinder(objects["object_image"], objects["object_id"])
+    attributes = _read_attributes(source_dir, rows, find_rows, ignored)
+    relationships = _read_relationships(source_dir, rows, find_rows, ignored)
     log(
         f"{source_dir}: {len(rows)} images, {len(objects['object_id'])} objects, "
         f"{len(relationships['predicate'])} relationships, {len(attributes['attribute'])} attributes"
@@ -102,7 +107,11 @@ def read_annotations(source_dir: Path, log: Callable[[str], object]) -> Annotati
 
 
 def read_images(source_dir: Path) -> Images:
-    """Read `image_data.json`; an image listed twice, without size, or none at all is an error."""
+    """Read `image_data.json`.
+
+    Raises:
+        UserError: no image is listed, or one is listed twice, has no size, or a url that names no photograph.
+    """
     records = list(read_records(source_dir, "image_data", ImageRecord))
     if not records:
         raise UserError(f"{source_dir}/image_data.json: no image is listed")
@@ -118,57 +127,62 @@ def read_images(source_dir: Path) -> Images:
         raise UserError(
             f"{source_dir}/image_data.json: image {bad} has width or height 0 or below; pixels are expected"
         )
+    for record in records:
+        photograph_path(source_dir, record.image_id, record.url)
     return Images(ids, size, [record.url for record in records])
 
 
-class _Finder:
+class _RowFinder:
     """Finds an object's row by image row and object id: ids need not be unique in the whole file."""
 
-    def __init__(self, image: np.ndarray, object_id: np.ndarray, images: int) -> None:
+    def __init__(self, image: np.ndarray, object_id: np.ndarray) -> None:
         self.ids = np.unique(object_id)
-        self.images = images
         key = self._key(image, object_id)
         self.order = np.argsort(key, kind="stable")
         self.sorted = key[self.order]
 
     def _key(self, image: np.ndarray, object_id: np.ndarray) -> np.ndarray:
-        place = np.searchsorted(self.ids, object_id).astype(np.int64)
+        """Return one number for each pair; an id that no object has gets a number of its own."""
+        rank = np.searchsorted(self.ids, object_id).astype(np.int64)
         if len(self.ids):
-            place = np.where(
-                self.ids[np.minimum(place, len(self.ids) - 1)] == object_id, place, len(self.ids)
-            )
-        return image.astype(np.int64) * (len(self.ids) + 1) + place
+            is_listed = self.ids[np.minimum(rank, len(self.ids) - 1)] == object_id
+            rank = np.where(is_listed, rank, len(self.ids))
+        return image.astype(np.int64) * (len(self.ids) + 1) + rank
 
     def __call__(self, image: np.ndarray, object_id: np.ndarray) -> np.ndarray:
         """Return rows, int32; -1 where the image has no such object."""
         if not len(self.ids):
             return np.full(len(image), -1, np.int32)
         key = self._key(image, object_id)
-        place = np.minimum(np.searchsorted(self.sorted, key), len(self.sorted) - 1)
-        return np.where(self.sorted[place] == key, self.order[place], -1).astype(np.int32)
+        position = np.minimum(np.searchsorted(self.sorted, key), len(self.sorted) - 1)
+        return np.where(self.sorted[position] == key, self.order[position], -1).astype(np.int32)
 
 
-def _images_once(
-    source_dir: Path, name: str, record: Any, rows: dict[int, int], ignored: dict[str, int]
-) -> Any:
-    """Yield (image row, record); count unknown images, refuse one listed twice and a strange file."""
-    seen, unknown = bytearray(len(rows)), 0
-    for entry in read_records(source_dir, name, record):
-        row = rows.get(entry.image_id)
+def _records_by_row(
+    source_dir: Path, name: str, record_type: type[Any], rows: dict[int, int], ignored: dict[str, int]
+) -> Iterator[tuple[int, Any]]:
+    """Yield (image row, record); count the images that only one of the two files lists.
+
+    Raises:
+        UserError: an image is listed twice, or no image is one of `image_data.json`.
+    """
+    listed, unknown = bytearray(len(rows)), 0
+    for record in read_records(source_dir, name, record_type):
+        row = rows.get(record.image_id)
         if row is None:
             unknown += 1
             continue
-        if seen[row]:
-            raise UserError(f"{source_dir}/{name}.json: image {entry.image_id} is listed more than once")
-        seen[row] = 1
-        yield row, entry
-    if not any(seen):
+        if listed[row]:
+            raise UserError(f"{source_dir}/{name}.json: image {record.image_id} is listed more than once")
+        listed[row] = 1
+        yield row, record
+    if not any(listed):
         raise UserError(
             f"{source_dir}/{name}.json: none of its images is listed in image_data.json; files of one "
             "release belong together"
         )
     _count(ignored, f"images of {name}.json that image_data.json does not list", unknown)
-    _count(ignored, f"images of image_data.json that {name}.json does not list", len(seen) - sum(seen))
+    _count(ignored, f"images of image_data.json that {name}.json does not list", len(listed) - sum(listed))
 
 
 def _count(ignored: dict[str, int], reason: str, number: int) -> None:
@@ -177,7 +191,10 @@ def _count(ignored: dict[str, int], reason: str, number: int) -> None:
 
 
 def _column(values: array, kind: type) -> np.ndarray:
-    return np.frombuffer(values, values.typecode).astype(kind) if len(values) else np.zeros(0, kind)
+    if not len(values):
+        return np.zeros(0, kind)
+    with np.errstate(over="ignore"):  # a box beyond float32 becomes infinite; the filters drop it
+        return np.frombuffer(values, values.typecode).astype(kind)
 
 
 def _read_objects(source_dir: Path, rows: dict[int, int], ignored: dict[str, int]) -> dict[str, Any]:
@@ -186,16 +203,16 @@ def _read_objects(source_dir: Path, rows: dict[int, int], ignored: dict[str, int
     image, ids, boxes = array("i"), array("q"), array("d")
     name, owner = array("i"), array("i")
     duplicate = empty = 0
-    for row, record in _images_once(source_dir, "objects", ObjectsRecord, rows, ignored):
-        seen = set()
+    for row, record in _records_by_row(source_dir, "objects", ObjectsRecord, rows, ignored):
+        ids_of_image = set()
         for entry in record.objects:
-            if entry.object_id in seen:
+            if entry.object_id in ids_of_image:
                 duplicate += 1
                 continue
-            seen.add(entry.object_id)
-            for written in dict.fromkeys(aliases.get(one, one) for one in entry.names):
-                if written.strip():
-                    name.append(names(written))
+            ids_of_image.add(entry.object_id)
+            for object_name in dict.fromkeys(aliases.get(written, written) for written in entry.names):
+                if object_name.strip():
+                    name.append(names(object_name))
                     owner.append(len(ids))
                 else:
                     empty += 1
@@ -215,32 +232,32 @@ def _read_objects(source_dir: Path, rows: dict[int, int], ignored: dict[str, int
 
 
 def _read_attributes(
-    source_dir: Path, rows: dict[int, int], find: _Finder, ignored: dict[str, int]
+    source_dir: Path, rows: dict[int, int], find_rows: _RowFinder, ignored: dict[str, int]
 ) -> dict[str, Any]:
     names = Names(f"{source_dir}/attributes.json")
     image, ids, attribute = array("i"), array("q"), array("i")
-    for row, record in _images_once(source_dir, "attributes", AttributesRecord, rows, ignored):
+    for row, record in _records_by_row(source_dir, "attributes", AttributesRecord, rows, ignored):
         for entry in record.attributes:
-            for written in dict.fromkeys(entry.attributes or ()):
+            for attribute_name in dict.fromkeys(entry.attributes or ()):
                 image.append(row)
                 ids.append(entry.object_id)
-                attribute.append(names(written))
-    owner = find(_column(image, np.int32), _column(ids, np.int64))
+                attribute.append(names(attribute_name))
+    owner = find_rows(_column(image, np.int32), _column(ids, np.int64))
     _count(ignored, "attributes of objects that are not there", (owner < 0).sum())
-    kept = owner >= 0
+    has_owner = owner >= 0
     return {
         "attribute_names": names,
-        "attribute": _column(attribute, np.int32)[kept],
-        "attribute_object": owner[kept],
+        "attribute": _column(attribute, np.int32)[has_owner],
+        "attribute_object": owner[has_owner],
     }
 
 
 def _read_relationships(
-    source_dir: Path, rows: dict[int, int], find: _Finder, ignored: dict[str, int]
+    source_dir: Path, rows: dict[int, int], find_rows: _RowFinder, ignored: dict[str, int]
 ) -> dict[str, Any]:
     names = Names(f"{source_dir}/relationships.json")
     image, predicate, subject, other = array("i"), array("i"), array("q"), array("q")
-    for row, record in _images_once(source_dir, "relationships", RelationshipsRecord, rows, ignored):
+    for row, record in _records_by_row(source_dir, "relationships", RelationshipsRecord, rows, ignored):
         for entry in record.relationships:
             image.append(row)
             predicate.append(names(entry.predicate))
@@ -248,13 +265,18 @@ def _read_relationships(
             other.append(entry.object.object_id)
     images = _column(image, np.int32)
     ends = {
-        "subject": find(images, _column(subject, np.int64)),
-        "object": find(images, _column(other, np.int64)),
+        "subject": find_rows(images, _column(subject, np.int64)),
+        "object": find_rows(images, _column(other, np.int64)),
     }
     _count(
         ignored,
         "relationships to objects that are not there",
         ((ends["subject"] < 0) | (ends["object"] < 0)).sum(),
     )
-    found = {"predicate": _column(predicate, np.int32), "relationship_image": images, **ends}
-    return {"predicate_names": names, "predicate_aliases": read_aliases(source_dir, "relationship"), **found}
+    return {
+        "predicate_names": names,
+        "predicate_aliases": read_aliases(source_dir, "relationship"),
+        "predicate": _column(predicate, np.int32),
+        "relationship_image": images,
+        **ends,
+    }

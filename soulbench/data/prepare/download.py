@@ -1,7 +1,7 @@
-"""Visual Genome's files: fetched with curl, resumed after a cut, checked, and only then taken for good.
+"""Download of Visual Genome's files with curl: resumed after an interruption, and accepted only once checked.
 
-`downloads.csv` beside this file lists addresses, sizes and checksums; its column `checksum` says which are
-known and which are recorded at the first download and checked ever after.
+`downloads.csv` beside this file lists addresses, sizes and checksums. Its column `checksum` says whether the checksum
+is known, or recorded at the first download and checked from then on.
 """
 
 import contextlib
@@ -21,12 +21,13 @@ from soulbench.core.errors import UserError
 from soulbench.core.records import atomic_path, file_hash, read_json, write_json
 
 TABLE = Path(__file__).with_name("downloads.csv")
-ATTEMPTS = 6  # an address; the pause doubles from one to the next
+ATTEMPTS = 6  # per address; the pause doubles from one to the next
 FIRST_PAUSE = 2.0  # seconds
-STALLED = ("--speed-limit", "1000", "--speed-time", "60")  # under 1 kB/s for a minute: cut and resume
-PASSING = (408, 429)  # and 5xx: the server may answer later
-NO_RANGES = 33  # curl's exit status when the server cannot resume
-NO_MORE = 416  # HTTP: nothing behind the place where we want to resume
+CONNECT_TIMEOUT = ("--connect-timeout", "30")  # seconds
+STALL_TIMEOUT = ("--speed-limit", "1000", "--speed-time", "60")  # under 1 kB/s for a minute: cut and resume
+TEMPORARY = (408, 429)  # and 5xx: the server may answer later
+CANNOT_RESUME = 33  # curl's exit status if the server does not serve ranges
+NO_SUCH_RANGE = 416  # HTTP status if the file has no bytes beyond those that we hold
 Log = Callable[[str], object]
 
 
@@ -62,7 +63,7 @@ FILES = tuple(read_table())
 
 
 def download(name: str, config: dict[str, Any], out_dir: Path, log: Log) -> None:
-    """Fetch one of `FILES` into a folder in the Visual Genome layout and write `<name>.done` there.
+    """Fetch one of `FILES` into a folder with Visual Genome's file layout and write `<name>.done` there.
 
     `config` is not read: every download is the same for all benchmarks.
 
@@ -72,16 +73,17 @@ def download(name: str, config: dict[str, Any], out_dir: Path, log: Log) -> None
     table = read_table()
     if name not in table:
         raise UserError(f"there is no download {name!r}; known are {', '.join(table)}")
-    # The files are fetched side by side: room for this one alone would be taken by the others.
-    _check_room([one for one in table.values() if not _done(one, Path(out_dir)).is_file()], Path(out_dir))
+    # The files are fetched side by side: the others would fill the room that this one needs.
+    missing = [entry for entry in table.values() if not _done(entry, Path(out_dir)).is_file()]
+    _check_room(missing, Path(out_dir))
     fetch(table[name], Path(out_dir), log)
 
 
 def fetch(wanted: Download, folder: Path, log: Log, first_pause: float = FIRST_PAUSE) -> None:
-    """Fetch, check and unpack one file; an interrupted download goes on where it was.
+    """Fetch, check and unpack one file; an interrupted download is resumed.
 
     Raises:
-        UserError: see `download`.
+        UserError: as in `download`.
     """
     if not shutil.which("curl"):
         raise UserError("curl is not installed; install it, or bring the files yourself and set data.root")
@@ -98,14 +100,13 @@ def fetch(wanted: Download, folder: Path, log: Log, first_pause: float = FIRST_P
         reasons.append(f"{address}: {reason}")
     else:
         raise UserError(
-            f"{wanted.file} could not be downloaded: {'; '.join(reasons)}. What was fetched stays: run "
-            "again, or bring "
-            "the files yourself and set data.root"
+            f"{wanted.file} could not be downloaded: {'; '.join(reasons)}. What was fetched stays: run again, or "
+            "bring the files yourself and set data.root"
         )
     facts = {"address": address, "bytes": part.stat().st_size, "sha256": file_hash(part)}
     facts["checksum"] = "known" if wanted.sha256 else "first use"
     _install(part, folder, wanted.file)
-    # Only now: the checksum of an archive that cannot be unpacked would refuse the right one ever after.
+    # Only now: the checksum of an archive that cannot be unpacked would rule out the right one for good.
     write_json(record, facts)
     write_json(_done(wanted, folder), facts)
     log(f"{wanted.file}: {facts['bytes']} bytes, SHA-256 {facts['sha256']} ({facts['checksum']})")
@@ -120,23 +121,23 @@ def _done(wanted: Download, folder: Path) -> Path:
 
 
 def _check_room(wanted: list[Download], folder: Path) -> None:
-    """Compare the free disk with what is still to come: the rest of the files, and what is in them."""
+    """Compare the free disk space with what is still needed: for the files, and for what they contain."""
     folder.mkdir(parents=True, exist_ok=True)
     needed = 0
-    for one in wanted:
-        part = _part(one, folder)
-        there = part.stat().st_size if part.is_file() else 0
-        needed += max((one.bytes or 0) - there, 0) + one.unpacked_bytes
+    for entry in wanted:
+        part = _part(entry, folder)
+        fetched = part.stat().st_size if part.is_file() else 0
+        needed += max((entry.bytes or 0) - fetched, 0) + entry.unpacked_bytes
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise UserError(
-            f"{', '.join(one.file for one in wanted)}: {needed / 1e9:.1f} GB are needed in {folder}, but only "
+            f"{', '.join(entry.file for entry in wanted)}: {needed / 1e9:.1f} GB are needed in {folder}, but only "
             f"{free / 1e9:.1f} GB are free; make room, or set data.root to files that are elsewhere"
         )
 
 
 def _transfer(address: str, part: Path, size: int | None, log: Log, pause: float) -> str:
-    """Bring `part` to its end from one address; return why that failed, "" if it did not."""
+    """Complete `part` from one address; return why that failed, "" if it did not."""
     reason = ""
     for attempt in range(ATTEMPTS):
         if size is not None and part.is_file() and part.stat().st_size == size:
@@ -144,20 +145,20 @@ def _transfer(address: str, part: Path, size: int | None, log: Log, pause: float
         if attempt:
             time.sleep(pause * 2 ** (attempt - 1))
         status, code, reason = _curl(address, part)
-        if status == NO_RANGES or code == NO_MORE:
-            # The server cannot go on where we were, or has no more than we hold, which curl takes for success
-            # whatever it is that we hold: begin again.
+        if status == CANNOT_RESUME or code == NO_SUCH_RANGE:
+            # The server cannot resume, or has no more bytes than we hold, which curl reports as success whatever
+            # bytes these are: start again.
             part.unlink(missing_ok=True)
         elif status == 0:
             return ""
-        elif code and code < 500 and code not in (200, 206, *PASSING):
+        elif code and code < 500 and code not in (200, 206, *TEMPORARY):
             return reason
         log(f"{address}: {reason}; attempt {attempt + 1} of {ATTEMPTS}")
     return f"{reason} ({ATTEMPTS} attempts)"
 
 
 def _curl(address: str, part: Path) -> tuple[int, int, str]:
-    """Run curl once, resuming; return its exit status, the HTTP status and what it says."""
+    """Run curl once, resuming; return its exit status, the HTTP status and its message."""
     quiet = ["--progress-bar"] if sys.stderr.isatty() else ["--silent", "--show-error"]
     command = [
         "curl",
@@ -165,9 +166,8 @@ def _curl(address: str, part: Path) -> tuple[int, int, str]:
         "--location",
         "--continue-at",
         "-",
-        "--connect-timeout",
-        "30",
-        *STALLED,
+        *CONNECT_TIMEOUT,
+        *STALL_TIMEOUT,
         *quiet,
     ]
     done = subprocess.run(
@@ -186,12 +186,12 @@ def _curl(address: str, part: Path) -> tuple[int, int, str]:
 
 
 def _wrong(part: Path, size: int | None, sha256: str | None) -> str:
-    """Return what is wrong with a whole file, "" if nothing; delete a wrong one, lest it be resumed."""
-    found = part.stat().st_size if part.is_file() else 0
+    """Return what is wrong with a fetched file, "" if nothing; delete a wrong one, so that it is not resumed."""
+    fetched = part.stat().st_size if part.is_file() else 0
     reason = ""
-    if size is not None and found != size:
-        reason = f"{found} bytes instead of {size}"
-    elif found == 0:
+    if size is not None and fetched != size:
+        reason = f"{fetched} bytes instead of {size}"
+    elif fetched == 0:
         reason = "an empty file"
     elif sha256 is not None and file_hash(part) != sha256:
         reason = f"other bytes than expected (SHA-256 is not {sha256})"
@@ -201,9 +201,9 @@ def _wrong(part: Path, size: int | None, sha256: str | None) -> str:
 
 
 def _install(part: Path, folder: Path, file: str) -> None:
-    """Move a file to its place, or unpack an archive: annotations beside it, photographs below `images/`.
+    """Move a file into the folder, or unpack an archive there: photographs below `images/`.
 
-    An archive that cannot be unpacked is deleted: gone on with, it would stay what it is.
+    An archive that cannot be unpacked is deleted, because resuming its download would not mend it.
     """
     if not file.endswith(".zip"):
         part.replace(folder / file)
@@ -229,26 +229,30 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
 
 
 def _unpack_member(path: Path, name: str, folder: Path) -> None:
-    """Unpack the one annotation file of an archive, wherever in it that lies."""
+    """Unpack the one annotation file of an archive, whatever folder of the archive it is in."""
     with _opened(path) as archive:
-        found = [member for member in archive.namelist() if PurePosixPath(member).name == name]
-        if not found:
+        members = [member for member in archive.namelist() if PurePosixPath(member).name == name]
+        if not members:
             raise UserError(f"{path}: {name} is not in the archive, only {', '.join(archive.namelist()[:5])}")
-        with atomic_path(folder / name) as part, archive.open(found[0]) as source, part.open("wb") as target:
+        with (
+            atomic_path(folder / name) as part,
+            archive.open(members[0]) as source,
+            part.open("wb") as target,
+        ):
             shutil.copyfileobj(source, target, 1 << 20)
 
 
 def unpack(path: Path, folder: Path) -> None:
-    """Unpack an archive below `folder`; an entry that would end up elsewhere is an error.
+    """Unpack an archive below `folder`.
 
     Raises:
-        UserError: no zip archive, or an entry that climbs out of the folder.
+        UserError: not a zip archive, or an entry outside the folder.
     """
     with _opened(path) as archive:
         for name in archive.namelist():
             parts = PurePosixPath(name.replace("\\", "/")).parts
-            if ".." in parts or name.startswith(("/", "\\")) or ":" in parts[0]:
+            if ".." in parts or name.startswith(("/", "\\")) or any(":" in part for part in parts[:1]):
                 raise UserError(
-                    f"{path}: the entry {name!r} climbs out of the folder; Visual Genome's has none such"
+                    f"{path}: the entry {name!r} climbs out of the folder; Visual Genome's archives have no such entry"
                 )
         archive.extractall(folder)

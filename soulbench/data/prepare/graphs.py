@@ -8,14 +8,8 @@ import numpy as np
 
 from soulbench.core.records import atomic_path, read_json, write_json
 from soulbench.data.prepare.annotations import Annotations
-from soulbench.data.prepare.filters import (
-    IMAGE_FATES,
-    KEPT,
-    OBJECT_FATES,
-    RELATIONSHIP_FATES,
-    Filtered,
-    fates,
-)
+from soulbench.data.prepare.fates import ImageFate, ObjectFate, RelationshipFate, count_dropped
+from soulbench.data.prepare.filters import Filtered
 from soulbench.data.prepare.splits import SPLITS
 
 
@@ -23,8 +17,8 @@ from soulbench.data.prepare.splits import SPLITS
 class Graphs:
     """Kept images with the objects and relationships of their graphs.
 
-    The `all_*` columns keep every annotated image and object with its fate, so that a request that names a
-    dropped one can be told which filter dropped it.
+    The `all_*` columns keep every annotated image and object with its fate, so that a request for a dropped
+    object can be answered with the filter that dropped it.
     """
 
     image_id: np.ndarray  # int64 [N]
@@ -62,95 +56,100 @@ class Graphs:
             }
         )
 
-    def fate(self, image_id: int, object_id: int) -> str:
-        """Say what became of an annotated object: `kept`, which filter dropped it, or not there at all."""
-        rows = np.flatnonzero(self.all_image_id == image_id)
-        if not len(rows):
+    def why_dropped(self, image_id: int, object_id: int) -> str:
+        """Return why an object is in no graph: a filter, or no such annotation; "" if it was kept."""
+        images = np.flatnonzero(self.all_image_id == image_id)
+        if not len(images):
             return "image_data.json lists no such image"
-        if self.all_image_fate[rows[0]] != KEPT:
-            return f"the image was dropped: {IMAGE_FATES[self.all_image_fate[rows[0]]]}"
-        found = np.flatnonzero((self.all_object_id == object_id) & (self.all_object_image == rows[0]))
-        if not len(found):
+        image_fate = ImageFate.of(self.all_image_fate[images[0]])
+        if image_fate != ImageFate.KEPT:
+            return f"the image was dropped: {image_fate.reason}"
+        objects = np.flatnonzero((self.all_object_id == object_id) & (self.all_object_image == images[0]))
+        if not len(objects):
             return "the image has no such object"
-        fate = self.all_object_fate[found[0]]
-        return "kept" if fate == KEPT else f"the object was dropped: {OBJECT_FATES[fate]}"
+        fate = ObjectFate.of(self.all_object_fate[objects[0]])
+        return "" if fate == ObjectFate.KEPT else f"the object was dropped: {fate.reason}"
 
 
-def counts(notes: Annotations, kept: Filtered) -> dict[str, Any]:
-    """Count what was kept, by split, and dropped, by reason; the splits before the choice of the graphs' objects."""
-    images = kept.image_fate == KEPT
+def count_filtered(annotations: Annotations, filtered: Filtered) -> dict[str, Any]:
+    """Count what was kept, by split, and what was dropped, by reason.
+
+    The counts by split are taken before the objects of each graph are chosen.
+    """
+    images = filtered.image_fate == ImageFate.KEPT
+    objects = filtered.objects.fate == ObjectFate.KEPT
+    relationships = filtered.relationships.fate == RelationshipFate.KEPT
     splits = {}
     for index, name in enumerate(SPLITS):
-        rows = images & (kept.split == index)
-        described = rows[notes.object_image[notes.attribute_object]] & (kept.attribute >= 0)
+        rows = images & (filtered.split == index)
+        described = rows[annotations.object_image[annotations.attribute_object]] & (filtered.attribute >= 0)
         splits[name] = {
             "images": int(rows.sum()),
-            "objects": int((rows[notes.object_image] & (kept.object_fate == KEPT)).sum()),
-            "relationships": int((rows[notes.relationship_image] & (kept.relationship_fate == KEPT)).sum()),
+            "objects": int((rows[annotations.object_image] & objects).sum()),
+            "relationships": int((rows[annotations.relationship_image] & relationships).sum()),
             "attributes": int(described.sum()),
         }
     return {
         "splits": splits,
         "dropped": {
-            "images": fates(kept.image_fate, IMAGE_FATES),
-            "objects": fates(_object_fates(kept), OBJECT_FATES),
-            "relationships": fates(kept.relationship_fate, RELATIONSHIP_FATES),
+            "images": count_dropped(filtered.image_fate, ImageFate),
+            "objects": count_dropped(_final_object_fates(filtered), ObjectFate),
+            "relationships": count_dropped(filtered.relationships.fate, RelationshipFate),
         },
-        "ignored": notes.ignored,
+        "ignored": annotations.ignored,
     }
 
 
-def _object_fates(kept: Filtered) -> np.ndarray:
-    """Return the filters' fates, and the last one for what was kept but not chosen for its image's graph."""
-    return np.where(
-        (kept.object_fate == KEPT) & ~kept.chosen, len(OBJECT_FATES) - 1, kept.object_fate
-    ).astype(np.int8)
+def _final_object_fates(filtered: Filtered) -> np.ndarray:
+    """Return the fates by the filters, and `NOT_CHOSEN` for kept objects that are in no graph."""
+    left_over = (filtered.objects.fate == ObjectFate.KEPT) & ~filtered.chosen
+    return np.where(left_over, ObjectFate.NOT_CHOSEN, filtered.objects.fate).astype(np.int8)
 
 
 def _offsets(image: np.ndarray, images: int) -> np.ndarray:
     return np.concatenate([[0], np.cumsum(np.bincount(image, minlength=images))]).astype(np.int64)
 
 
-def build_graphs(notes: Annotations, kept: Filtered) -> Graphs:
-    """Gather, image by image, the chosen objects and the relationships among them, none twice."""
-    rows = np.flatnonzero(kept.image_fate == KEPT)
-    place = np.full(len(kept.image_fate), -1)
-    place[rows] = np.arange(len(rows))
-    objects = np.flatnonzero(kept.chosen)
-    objects = objects[np.argsort(place[notes.object_image[objects]], kind="stable")]
-    offset = _offsets(place[notes.object_image[objects]], len(rows))
-    local = np.full(len(kept.chosen) + 1, -1)
-    local[objects] = np.arange(len(objects)) - offset[place[notes.object_image[objects]]]
-    triple, triple_image = _triples(notes, kept, local, place)
+def build_graphs(annotations: Annotations, filtered: Filtered) -> Graphs:
+    """Gather, image by image, the chosen objects and the relationships among them, each once."""
+    rows = np.flatnonzero(filtered.image_fate == ImageFate.KEPT)
+    new_row = np.full(len(filtered.image_fate), -1)  # of each annotated image among the kept ones
+    new_row[rows] = np.arange(len(rows))
+    objects = np.flatnonzero(filtered.chosen)
+    objects = objects[np.argsort(new_row[annotations.object_image[objects]], kind="stable")]
+    offset = _offsets(new_row[annotations.object_image[objects]], len(rows))
+    node = np.full(len(filtered.chosen) + 1, -1)  # index of each annotated object in its graph
+    node[objects] = np.arange(len(objects)) - offset[new_row[annotations.object_image[objects]]]
+    triple, triple_image = _triples(annotations, filtered, node, new_row)
     return Graphs(
-        image_id=notes.images.image_id[rows],
-        image_size=notes.images.size[rows],
-        split=kept.split[rows],
-        url=np.array([notes.images.url[row] for row in rows.tolist()]),
+        image_id=annotations.images.image_id[rows],
+        image_size=annotations.images.size[rows],
+        split=filtered.split[rows],
+        url=np.array([annotations.images.url[row] for row in rows.tolist()]),
         offset=offset,
-        object_id=notes.object_id[objects],
-        category=kept.category[objects],
-        box=kept.box[objects],
+        object_id=annotations.object_id[objects],
+        category=filtered.objects.category[objects],
+        box=filtered.objects.box[objects],
         triple_offset=_offsets(triple_image, len(rows)),
         triple=triple,
-        all_image_id=notes.images.image_id,
-        all_image_fate=kept.image_fate,
-        all_object_image=notes.object_image,
-        all_object_id=notes.object_id,
-        all_object_fate=_object_fates(kept),
+        all_image_id=annotations.images.image_id,
+        all_image_fate=filtered.image_fate,
+        all_object_image=annotations.object_image,
+        all_object_id=annotations.object_id,
+        all_object_fate=_final_object_fates(filtered),
     )
 
 
 def _triples(
-    notes: Annotations, kept: Filtered, local: np.ndarray, place: np.ndarray
+    annotations: Annotations, filtered: Filtered, node: np.ndarray, new_row: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the triples sorted by image, and each one's image; both ends in the graph, none twice."""
-    edges = np.flatnonzero(kept.relationship_fate == KEPT)
+    """Return the triples with both ends in the graph, each once, sorted by image; and the image of each."""
+    edges = np.flatnonzero(filtered.relationships.fate == RelationshipFate.KEPT)
     columns = [
-        place[notes.relationship_image[edges]],
-        local[notes.subject[edges]],
-        kept.predicate[edges],
-        local[notes.object[edges]],
+        new_row[annotations.relationship_image[edges]],
+        node[annotations.subject[edges]],
+        filtered.relationships.predicate[edges],
+        node[annotations.object[edges]],
     ]
     table = np.stack(columns, axis=1).astype(np.int64)
     table = np.unique(table[(table >= 0).all(axis=1)], axis=0)

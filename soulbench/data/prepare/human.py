@@ -1,4 +1,4 @@
-"""The human filter: human-labelled objects, fine-tuning subset, held-out images, and the counts."""
+"""The human filter: human-labelled objects, fine-tuning subset, held-out images, and their counts."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from soulbench.core.records import atomic_path, write_json
+from soulbench.core.records import write_json
+from soulbench.core.tables import SHARE_FORMAT, write_csv
 from soulbench.data.packed import PackedScenes
 from soulbench.data.prepare.graphs import Graphs
 from soulbench.data.prepare.selection import choose_heldout, choose_subset, find_people, is_wide
@@ -15,7 +16,7 @@ from soulbench.data.requests.file import check_requests, read_requests
 
 
 def check_people(config: dict[str, Any], graphs: Graphs, names: list[str]) -> None:
-    """Check, before photographs are touched, that subset and requests can be had from the filtered graphs.
+    """Check, before photographs are decoded, that the filtered graphs suffice for subset and requests.
 
     Raises:
         UserError: no human label, too few images for the subset, or an impossible request.
@@ -30,9 +31,9 @@ def check_people(config: dict[str, Any], graphs: Graphs, names: list[str]) -> No
         categories=graphs.category,
         boxes=graphs.box,
     )
-    wanted = read_requests(config)
-    check_requests(config, wanted, graphs, graphs.image_id, people)
-    choose_subset(config, people, _images(wanted))
+    requests = read_requests(config)
+    check_requests(config, requests, graphs, graphs.image_id, people)
+    choose_subset(config, people, _requested_images(requests))
 
 
 def filter_humans(
@@ -44,16 +45,16 @@ def filter_humans(
     out_summary_json: Path,
     log: Callable[[str], object],
 ) -> None:
-    """Choose subset and held-out images from the packed set; write what every step kept and dropped.
+    """Choose subset and held-out images from the packed set; write how much every step kept and dropped.
 
     Args:
         config: the whole configuration; reads `seed`, `human`, `requests.file`.
-        graphs_dir: of the vocabulary step.
+        graphs_dir: written by the vocabulary step.
         packed_dir: the packed set.
         out_human_csv: every human-labelled object of the packed graphs.
         out_subset_csv: image_id, role (`subset` or `heldout`).
         out_summary_json: counts by split and reason, images with each human label.
-        log: takes a line of text.
+        log: called with a line of text.
 
     Raises:
         UserError: no human label, too few images for the subset, or an impossible request.
@@ -69,42 +70,39 @@ def filter_humans(
         categories=packed.categories,
         boxes=packed.boxes,
     )
-    wanted = read_requests(config)
-    check_requests(config, wanted, Graphs.open(graphs_dir), packed.image_ids, people)
-    subset, heldout = choose_subset(config, people, _images(wanted)), choose_heldout(config, people)
+    requests = read_requests(config)
+    check_requests(config, requests, Graphs.open(graphs_dir), packed.image_ids, people)
+    subset, heldout = (
+        choose_subset(config, people, _requested_images(requests)),
+        choose_heldout(config, people),
+    )
     roles = [(image, "subset") for image in subset] + [(image, "heldout") for image in heldout]
-    write_csv(people, out_human_csv)
-    write_csv(pd.DataFrame(roles, columns=["image_id", "role"]), out_subset_csv)
+    write_csv(people, out_human_csv, SHARE_FORMAT)
+    write_csv(pd.DataFrame(roles, columns=["image_id", "role"]), out_subset_csv, SHARE_FORMAT)
     write_json(out_summary_json, _summary(config, packed, people, len(subset), len(heldout)))
     log(
         f"{len(people)} human-labelled objects; subset: {len(subset)} training images; held out: "
         f"{len(heldout)}"
     )
     if len(heldout) < config["human"]["heldout"]:
-        log(f"only {len(heldout)} of human.heldout = {config['human']['heldout']} images are there")
+        log(f"human.heldout: {config['human']['heldout']} images are wanted, only {len(heldout)} exist")
 
 
-def write_csv(frame: pd.DataFrame, path: Path) -> None:
-    """Write a table whole or not at all, with the same bytes everywhere."""
-    with atomic_path(path) as part:
-        frame.to_csv(part, index=False, lineterminator="\n", float_format="%.6f")
-
-
-def _images(wanted: pd.DataFrame | None) -> list[int]:
-    return [] if wanted is None else list(dict.fromkeys(wanted["image_id"].tolist()))
+def _requested_images(requests: pd.DataFrame | None) -> list[int]:
+    return [] if requests is None else list(dict.fromkeys(requests["image_id"].tolist()))
 
 
 def _summary(
     config: dict[str, Any], packed: PackedScenes, people: pd.DataFrame, subset: int, heldout: int
 ) -> dict[str, Any]:
     """Return the counts of the filters and of the packed set, and images by human label and split."""
-    once = people.drop_duplicates(["image_id", "label"])
+    pairs = people.drop_duplicates(["image_id", "label"])
     by_label = {
-        label: {split: int(((once["label"] == label) & (once["split"] == split)).sum()) for split in SPLITS}
+        label: {split: int(((pairs["label"] == label) & (pairs["split"] == split)).sum()) for split in SPLITS}
         for label in config["human"]["labels"]
     }
     return {
-        **packed.about["counts"],
+        **packed.facts["counts"],
         "vocabulary": {
             "objects": len(packed.vocabulary.objects),
             "predicates": len(packed.vocabulary.predicates),
@@ -113,8 +111,8 @@ def _summary(
         "packed": {
             "images": {split: int((packed.splits == split).sum()) for split in SPLITS},
             "objects": len(packed.object_ids) - len(packed),
-            "bad_photographs": packed.about["bad_photographs"],
-            "treated_photographs": packed.about["treated_photographs"],
+            "bad_photographs": packed.facts["bad_photographs"],
+            "treated_photographs": packed.facts["treated_photographs"],
         },
         "human": {
             "images_by_label": by_label,

@@ -1,7 +1,6 @@
 """Packing: every kept photograph decoded and resized once, every graph completed, all in mapped arrays.
 
-Pixels are written straight into an array in a work folder beside the result; an interrupted packing goes on
-there.
+Pixels are written straight into an array in a work folder beside the result, where an interrupted packing resumes.
 """
 
 import hashlib
@@ -18,15 +17,15 @@ import numpy as np
 from soulbench.core.errors import UserError
 from soulbench.core.log import Progress
 from soulbench.core.records import atomic_path, new_array, read_json, write_json
-from soulbench.data.packed import FORMAT
+from soulbench.data.packed import FORMAT_VERSION
 from soulbench.data.prepare.graphs import Graphs, read_counts
 from soulbench.data.prepare.photographs import BrokenPhotograph, read_photograph
 from soulbench.data.prepare.source_files import photograph_path, source_folder
 from soulbench.data.prepare.splits import SPLITS
 
 TODO, DONE, BAD = 0, 1, 2
-CHUNK = 512  # photographs between two notes of how far the work has come
-NAMED = 20  # bad photographs that a message names; it counts the others
+CHUNK = 512  # photographs after which the state on disk is brought up to date
+LISTED = 20  # bad photographs that a message names; it counts the others
 Paths = list[Path]
 
 
@@ -42,11 +41,11 @@ def pack(
 
     Args:
         config: the whole configuration; reads `data`.
-        source_dir: folder in the Visual Genome layout (`data.root` takes its place where it is set).
-        graphs_dir: of the vocabulary step.
-        vocabulary_json: of the vocabulary step, too.
-        out_packed_dir: the folder to be made.
-        log: takes a line of text.
+        source_dir: folder with Visual Genome's file layout (`data.root` replaces it where it is set).
+        graphs_dir: written by the vocabulary step.
+        vocabulary_json: written by the vocabulary step.
+        out_packed_dir: the folder to write.
+        log: called with a line of text.
 
     Raises:
         UserError: missing or broken photographs, unless `data.bad_photographs` is `skip`; then they are
@@ -54,36 +53,40 @@ def pack(
     """
     graphs, out = Graphs.open(graphs_dir), Path(out_packed_dir)
     folder, skip = source_folder(config, source_dir), config["data"]["bad_photographs"] == "skip"
-    paths = [photograph_path(folder, url) for url in graphs.url.tolist()]
+    paths = [
+        photograph_path(folder, image_id, url)
+        for image_id, url in zip(graphs.image_id.tolist(), graphs.url.tolist(), strict=True)
+    ]
     _check_present(paths, skip)
-    work = _Work(out.with_name(f".{out.name}.work"), graphs, paths, config["data"]["image_size"])
+    work = _PixelWork(out.with_name(f".{out.name}.work"), graphs, paths, config["data"]["image_size"])
     notes = work.run(log)
-    good = work.state == DONE
-    _report_bad([paths[row] for row in np.flatnonzero(~good)], len(paths), skip, log)
+    decoded = work.state == DONE
+    bad = [paths[row] for row in np.flatnonzero(~decoded)]
+    _report_bad(bad, len(paths), skip, log)
     for note, number in notes.items():
         log(f"{number} photographs {note}")
-    rows = np.flatnonzero(good)
+    rows = np.flatnonzero(decoded)
     with atomic_path(out) as part:
         part.mkdir()
         _write_graphs(part, graphs, rows)
-        work.hand_over(part / "pixels.npy", rows)
-        about = {
-            "format": FORMAT,
+        work.save_pixels(part / "pixels.npy", rows)
+        facts = {
+            "format": FORMAT_VERSION,
             "image_size": config["data"]["image_size"],
             "vocabulary": read_json(vocabulary_json),
             "images": len(rows),
-            "bad_photographs": [str(paths[row].relative_to(folder)) for row in np.flatnonzero(~good)],
+            "bad_photographs": [str(path.relative_to(folder)) for path in bad],
             "treated_photographs": dict(notes),
             "counts": read_counts(graphs_dir),
         }
-        write_json(part / "packed.json", about)
+        write_json(part / "packed.json", facts)
     shutil.rmtree(work.folder)
     log(f"packed {len(rows)} photographs of {len(paths)}")
 
 
 def _check_present(paths: Paths, skip: bool) -> None:
     """Name missing photographs before hours of decoding, not after."""
-    missing = [path for path in paths if not path.is_file()]
+    missing = [path for path in paths if not _is_file(path)]
     if missing and not skip:
         raise UserError(_bad_message("missing", missing, len(paths)))
     if len(missing) == len(paths):
@@ -92,11 +95,19 @@ def _check_present(paths: Paths, skip: bool) -> None:
         )
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long, a folder that must not be read
+        return False
+
+
 def _bad_message(what: str, bad: Paths, total: int) -> str:
-    names = ", ".join(map(str, bad[:NAMED])) + (f" and {len(bad) - NAMED} more" if len(bad) > NAMED else "")
+    names = ", ".join(map(str, bad[:LISTED])) + (
+        f" and {len(bad) - LISTED} more" if len(bad) > LISTED else ""
+    )
     return (
-        f"{len(bad)} of {total} photographs {what}: {names}; put them there, or set data.bad_photographs: "
-        "skip "
+        f"{len(bad)} of {total} photographs {what}: {names}; put them there, or set data.bad_photographs: skip "
         "to go on without them"
     )
 
@@ -108,19 +119,19 @@ def _report_bad(bad: Paths, total: int, skip: bool, log: Callable[[str], None]) 
         raise UserError(
             f"none of the {total} photographs can be read, such as {bad[0]}; check data.root or the download"
         )
-    for path in bad[:NAMED]:
+    for path in bad[:LISTED]:
         log(f"skipped, missing or broken: {path}")
     if bad:
         log(f"skipped {len(bad)} of {total} photographs; packed.json names them all")
 
 
-class _Work:
-    """Decoding in progress: pixels and states on disk, valid for one list of photographs at one size."""
+class _PixelWork:
+    """The work folder: pixels and states of one list of photographs at one size, decoded or not yet."""
 
     def __init__(self, folder: Path, graphs: Graphs, paths: Paths, side: int) -> None:
         self.folder, self.graphs, self.paths, self.side = folder, graphs, paths, side
         key = {"side": side, "photographs": hashlib.sha256("\n".join(map(str, paths)).encode()).hexdigest()}
-        if not self._continues(key):
+        if not self._holds(key):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
             shape = (len(paths), side, side, 3)
@@ -130,13 +141,13 @@ class _Work:
         self.pixels = np.load(folder / "pixels.npy", mmap_mode="r+", allow_pickle=False)
         self.state = np.load(folder / "state.npy", mmap_mode="r+", allow_pickle=False)
 
-    def _continues(self, key: dict[str, Any]) -> bool:
-        """Tell whether the folder holds earlier work on the same photographs."""
+    def _holds(self, key: dict[str, Any]) -> bool:
+        """Return whether the folder holds earlier work on the same photographs."""
         path = self.folder / "key.json"
         return path.is_file() and read_json(path) == key
 
-    def _one(self, row: int) -> str | None:
-        """Decode one photograph; return what was done to it, None if it is broken."""
+    def _decode(self, row: int) -> str | None:
+        """Decode one photograph; return what was done besides resizing, None if it is broken."""
         width, height = self.graphs.image_size[row].tolist()
         try:
             self.pixels[row], note = read_photograph(self.paths[row], (width, height), self.side)
@@ -145,12 +156,12 @@ class _Work:
         return note
 
     def _chunks(self) -> Iterator[np.ndarray]:
-        """Yield rows that are still to be tried; what was broken earlier may have been mended since."""
-        todo = np.flatnonzero(self.state != DONE)
-        yield from np.split(todo, range(CHUNK, len(todo), CHUNK))
+        """Yield the rows that are left; broken photographs may have been replaced since an earlier run."""
+        rows = np.flatnonzero(self.state != DONE)
+        yield from np.split(rows, range(CHUNK, len(rows), CHUNK))
 
     def run(self, log: Callable[[str], None]) -> Counter[str]:
-        """Decode what is left, as many at a time as there are cores; return what was done to how many."""
+        """Decode what is left, one photograph per core at a time; count what was done besides resizing."""
         notes: Counter[str] = Counter()
         done = int((self.state == DONE).sum())
         workers = int(os.environ.get("OMP_NUM_THREADS", 0)) or os.cpu_count() or 1
@@ -159,7 +170,7 @@ class _Work:
             Progress("packing", len(self.paths), log, done=done) as progress,
         ):
             for rows in self._chunks():
-                for row, note in zip(rows, pool.map(self._one, rows.tolist()), strict=True):
+                for row, note in zip(rows, pool.map(self._decode, rows.tolist()), strict=True):
                     self.state[row] = BAD if note is None else DONE
                     notes.update([note] if note else [])
                     progress.advance(images=1)
@@ -167,8 +178,8 @@ class _Work:
                 self.state.flush()
         return notes
 
-    def hand_over(self, path: Path, rows: np.ndarray) -> None:
-        """Give the pixels of `rows` away as a file; nothing is copied where none is missing."""
+    def save_pixels(self, path: Path, rows: np.ndarray) -> None:
+        """Write the pixels of `rows` to a file; if these are all rows, the file is linked and not copied."""
         if len(rows) == len(self.paths):
             os.link(self.folder / "pixels.npy", path)
             return

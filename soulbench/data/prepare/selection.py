@@ -1,4 +1,4 @@
-"""Which images hold the people that matter here: the fine-tuning subset and the held-out images."""
+"""Selection of images with people: the fine-tuning subset and the held-out images."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -42,14 +42,12 @@ def find_people(
     labels = [name for name in config["human"]["labels"] if name in names]
     if not labels:
         raise UserError(
-            f"no image with a human label: none of human.labels ({', '.join(config['human']['labels'])}) is "
-            "in the "
-            f"object vocabulary ({', '.join(names[1:31])}); name labels that are, or lower "
-            "data.min_object_instances"
+            f"no image with a human label: none of human.labels ({', '.join(config['human']['labels'])}) is in the "
+            f"object vocabulary ({', '.join(names[1:31])}); name labels that are, or lower data.min_object_instances"
         )
     rows = np.flatnonzero(np.isin(categories, [names.index(label) for label in labels]))
     if not len(rows):
-        raise UserError(f"no image with a human label: no object that is left is called {', '.join(labels)}")
+        raise UserError(f"no image with a human label: no kept object is called {', '.join(labels)}")
     image = np.searchsorted(offsets, rows, side="right") - 1
     box = boxes[rows].astype(np.float64)
     return pd.DataFrame(
@@ -68,19 +66,19 @@ def find_people(
 
 
 def is_wide(config: dict[str, Any], people: pd.DataFrame) -> pd.Series:
-    """Tell which people are wide enough, `human.min_width`."""
+    """Return which people are wide enough (`human.min_width`); bool, parallel to `people`."""
     return people["width"] >= config["human"]["min_width"]
 
 
 def choose_subset(config: dict[str, Any], people: pd.DataFrame, required: Sequence[int] = ()) -> list[int]:
-    """Return the fine-tuning subset: ids of `human.size` training images (null: all), those `required` among them.
+    """Return the sorted ids of the fine-tuning subset: `human.size` training images (null: all), `required` included.
 
-    `labels` takes images with a wide enough object of any label, the labels in turns, so that rare ones are
-    there. `first_instance` is the release's rule: from the first image with a wide enough object on, the
-    images with that object's label, in the data's order.
+    `human.selection: labels` takes images with a wide enough object of any label, the labels in turns, so that
+    rare labels are represented. `first_instance` is the release's rule: from the first image with a wide enough
+    object on, the images with that object's label, in the order of the data.
 
     Raises:
-        UserError: there are not so many such images.
+        UserError: there are fewer such images.
     """
     train = people[people["split"] == "train"]
     wide = train[is_wide(config, train)]
@@ -94,10 +92,8 @@ def choose_subset(config: dict[str, Any], people: pd.DataFrame, required: Sequen
     if len(order) < (size or 1):
         raise UserError(
             f"human.size: {size or 'some'} images are wanted, but only {len(order)} training images have an object "
-            "called "
-            f"{', '.join(config['human']['labels'])} that takes human.min_width = "
-            f"{config['human']['min_width']:g} of "
-            "the image's width; lower one of the two, or bring more images"
+            f"called {', '.join(config['human']['labels'])} that takes human.min_width = "
+            f"{config['human']['min_width']:g} of the image's width; lower one of the two, or bring more images"
         )
     if size is not None and len(required) > size:
         raise UserError(
@@ -115,10 +111,10 @@ def _first_instance(train: pd.DataFrame, wide: pd.DataFrame) -> list[int]:
 
 
 def _in_turns(config: dict[str, Any], wide: pd.DataFrame) -> list[int]:
-    """Return all images, the rarest label first in each turn, each label's images in an order drawn by id."""
+    """Return all images: the labels in turns, the rarest first; those of one label in random order, by seed and id."""
     frame = wide.drop_duplicates(["image_id", "label"]).copy()
-    frame["draw"] = [derive_seed(config["seed"], "subset", image) for image in frame["image_id"]]
-    frame = frame.sort_values("draw")
+    frame["random"] = [derive_seed(config["seed"], "subset", image) for image in frame["image_id"]]
+    frame = frame.sort_values("random")
     frame["turn"] = frame.groupby("label").cumcount()
     frame["number"] = frame["label"].map(frame["label"].value_counts())
     ordered = frame.sort_values(["turn", "number", "label"], kind="stable")
@@ -126,7 +122,7 @@ def _in_turns(config: dict[str, Any], wide: pd.DataFrame) -> list[int]:
 
 
 def choose_heldout(config: dict[str, Any], people: pd.DataFrame) -> list[int]:
-    """Return at most `human.heldout` images outside of training with a human label, wide ones first."""
+    """Return at most `human.heldout` images outside the training split with a human label, wide people first."""
     outside = people[people["split"] != "train"]
     wide = is_wide(config, outside)
     order = dict.fromkeys(_in_turns(config, outside[wide]) + _in_turns(config, outside[~wide]))

@@ -1,4 +1,4 @@
-"""Which images are for training, validation and test."""
+"""The split: which images are for training, validation and test."""
 
 from pathlib import Path
 from typing import Any
@@ -14,33 +14,34 @@ NO_SPLIT = -1
 
 
 def split_file(config: dict[str, Any], source_dir: Path) -> Path | None:
-    """Return `data.split_file`, else the source's own `vg_splits.json`; None: the split is drawn."""
+    """Return `data.split_file`, else `vg_splits.json` of the folder; None: the split is chosen at random."""
     if config["data"]["split_file"] is not None:
         return Path(config["data"]["split_file"])
-    own = Path(source_dir) / "vg_splits.json"
-    return own if own.is_file() else None
+    of_folder = Path(source_dir) / "vg_splits.json"
+    return of_folder if of_folder.is_file() else None
 
 
 def split_images(config: dict[str, Any], image_ids: np.ndarray, path: Path | None) -> np.ndarray:
     """Return each image's index into `SPLITS`, int8; `NO_SPLIT` where the split file does not name it."""
     if path is not None:
         return _from_file(path, image_ids)
-    return _drawn(config["seed"], config["data"]["split_shares"], image_ids)
+    return _at_random(config["seed"], config["data"]["split_shares"], image_ids)
 
 
-def _drawn(seed: int, shares: dict[str, float], image_ids: np.ndarray) -> np.ndarray:
-    """Draw the split of each image from its id alone, so that no image moves when others come or go."""
+def _at_random(seed: int, shares: dict[str, float], image_ids: np.ndarray) -> np.ndarray:
+    """Choose the split of each image from seed and id alone, so that no image moves when others come or go."""
     taken = shares["val"] + shares["test"]
     if taken >= 1:
         raise UserError(f"data.split_shares: val and test take {taken:g} of 1; train needs a part, too")
-    place = np.array([derive_seed(seed, "split", image) / 2**63 for image in image_ids.tolist()])
+    position = np.array([derive_seed(seed, "split", image) / 2**63 for image in image_ids.tolist()])
     # val lies at the low end, test at the high end: changing one share leaves the other alone.
-    return np.where(place < shares["val"], 1, np.where(place >= 1 - shares["test"], 2, 0)).astype(np.int8)
+    in_test = position >= 1 - shares["test"]
+    return np.where(position < shares["val"], 1, np.where(in_test, 2, 0)).astype(np.int8)
 
 
 def _from_file(path: Path, image_ids: np.ndarray) -> np.ndarray:
-    """Read sg2im's format: an object with a list of image ids a split."""
-    content = read_json(path)
+    """Read sg2im's format: an object with one list of image ids per split."""
+    content = _read(path)
     if not isinstance(content, dict) or set(content) != set(SPLITS):
         raise UserError(f"{path}: an object with the keys train, val, test is expected")
     row = {image: index for index, image in enumerate(image_ids.tolist())}
@@ -53,6 +54,18 @@ def _from_file(path: Path, image_ids: np.ndarray) -> np.ndarray:
                 raise UserError(f"{path}: {name} names image {image}, which was named before; once is enough")
             split[row[image]] = index
     return split
+
+
+def _read(path: Path) -> Any:
+    try:
+        return read_json(path)
+    except UserError:
+        raise
+    # A folder, a number with thousands of digits, or brackets nested without end.
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(
+            f"{path}: cannot be read ({error}); an object with the keys train, val, test is expected"
+        ) from None
 
 
 def _ids(path: Path, name: str, ids: Any) -> list[int]:

@@ -1,1 +1,1 @@
-"""Which objects are to be unlearned: named by the user, or chosen by rule."""
+"""Requests: the objects to be unlearned, named by the user or chosen by rule."""

@@ -1,4 +1,4 @@
-"""Requests that a user wrote by hand, checked against what the filters kept."""
+"""Requests that a user wrote, checked against what the filters kept."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def read_requests(config: dict[str, Any]) -> pd.DataFrame | None:
 
 def check_requests(
     config: dict[str, Any],
-    wanted: pd.DataFrame | None,
+    requests: pd.DataFrame | None,
     graphs: Graphs,
     image_ids: np.ndarray,
     people: pd.DataFrame,
@@ -32,21 +32,21 @@ def check_requests(
 
     Args:
         config: the whole configuration.
-        wanted: of `read_requests`.
+        requests: from `read_requests`.
         graphs: what the filters kept.
-        image_ids: images that are still there; fewer than in `graphs` where photographs were skipped.
-        people: of `soulbench.data.prepare.selection.find_people`.
+        image_ids: images that can still be used; fewer than in `graphs` if photographs were skipped.
+        people: from `soulbench.data.prepare.selection.find_people`.
 
     Raises:
-        UserError: it is not; says which filter left it out.
+        UserError: one is not; the message names the filter that left it out.
     """
-    if wanted is None:
+    if requests is None:
         return
-    known = {
+    by_ids = {
         (row.image_id, row.object_id): row for row in people.assign(wide=is_wide(config, people)).itertuples()
     }
-    for request, image_id, object_id in wanted[list(COLUMNS)].values.tolist():
-        reason = _reason(config, graphs, known, set(image_ids.tolist()), image_id, object_id)
+    for request, image_id, object_id in requests[list(COLUMNS)].values.tolist():
+        reason = _reason(config, graphs, by_ids, set(image_ids.tolist()), image_id, object_id)
         if reason:
             raise UserError(
                 f"{config['requests']['file']}: request {request} names object {object_id} of image "
@@ -57,23 +57,23 @@ def check_requests(
 def _reason(
     config: dict[str, Any],
     graphs: Graphs,
-    known: dict[Any, Any],
+    people: dict[Any, Any],
     images: set[int],
     image_id: int,
     object_id: int,
 ) -> str:
     """Return why an object cannot be requested, "" if it can."""
-    fate = graphs.fate(image_id, object_id)
-    if fate != "kept":
-        return fate
+    dropped = graphs.why_dropped(image_id, object_id)
+    if dropped:
+        return dropped
     if image_id not in images:
         return "its photograph is missing or broken and was skipped"
-    if (image_id, object_id) not in known:
+    if (image_id, object_id) not in people:
         labels = ", ".join(config["human"]["labels"])
         return f"the human filter left it out: its label is not one of human.labels ({labels})"
-    person = known[image_id, object_id]
+    person = people[image_id, object_id]
     if not person.wide:
         return f"the human filter left it out: its width {person.width:.3f} is under human.min_width"
     if person.split != "train":
-        return f"its image is in {person.split}; only what a model was trained on can be unlearned"
+        return f"its image is in {person.split}; only training images can be unlearned"
     return ""

@@ -8,7 +8,9 @@ class Request:
     """A request: forget this object of this image.
 
     Attributes:
-        id: as in requests.csv. image_id, object_id: Visual Genome's ids. category: index in the vocabulary.
+        id: as in requests.csv.
+        image_id, object_id: as in the annotations.
+        category: index in the vocabulary.
     """
 
     id: str

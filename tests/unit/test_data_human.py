@@ -4,7 +4,7 @@ import json
 
 import pandas as pd
 import pytest
-from scenes_factory import config, edge, entry, write_layout
+from scenes_factory import config, edge, entry, write_source
 from scenes_steps import everything, human, packing, requests, vocabulary
 
 from soulbench.core.errors import UserError
@@ -26,7 +26,7 @@ def source(tmp_path):
         8: [entry(80, "woman", WIDE), entry(81, "dog")],
         9: [entry(90, "man", NARROW), entry(91, "dog")],
     }
-    folder = write_layout(tmp_path / "source", objects, {1: [edge(10, "on", 11)]})
+    folder = write_source(tmp_path / "source", objects, {1: [edge(10, "on", 11)]})
     split = {"train": [1, 2, 3, 4, 5, 6, 7], "val": [8], "test": [9]}
     (folder / "vg_splits.json").write_text(json.dumps(split))
     return folder
@@ -221,7 +221,7 @@ def test_more_requests_than_images(source, tmp_path):
         vocabulary(setting({"size": 2}, wanted), source, tmp_path)
 
 
-def test_drawn_requests_spread_over_images_and_categories(source, tmp_path):
+def test_requests_chosen_by_rule_spread_over_images_and_categories(source, tmp_path):
     everything(setting({"size": 4}, {"count": 3}), source, tmp_path)
     found = table(tmp_path, "requests")
     assert found["request"].tolist() == ["r1", "r2", "r3"]
@@ -239,7 +239,7 @@ def test_a_twin_comes_first_and_names_the_other(source, tmp_path):
     assert {int(found["object_id"][0]), int(found["twin_of"][0])} == {30, 40}
 
 
-def test_too_few_people_to_draw_from(source, tmp_path):
+def test_too_few_people_to_choose_from(source, tmp_path):
     chosen = setting({"size": 2}, {"count": 9})
     for step in (vocabulary, packing, human):
         step(chosen, source, tmp_path)

@@ -1,4 +1,4 @@
-"""The classical preprocessing in its usual form, dictionaries and loops, for comparison."""
+"""The classical preprocessing in its usual form, dictionaries and loops: the reference of the filters."""
 
 import json
 from collections import Counter

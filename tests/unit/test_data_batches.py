@@ -1,11 +1,11 @@
-"""Batches from the packed set: equal to putting scenes together one by one, and shared out without loss."""
+"""Batches from the packed set: equal to building them one scene at a time, and divided among processes without loss."""
 
 import dataclasses
 
 import numpy as np
 import pytest
 import torch
-from scenes_factory import config, edge, entry, write_layout
+from scenes_factory import config, edge, entry, write_source
 from scenes_steps import packing, vocabulary
 
 from soulbench.data.batches import DEVIATION, MEAN, SceneBatches, normalise
@@ -17,7 +17,7 @@ from soulbench.unlearning.plan import Edit
 
 FIELDS = (
     *("image_ids", "object_ids", "images", "targets", "weights", "guidance", "sign"),
-    *("visual", "categories", "boxes", "triples", "image_of", "cells"),
+    *("visual", "categories", "boxes", "triples", "image_of", "slot_index"),
 )
 FEATURES = 6
 
@@ -31,7 +31,7 @@ def scenes(tmp_path_factory):
         i: [entry(10 * i + k, "man" if k % 2 else "dog") for k in range(n)] for i, n in numbers.items()
     }
     edges = {i: [edge(10 * i + k, "on", 10 * i) for k in range(1, n)] for i, n in numbers.items()}
-    source = write_layout(folder / "source", objects, edges)
+    source = write_source(folder / "source", objects, edges)
     vocabulary(config(), source, folder)
     packing(config(), source, folder)
     return PackedScenes.open(folder / "packed")
@@ -44,7 +44,7 @@ def visual(scenes):
 
 @pytest.fixture(scope="module")
 def edited(scenes, visual):
-    """Two edited scenes: one sees noise, the other loses an object."""
+    """Two edited scenes: one gets noise, the other loses an object."""
     extractor = VisualFeatures({"backbone": "projection", "weights": None, "crop": 4, "features": FEATURES})
     edits = {
         2: Edit(regions=((1, 2, 9, 12),), fill="noise", noise=0.5, mask_on="both", guidance=0.7),
@@ -54,10 +54,10 @@ def edited(scenes, visual):
 
 
 def one_by_one(scenes, visual, edited, rows):
-    """The fields of a batch, made in the plainest way: for each scene, for each object, for each triple."""
+    """The fields of a batch, built in the simplest way: for each scene, for each object, for each triple."""
     mean, deviation = torch.tensor(MEAN)[:, None, None], torch.tensor(DEVIATION)[:, None, None]
     found = {field: [] for field in FIELDS}
-    for place, row in enumerate(rows):
+    for index, row in enumerate(rows):
         scene, edit = scenes.scene(row), edited.get(row)
         features = [visual[scene.first_row + k] for k in range(len(scene.categories))]
         image = (torch.tensor(scene.pixels).permute(2, 0, 1).float() / 255 - mean) / deviation
@@ -81,8 +81,8 @@ def one_by_one(scenes, visual, edited, rows):
             found["categories"].append(torch.tensor(scene.categories[k]))
             found["boxes"].append(torch.tensor(scene.boxes[k]))
             found["visual"].append(torch.tensor(features[k]))
-            found["image_of"].append(torch.tensor(place))
-            found["cells"].append(torch.tensor(place * scenes.slots + k))
+            found["image_of"].append(torch.tensor(index))
+            found["slot_index"].append(torch.tensor(index * scenes.slots + k))
         found["image_ids"].append(int(scene.image_id))
         for name, value in kept.items():
             found[name].append(value)
@@ -103,21 +103,21 @@ def assert_equal(batch, expected):
 
 @pytest.mark.parametrize("rows", [[0], [6, 0, 3], [5, 5, 1], [0, 1, 2, 3, 4, 5, 6]])
 @pytest.mark.parametrize("with_edits", [False, True])
-def test_equal_to_scenes_put_together_one_by_one(scenes, visual, edited, rows, with_edits):
+def test_a_batch_equals_its_scenes_combined_one_by_one(scenes, visual, edited, rows, with_edits):
     chosen = edited if with_edits else {}
     batch = SceneBatches(scenes, visual, chosen).batch(rows)
     assert_equal(batch, one_by_one(scenes, visual, chosen, rows))
     assert batch.slots == 6
 
 
-def test_single_scenes_make_the_batch_that_their_rows_make(scenes, visual):
+def test_collating_scenes_equals_the_batch_of_their_rows(scenes, visual):
     rows, batches = [4, 2], SceneBatches(scenes, visual)
     parts = [visual[s.first_row : s.first_row + len(s.categories)] for s in map(scenes.scene, rows)]
     expected = one_by_one(scenes, visual, {}, rows)
     assert_equal(batches.collate([scenes.scene(row) for row in rows], parts), expected)
 
 
-def test_a_batch_is_its_own(scenes, visual):
+def test_changing_a_batch_leaves_the_packed_set_alone(scenes, visual):
     batches = SceneBatches(scenes, visual)
     batch = batches.batch([1, 2])
     for name in ("images", "visual", "categories", "boxes", "triples"):
@@ -153,7 +153,7 @@ def test_processes_share_each_epoch_without_overlap_or_loss(count, batch, proces
     for epoch in epochs:
         assert sorted(epoch) == rows
     assert epochs[0] != epochs[1]
-    # What many processes see is what one sees with as large a batch as theirs together.
+    # Several processes train on what one process trains on with a batch as large as all of theirs.
     alone = [row for step in range(3) for row in rows_of_step(rows, stage(size), step)]
     assert alone == stream[: len(alone)]
 

@@ -1,10 +1,10 @@
-"""Bad input: each file of the layout missing, empty, cut short or wrong, with a message that names it."""
+"""Bad input: each annotation file missing, empty, cut short or wrong, with a message that names it."""
 
 import json
 
 import numpy as np
 import pytest
-from scenes_factory import config, edge, entry, no_log, write, write_layout
+from scenes_factory import config, edge, entry, no_log, write, write_source
 
 from soulbench.core.errors import UserError
 from soulbench.data.prepare.annotations import read_annotations
@@ -17,7 +17,7 @@ JSON_FILES = ["image_data", "objects", "attributes", "relationships"]
 @pytest.fixture
 def folder(tmp_path):
     objects = {1: [entry(1, "man"), entry(2, "dog")], 2: [entry(3, "man")]}
-    return write_layout(tmp_path, objects, {1: [edge(1, "on", 2)]}, {1: {1: ["old"]}}, photographs=False)
+    return write_source(tmp_path, objects, {1: [edge(1, "on", 2)]}, {1: {1: ["old"]}}, photographs=False)
 
 
 def refused(folder, *parts):
@@ -55,7 +55,7 @@ def test_not_text(folder, name):
 @pytest.mark.parametrize("name", JSON_FILES)
 def test_not_a_list(folder, name):
     write(folder, name, {"1": []})
-    refused(folder, f"{name}.json: a list with one record an image is expected")
+    refused(folder, f"{name}.json: a list with one record per image is expected")
 
 
 @pytest.mark.parametrize("name", JSON_FILES)
@@ -147,9 +147,9 @@ def test_an_image_in_one_file_only_is_counted(folder, name):
 def test_names_empty_strange_and_endless(folder):
     objects = [entry(1, ["", "  ", "mañana 人"]), entry(2, [])]
     write(folder, "objects", [{"image_id": 1, "objects": objects}])
-    notes = read_annotations(folder, no_log)
-    assert notes.object_names.all == ["mañana 人"]
-    assert notes.ignored["empty object names"] == 2
+    annotations = read_annotations(folder, no_log)
+    assert annotations.object_names.all == ["mañana 人"]
+    assert annotations.ignored["empty object names"] == 2
     write(folder, "objects", [{"image_id": 1, "objects": [entry(1, "x" * 10_000)]}])
     refused(folder, "objects.json: a name of 10000 characters", "at most 1000")
 
@@ -182,23 +182,23 @@ def test_alias_files(folder, name):
 
 def test_photographs_lie_at_the_last_two_components(tmp_path):
     url = "https://cs.stanford.edu/people/rak248/VG_100K_2/1.jpg?x=1"
-    assert photograph_path(tmp_path, url) == tmp_path / "images" / "VG_100K_2" / "1.jpg"
+    assert photograph_path(tmp_path, 5, url) == tmp_path / "images" / "VG_100K_2" / "1.jpg"
 
 
 @pytest.mark.parametrize("url", ["", "1.jpg", "https://a.b/1.jpg", "https://a.b/../1.jpg"])
 def test_photograph_addresses_that_lead_nowhere(tmp_path, url):
-    with pytest.raises(UserError, match="does not end in folder/file"):
-        photograph_path(tmp_path, url)
+    with pytest.raises(UserError, match=r"image 5: url .* does not end in folder/file"):
+        photograph_path(tmp_path, 5, url)
 
 
 def test_root_must_be_a_folder(tmp_path):
-    assert source_folder(config({"root": str(tmp_path)}), tmp_path / "drawn") == tmp_path
-    assert source_folder(config({"root": None}), tmp_path / "drawn") == tmp_path / "drawn"
+    assert source_folder(config({"root": str(tmp_path)}), tmp_path / "generated") == tmp_path
+    assert source_folder(config({"root": None}), tmp_path / "generated") == tmp_path / "generated"
     with pytest.raises(UserError, match=r"data\.root: .*absent is not a folder"):
         source_folder(config({"root": str(tmp_path / "absent")}), tmp_path)
 
 
-def test_drawn_split_depends_on_the_image_alone():
+def test_a_random_split_depends_on_the_image_alone():
     ids = np.arange(2000)
     setting = config({"split_shares": {"val": 0.1, "test": 0.2}})
     split = split_images(setting, ids, None)
@@ -235,7 +235,7 @@ def test_bad_split_files(tmp_path, content, message):
 
 
 @pytest.mark.parametrize("text", ["", '{"train": [1], "val"', "\xff"])
-def test_split_files_that_are_none(tmp_path, text):
+def test_split_files_that_are_no_json(tmp_path, text):
     (tmp_path / "vg_splits.json").write_text(text, encoding="latin-1")
     with pytest.raises(UserError, match=r"vg_splits\.json: not a whole JSON file"):
         split_images(config(), np.array([1, 2]), tmp_path / "vg_splits.json")

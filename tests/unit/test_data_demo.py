@@ -1,4 +1,4 @@
-"""The demo world: the same every time, with work for every filter, and people who can be told apart."""
+"""The demo's data set: the same every time, something for every filter to drop, people who can be told apart."""
 
 import json
 
@@ -12,8 +12,8 @@ from scenes_steps import everything
 
 from soulbench.core.errors import UserError
 from soulbench.data.demo.canvas import Canvas
-from soulbench.data.demo.dataset import draw_world
-from soulbench.data.demo.people import draw_figure, draw_people
+from soulbench.data.demo.dataset import generate_dataset
+from soulbench.data.demo.people import render_figure, sample_people
 from soulbench.data.packed import PackedScenes
 
 
@@ -23,60 +23,60 @@ def demo():
 
 
 @pytest.fixture(scope="module")
-def world(demo, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("demo")
-    draw_world(demo, folder / "source", no_log)
-    everything(demo, folder / "source", folder)
-    return folder
+def folder(demo, tmp_path_factory):
+    data = tmp_path_factory.mktemp("demo")
+    generate_dataset(demo, data / "source", no_log)
+    everything(demo, data / "source", data)
+    return data
 
 
-def test_same_bytes_again(demo, world, tmp_path):
-    draw_world(demo, tmp_path / "again", no_log)
-    files = [path for path in (world / "source").rglob("*") if path.is_file()]
+def test_same_bytes_again(demo, folder, tmp_path):
+    generate_dataset(demo, tmp_path / "again", no_log)
+    files = [path for path in (folder / "source").rglob("*") if path.is_file()]
     assert len(files) == demo["data"]["demo"]["images"] + 7
     for path in files:
-        assert (tmp_path / "again" / path.relative_to(world / "source")).read_bytes() == path.read_bytes()
+        assert (tmp_path / "again" / path.relative_to(folder / "source")).read_bytes() == path.read_bytes()
 
 
-def test_another_seed_is_another_world(demo, world, tmp_path):
-    draw_world(demo | {"seed": 1}, tmp_path / "other", no_log)
+def test_another_seed_gives_another_data_set(demo, folder, tmp_path):
+    generate_dataset(demo | {"seed": 1}, tmp_path / "other", no_log)
     assert (tmp_path / "other" / "objects.json").read_bytes() != (
-        world / "source" / "objects.json"
+        folder / "source" / "objects.json"
     ).read_bytes()
 
 
-def test_every_filter_has_work(world):
-    dropped = json.loads((world / "summary.json").read_text())["dropped"]
+def test_every_filter_drops_something(folder):
+    dropped = json.loads((folder / "summary.json").read_text())["dropped"]
     assert len(dropped["images"]) == 5
     assert len(dropped["objects"]) == 3
     assert len(dropped["relationships"]) == 3
 
 
-def test_large_enough_for_the_benchmark(demo, world):
-    summary = json.loads((world / "summary.json").read_text())
+def test_large_enough_for_the_benchmark(demo, folder):
+    summary = json.loads((folder / "summary.json").read_text())
     assert 40 <= summary["packed"]["images"]["train"] <= 52
     assert summary["human"]["subset"] == demo["human"]["size"]
-    people = pd.read_csv(world / "human.csv").query("width >= 0.25 and split == 'train'")
+    people = pd.read_csv(folder / "human.csv").query("width >= 0.25 and split == 'train'")
     assert people["image_id"].nunique() >= 40
     assert summary["human"]["heldout"] == demo["human"]["heldout"] >= 8
     assert summary["human"]["wide_enough"] < summary["human"]["objects"]
     assert all(sum(found.values()) >= 4 for found in summary["human"]["images_by_label"].values())
 
 
-def test_requests_have_a_twin_and_many_categories(demo, world):
-    found = pd.read_csv(world / "requests.csv")
+def test_requests_have_a_twin_and_many_categories(demo, folder):
+    found = pd.read_csv(folder / "requests.csv")
     assert len(found) == demo["requests"]["count"] >= 6
     assert found["twin_of"].notna().sum() >= 1
     assert found["category"].nunique() == 6
     assert found["image_id"].nunique() == 6
 
 
-def test_individuals_are_met_more_than_once_and_twins_share_what_is_written_down(world):
-    people = pd.read_csv(world / "source" / "individuals.csv")
+def test_individuals_appear_more_than_once_and_twins_share_their_attributes(folder):
+    people = pd.read_csv(folder / "source" / "individuals.csv")
     assert (people.groupby("individual")["image_id"].nunique() >= 2).all()
     attributes = {
         one["object_id"]: one["attributes"]
-        for image in json.loads((world / "source" / "attributes.json").read_text())
+        for image in json.loads((folder / "source" / "attributes.json").read_text())
         for one in image["attributes"]
     }
     people["written"] = [" ".join(attributes[one]) for one in people["object_id"]]
@@ -87,10 +87,10 @@ def test_individuals_are_met_more_than_once_and_twins_share_what_is_written_down
         assert written[row.individual] == written[row.twin]
 
 
-def test_boxes_hold_the_people(world):
-    """A figure's box, cropped from the picture, must not be background only: its columns vary."""
-    packed = PackedScenes.open(world / "packed")
-    for row in pd.read_csv(world / "human.csv").itertuples():
+def test_boxes_hold_the_people(folder):
+    """A figure's box, cropped from the image, must not be background only: its columns vary."""
+    packed = PackedScenes.open(folder / "packed")
+    for row in pd.read_csv(folder / "human.csv").itertuples():
         pixels = packed.scene(packed.find(row.image_id)).pixels
         x0, x1 = round(row.x0 * 64), round(row.x1 * 64)
         y0, y1 = round(row.y0 * 64), round(row.y1 * 64)
@@ -99,22 +99,22 @@ def test_boxes_hold_the_people(world):
 
 def figure(person):
     canvas = Canvas(64, 128)
-    draw_figure(canvas, person, 2, 124, 60)
-    return np.asarray(canvas.picture().resize((20, 40), Image.Resampling.BOX)).astype(float)
+    render_figure(canvas, person, 2, 124, 60)
+    return np.asarray(canvas.image().resize((20, 40), Image.Resampling.BOX)).astype(float)
 
 
 def test_no_two_people_look_alike(demo):
     settings = demo["data"]["demo"]
-    people = draw_people(np.random.default_rng(0), settings["individuals"], settings["twins"])
-    pictures = [figure(person) for person in people]
+    people = sample_people(np.random.default_rng(0), settings["individuals"], settings["twins"])
+    images = [figure(person) for person in people]
     assert len(people) == settings["individuals"]
-    for index, one in enumerate(pictures):
-        for other in pictures[:index]:
+    for index, one in enumerate(images):
+        for other in images[:index]:
             assert np.abs(one - other).mean() > 3
 
 
-def test_twins_differ_in_what_is_only_seen():
-    people = {person.name: person for person in draw_people(np.random.default_rng(3), 9, 2)}
+def test_twins_differ_in_what_is_not_annotated():
+    people = {person.name: person for person in sample_people(np.random.default_rng(3), 9, 2)}
     pairs = [(person, people[person.twin]) for person in people.values() if person.twin]
     assert len(pairs) == 4
     for one, other in pairs:
@@ -128,10 +128,10 @@ def test_more_twins_than_people(tmp_path):
     with pytest.raises(
         UserError, match=r"data.demo.twins: 2 pairs need 4 people, but data.demo.individuals is 3"
     ):
-        draw_world(wanted, tmp_path / "source", no_log)
+        generate_dataset(wanted, tmp_path / "source", no_log)
 
 
-def test_canvas_measures_what_is_drawn():
+def test_canvas_measures_its_shapes():
     canvas = Canvas(100, 80)
     with canvas.measure() as outer:
         canvas.rectangle(10, 20, 30, 40, "red")
@@ -140,4 +140,4 @@ def test_canvas_measures_what_is_drawn():
     canvas.ellipse(0, 0, 5, 5, "green")
     assert outer.within(100, 80) == (10, 20, 90, 32)
     assert inner.within(100, 80) == (48, 48, 52, 4)
-    assert canvas.picture().size == (100, 80)
+    assert canvas.image().size == (100, 80)

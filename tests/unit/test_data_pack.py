@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
-from scenes_factory import config, edge, entry, write_layout
+from scenes_factory import config, edge, entry, write_source
 from scenes_steps import packing, vocabulary
 
 from soulbench.core.errors import UserError
@@ -19,7 +19,7 @@ PEOPLE = {image: [entry(10 * image, "man"), entry(10 * image + 1, "dog")] for im
 
 @pytest.fixture
 def source(tmp_path):
-    return write_layout(tmp_path / "source", PEOPLE, {1: [edge(10, "on", 11), edge(10, "ON", 11)]})
+    return write_source(tmp_path / "source", PEOPLE, {1: [edge(10, "on", 11), edge(10, "ON", 11)]})
 
 
 def packed(setting, source, data, log=lambda line: None):
@@ -79,7 +79,7 @@ def test_bad_photographs_are_named_or_skipped(source, tmp_path, harm):
     assert found.pixels[:, 0, 0, 0].tolist() == [1, 3]
     assert found.scene(1).object_ids.tolist() == [30, 31, -1]
     assert found.scene(1).triples.tolist() == [[0, 0, 2], [1, 0, 2]]
-    assert found.about["bad_photographs"] == ["images/VG_100K/2.png"]
+    assert found.facts["bad_photographs"] == ["images/VG_100K/2.png"]
     assert any("skipped 1 of 3" in line for line in lines)
 
 
@@ -97,7 +97,7 @@ def test_only_broken_photographs(source, tmp_path):
         packed(config({"bad_photographs": "skip"}), source, tmp_path)
 
 
-def test_interrupted_packing_goes_on(source, tmp_path, monkeypatch):
+def test_interrupted_packing_resumes(source, tmp_path, monkeypatch):
     tried = []
 
     def killed(path, *rest):
@@ -119,7 +119,7 @@ def test_interrupted_packing_goes_on(source, tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
-def test_work_of_another_size_is_not_gone_on_with(source, tmp_path, monkeypatch):
+def test_work_of_another_size_is_not_resumed(source, tmp_path, monkeypatch):
     photograph(source, 3).write_bytes(b"x")
     with pytest.raises(UserError, match="broken"):
         packed(config(), source, tmp_path)
@@ -128,7 +128,7 @@ def test_work_of_another_size_is_not_gone_on_with(source, tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("harm", ["missing", "cut", "format", "unfinished"])
-def test_packed_sets_that_are_none(source, tmp_path, harm):
+def test_packed_sets_that_are_not_whole(source, tmp_path, harm):
     packed(config(), source, tmp_path)
     folder = tmp_path / "packed"
     if harm == "missing":
@@ -168,12 +168,12 @@ def test_every_kind_of_photograph_becomes_rgb(tmp_path, mode, colour, suffix, ex
 
 
 @pytest.mark.parametrize(("annotated", "turned"), [((30, 60), True), ((60, 30), False), ((600, 300), False)])
-def test_exif_rotation_is_applied_where_annotators_saw_it(tmp_path, annotated, turned):
-    picture = Image.new("RGB", (60, 30), (0, 0, 0))
-    picture.paste((255, 255, 255), (0, 0, 30, 30))  # left half white
+def test_exif_rotation_is_applied_where_the_annotated_size_is_the_rotated_one(tmp_path, annotated, turned):
+    image = Image.new("RGB", (60, 30), (0, 0, 0))
+    image.paste((255, 255, 255), (0, 0, 30, 30))  # left half white
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by 90 degrees clockwise: left becomes top
-    picture.save(tmp_path / "a.jpg", exif=exif, quality=95)
+    image.save(tmp_path / "a.jpg", exif=exif, quality=95)
     pixels, note = read_photograph(tmp_path / "a.jpg", annotated, 8)
     top, left = pixels[1, :, 0].mean(), pixels[:, 1, 0].mean()
     assert (top > 200 and left < 200) if turned else (left > 200 and top < 200)
@@ -189,8 +189,8 @@ def test_exif_rotation_is_applied_where_annotators_saw_it(tmp_path, annotated, t
 def test_reduced_decoding_looks_like_full_decoding(tmp_path):
     rng = np.random.default_rng(0)
     coarse = Image.fromarray(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8))
-    picture = coarse.resize((500, 375), Image.Resampling.BICUBIC)
-    picture.save(tmp_path / "a.jpg", quality=92)
+    image = coarse.resize((500, 375), Image.Resampling.BICUBIC)
+    image.save(tmp_path / "a.jpg", quality=92)
     pixels, _ = read_photograph(tmp_path / "a.jpg", (500, 375), 64)
     with Image.open(tmp_path / "a.jpg") as whole:
         full = np.asarray(whole.convert("RGB").resize((64, 64), Image.Resampling.BILINEAR))

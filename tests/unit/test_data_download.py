@@ -39,8 +39,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         trouble, body = self.path.split("/")[1], self.server.body
-        asked = self.headers.get("Range")
-        self.server.requests.append((trouble, asked))
+        requested = self.headers.get("Range")
+        self.server.requests.append((trouble, requested))
         turn = sum(name == trouble for name, _ in self.server.requests)
         if trouble == "404" or (trouble == "503" and turn < 3):
             self.send_error(int(trouble))
@@ -49,7 +49,7 @@ class Handler(BaseHTTPRequestHandler):
             body = b"?" * len(body)
         if trouble == "short":
             body = body[:1000]
-        first = int(asked.split("=")[1].rstrip("-")) if asked and trouble != "norange" else 0
+        first = int(requested.split("=")[1].rstrip("-")) if requested and trouble != "norange" else 0
         if first >= len(body):
             self.send_error(416)
             return
@@ -96,10 +96,10 @@ def test_a_whole_file_is_checked_and_noted(server, tmp_path):
 def test_cut_connections_are_resumed(server, tmp_path):
     get(tmp_path, wanted(server.address("cut")))
     assert (tmp_path / "file.txt").read_bytes() == BODY
-    assert [asked for _, asked in server.requests] == [None, "bytes=50000-", "bytes=100000-"]
+    assert [requested for _, requested in server.requests] == [None, "bytes=50000-", "bytes=100000-"]
 
 
-def test_another_run_goes_on_where_the_last_one_ended(server, tmp_path):
+def test_another_run_resumes_where_the_last_one_ended(server, tmp_path):
     (tmp_path / ".file.txt.part").write_bytes(BODY[:70_000])
     get(tmp_path, wanted(server.address("good")))
     assert (tmp_path / "file.txt").read_bytes() == BODY
@@ -111,18 +111,18 @@ def test_a_server_that_ignores_ranges(server, tmp_path):
     assert (tmp_path / "file.txt").read_bytes() == BODY
 
 
-def test_more_than_the_server_has_is_begun_again(server, tmp_path):
+def test_more_bytes_than_the_server_has_are_fetched_again(server, tmp_path):
     (tmp_path / ".file.txt.part").write_bytes(b"x" * (len(BODY) + 9))
     get(tmp_path, wanted(server.address("good"), known=False))
     assert (tmp_path / "file.txt").read_bytes() == BODY
 
 
-def test_a_busy_server_is_asked_again(server, tmp_path):
+def test_a_busy_server_is_tried_again(server, tmp_path):
     get(tmp_path, wanted(server.address("503")))
     assert [name for name, _ in server.requests] == ["503"] * 3
 
 
-def test_the_mirror_is_asked_when_the_first_address_fails(server, tmp_path):
+def test_the_mirror_is_used_when_the_first_address_fails(server, tmp_path):
     lines = []
     get(tmp_path, wanted(server.address("404"), server.address("good")), lines.append)
     assert [name for name, _ in server.requests] == ["404", "good"]
@@ -134,7 +134,7 @@ def test_the_mirror_is_asked_when_the_first_address_fails(server, tmp_path):
     ("trouble", "reason"),
     [("404", "404"), ("wrong", "other bytes than expected"), ("short", r"1000 bytes instead of 204800")],
 )
-def test_what_is_not_good_is_never_taken(server, tmp_path, trouble, reason):
+def test_a_wrong_file_is_never_accepted(server, tmp_path, trouble, reason):
     with pytest.raises(UserError, match=f"file.txt could not be downloaded: .*{reason}.*set data.root"):
         get(tmp_path, wanted(server.address(trouble)))
     assert not (tmp_path / "file.txt").exists()
@@ -147,7 +147,7 @@ def test_nobody_answers(tmp_path, monkeypatch):
         get(tmp_path, wanted("http://127.0.0.1:9/file"))
 
 
-def test_an_unknown_checksum_is_recorded_and_checked_ever_after(server, tmp_path):
+def test_an_unknown_checksum_is_recorded_and_checked_from_then_on(server, tmp_path):
     one = wanted(server.address("good"), known=False)
     get(tmp_path, one)
     assert json.loads((tmp_path / "thing.sha256.json").read_text())["checksum"] == "first use"
@@ -171,7 +171,7 @@ def test_no_room(server, tmp_path, monkeypatch):
     assert not server.requests
 
 
-def test_room_is_needed_for_all_that_is_still_to_come(tmp_path, monkeypatch):
+def test_room_is_needed_for_all_missing_files(tmp_path, monkeypatch):
     monkeypatch.setattr(
         module.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(90, 70, 20_000_000_000)
     )
@@ -220,13 +220,13 @@ def test_an_archive_without_the_file(server, tmp_path):
 def harmed(content):
     """Return an archive one of whose bytes was changed behind its checksum."""
     body = bytearray(zipped({"objects.json": content}))
-    place = body.index(content)
-    body[place] ^= 1
+    position = body.index(content)
+    body[position] ^= 1
     return bytes(body)
 
 
 @pytest.mark.parametrize("body", [b"<html>moved</html>", harmed(b"[1, 2, 3]"), zipped({"readme.txt": b"a"})])
-def test_a_broken_archive_is_not_remembered_as_the_right_one(server, tmp_path, body):
+def test_the_checksum_of_a_broken_archive_is_not_recorded(server, tmp_path, body):
     server.body = body
     one = wanted(server.address("good"), known=False, file="objects.json.zip")
     with pytest.raises(UserError, match=r"not a whole zip archive|not in the archive"):
