@@ -1,4 +1,4 @@
-"""Where a job computes, made deterministic, and what it costs there."""
+"""The device that a job computes on, set up to be deterministic; the cost of a job in time and memory."""
 
 import contextlib
 import ctypes
@@ -18,7 +18,7 @@ import torch.distributed as dist
 from soulbench.core.errors import UserError
 
 PEAK_PREFIX = "VmHWM:"
-#: Of glibc's malloc.h.
+#: Options of mallopt, from glibc's malloc.h.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
 
@@ -29,24 +29,24 @@ def prepare(name: str) -> torch.device:
         name: `cpu`, `gpu` (whatever accelerator torch was built for), or `auto` (the GPU if there is one).
 
     Raises:
-        UserError: `gpu` without one that torch can use.
+        UserError: `gpu`, but torch can use none.
     """
-    found = None if name == "cpu" else torch.accelerator.current_accelerator(check_available=True)
-    if name == "gpu" and found is None:
-        raise UserError("device: gpu is asked for, but torch finds none here; allowed: cpu, or auto")
-    # cuBLAS reads this at its first call; without it, deterministic algorithms refuse to run there.
+    accelerator = None if name == "cpu" else torch.accelerator.current_accelerator(check_available=True)
+    if name == "gpu" and accelerator is None:
+        raise UserError("device: gpu is requested, but torch finds none; allowed: cpu, or auto")
+    # cuBLAS reads this at its first call; deterministic mode refuses to use it otherwise.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    device = found or torch.device("cpu")
-    if found is not None:
-        device = torch.device(found.type, int(os.environ.get("LOCAL_RANK", "0")))
+    device = torch.device("cpu")
+    if accelerator is not None:
+        device = torch.device(accelerator.type, int(os.environ.get("LOCAL_RANK", "0")))
         torch.accelerator.set_device_index(device.index)
-    # Some operations have no deterministic form on a GPU; there a warning must do. This call and not
-    # use_deterministic_algorithms, which also imports the compiler: seconds of every job, for nothing.
+    # Some operations have no deterministic form on a GPU: a warning must do there. use_deterministic_algorithms would
+    # also import the compiler, which costs every job seconds.
     torch.set_deterministic_debug_mode("error" if device.type == "cpu" else "warn")
-    # Deterministic mode would also fill all new memory with NaN; nothing here reads what it has not written.
+    # Deterministic mode also fills all new memory with NaN; no code here reads memory before it writes it.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
-    # What is called float32 is float32: GPUs would convolve in TensorFloat-32, with ten bits.
+    # By default, GPUs convolve float32 tensors in TensorFloat-32, which has ten bits of mantissa.
     torch.backends.fp32_precision = "ieee"  # type: ignore[attr-defined]
     # Sums depend on the number of threads, so each rule's is fixed; Snakemake sets the variable.
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
@@ -55,11 +55,11 @@ def prepare(name: str) -> torch.device:
 
 
 def _keep_memory() -> None:
-    """Have the C library keep freed memory for the next step instead of returning it to the system.
+    """Have glibc keep freed memory for the next step instead of returning it to the system (`mallopt(3)`).
 
-    A step frees and asks for the same maps again and again; by default glibc returns those above 32 MiB, and what
-    is free at the end of the heap, each time, and the system then zeroes every page anew. The peak hardly grows, for
-    the next step needs it all again (docs/speed.md). Other C libraries do without; see `mallopt(3)`.
+    Every step allocates and frees the same feature maps. By default, glibc returns blocks above 32 MiB and free memory
+    at the end of the heap to the system each time, and the system then zeroes every page again. The peak hardly
+    grows, because the next step needs the same memory (docs/speed.md).
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:
@@ -68,7 +68,7 @@ def _keep_memory() -> None:
 
 
 def describe(device: torch.device) -> str:
-    """Return the device in words, for the records."""
+    """Return a description of the device for the records."""
     if device.type == "cpu":
         return f"cpu: {platform.machine()}, {torch.get_num_threads()} thread(s)"
     return f"{device.type}: {torch.get_device_module(device).get_device_name(device)}"
@@ -76,14 +76,16 @@ def describe(device: torch.device) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class ExecutionContext:
-    """Where a training computes: a device, in which precision, and as which of how many processes.
+    """The device, the precision and the processes of a training run.
 
-    PyTorch's own layers carry it (`torch.accelerator`, `torch.autocast`, `torch.distributed`). Lightning Fabric and
+    It uses PyTorch's own layers (`torch.accelerator`, `torch.autocast`, `torch.distributed`). Lightning Fabric and
     Accelerate would add 8 and 3 seconds of imports to each of the demo's 150 jobs.
 
     Attributes:
-        precision: `float32`, or `bfloat16`: products in half the bits, sums and parameters in full.
-        rank, processes: which of how many; each has its share of every batch.
+        device: where tensors are.
+        precision: `float32`, or `bfloat16`: products in half the bits, sums and parameters in full precision.
+        rank: the index of this process.
+        processes: the number of processes; each trains on its share of every batch.
     """
 
     device: torch.device
@@ -93,17 +95,17 @@ class ExecutionContext:
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> "ExecutionContext":
-        """The configured one, in a process that `soulbench.core.processes` may have started."""
+        """Return the configured context for this process, which `soulbench.core.processes` may have started."""
         rank, processes = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
         return cls(prepare(config["device"]), config["training"]["precision"], rank, processes)
 
     def autocast(self) -> torch.autocast:
-        """The context of a forward pass."""
-        wide = self.precision == "float32"
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=not wide)
+        """Return the context manager of a forward pass."""
+        full = self.precision == "float32"
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=not full)
 
     def all_reduce_mean(self, tensors: Sequence[torch.Tensor]) -> None:
-        """Replace tensors by their means over the processes, in one exchange."""
+        """Replace each tensor by its mean over the processes, in one exchange."""
         if self.processes == 1:
             return
         flat = torch.cat([tensor.flatten() for tensor in tensors])
@@ -115,7 +117,7 @@ class ExecutionContext:
 
 @contextlib.contextmanager
 def explained_memory(advice: str) -> Iterator[None]:
-    """Turn an allocation that failed into an error that says what to change."""
+    """Raise a failed allocation as a `UserError` that ends with advice on what to change."""
     try:
         yield
     except (MemoryError, torch.OutOfMemoryError, RuntimeError) as error:
@@ -123,14 +125,16 @@ def explained_memory(advice: str) -> Iterator[None]:
         # The CPU's allocator raises a plain RuntimeError.
         if type(error) is RuntimeError and "can't allocate memory" not in text:
             raise
-        raise UserError(f"out of memory ({text.splitlines()[0] if text else 'no room'}). {advice}") from None
+        raise UserError(
+            f"out of memory ({text.splitlines()[0] if text else 'allocation failed'}). {advice}"
+        ) from None
 
 
 def moved(record: Any, device: torch.device | str, dtype: torch.dtype | None = None) -> Any:
-    """Return a dataclass of tensors on another device; floating-point ones also in `dtype`."""
+    """Return a copy of a dataclass with its tensors on a device, floating-point tensors also in `dtype`."""
 
     def on_device(value: torch.Tensor) -> torch.Tensor:
-        # Only pinned memory is copied while the program goes on.
+        # Only pinned memory is copied asynchronously.
         pinned = (
             value if torch.device(device).type == "cpu" or value.device.type != "cpu" else value.pin_memory()
         )
@@ -146,10 +150,15 @@ def moved(record: Any, device: torch.device | str, dtype: torch.dtype | None = N
 
 @dataclasses.dataclass
 class Meter:
-    """Wall-clock seconds and peak memory of a block, without the job's start-up.
+    """A context manager that measures the wall-clock seconds and the peak memory of its block.
 
-    Use as `with Meter(device) as meter: ...`; then `meter.seconds`, and `meter.peak_mib`: on a GPU, of what
-    torch allocated in the block; on the CPU, of the process so far, which is what has to fit.
+    The job's start-up is not included.
+
+    Attributes:
+        device: the device that the block computes on.
+        seconds: duration of the block.
+        peak_mib: on a GPU, the peak of torch's allocations in the block; on the CPU, the peak of the process so far,
+            which is what has to fit into memory.
     """
 
     device: torch.device
@@ -157,7 +166,7 @@ class Meter:
     peak_mib: float = 0.0
 
     def __enter__(self) -> "Meter":
-        """Start."""
+        """Start the measurement."""
         if self.device.type != "cpu":
             torch.accelerator.synchronize(self.device)
             torch.accelerator.reset_peak_memory_stats(self.device)
@@ -165,24 +174,24 @@ class Meter:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Stop, after everything that was launched has ended."""
+        """Stop the measurement after the device has finished."""
         if self.device.type != "cpu":
             torch.accelerator.synchronize(self.device)
         self.seconds = time.perf_counter() - self._started
         self.peak_mib = peak_mib(self.device)
 
     def timing(self, steps: int) -> dict[str, float]:
-        """Return the record of a job's cost."""
+        """Return the cost of a job for its record."""
         return {"seconds": self.seconds, "peak_mib": self.peak_mib, "steps": steps}
 
 
 def peak_mib(device: torch.device) -> float:
-    """Return the peak memory in MiB: of torch's allocations on a GPU, of the process on the CPU."""
+    """Return the peak memory in MiB: torch's allocations on a GPU, the process's memory on the CPU."""
     if device.type != "cpu":
         return torch.accelerator.max_memory_allocated(device) / 2**20
     status = Path("/proc/self/status")
     if status.is_file():
-        # Not getrusage: its peak is inherited from the process that started this one.
+        # getrusage would also count the process that started this one.
         line = next(line for line in status.read_text().splitlines() if line.startswith(PEAK_PREFIX))
         return int(line.split()[1]) / 2**10
     unit = 1 if sys.platform == "darwin" else 2**10

@@ -2,6 +2,9 @@
 
 import contextlib
 import errno
+import os
+import platform
+import re
 import sys
 import time
 import traceback
@@ -9,56 +12,103 @@ import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 from tqdm import tqdm
 
+from soulbench.core import lock
 from soulbench.core.errors import UserError
 
 Log = Callable[[str], None]
 LINE_SECONDS = 5.0
+
+#: Set by the logger plugin, which then reports jobs on the console: to `lines`, or to `bar` if only one job runs at a
+#: time, whose progress bar has the terminal to itself. Without it, jobs report themselves.
+CONSOLE = "SOULBENCH_CONSOLE"
+
+_TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  "
+_ERROR, _TRACEBACK_LINES = "error: ", 4
 
 
 @contextlib.contextmanager
 def job(log_path: str | Path) -> Iterator[Log]:
     """Open a job's log and yield the function that writes a line to it.
 
-    A `UserError` and a full disk end the job with the message alone, in the log and on standard error, and
-    exit status 1; any other exception is a bug: its traceback goes to the log and the exception on its way.
+    The job holds its log's lock. A process that an earlier Snakemake run started for the same job and that still runs
+    is waited for, so that no two processes write the same files. The job ends when its Snakemake is gone.
+
+    A `UserError` and a full disk end the job with exit status 1, and with the message alone in the log and on standard
+    error. Any other exception is a bug: its traceback goes to the log, and the exception is raised again. Where the
+    logger plugin reports the jobs, only the log gets either of them.
     """
     path = Path(log_path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", buffering=1) as file, warnings.catch_warnings():
-        log = _writer(file.write)
-        name = _name(path)
-        tqdm.write(f"{name}: started", file=sys.stderr)
-        warnings.showwarning = lambda message, category, *_: log(f"{category.__name__}: {message}")
-        started = time.monotonic()
-        try:
-            yield log
-        except Exception as error:
-            message = _message(error)
-            if message is None:
-                log(traceback.format_exc())
+    name = job_name(path)
+    # Not "w": until the lock is taken, the log may be another process's.
+    with path.open("a", encoding="utf-8", buffering=1) as file, warnings.catch_warnings():
+        log = _writer(file)
+        lock.end_with_snakemake(lambda: log("Snakemake is gone: this process ends"))
+        with lock.exclusive(file, waiting=lambda: _report_waiting(path, name, log)):
+            file.truncate(0)
+            log(f"process {os.getpid()} on {platform.node()}")
+            _report(f"{name}: started")
+            warnings.showwarning = lambda message, category, *_: log(f"{category.__name__}: {message}")
+            started = time.monotonic()
+            try:
+                yield log
+            except Exception as error:
+                _report_failure(error, path, log)
                 raise
-            with contextlib.suppress(OSError):
-                log(f"error: {message}")
-            tqdm.write(f"\n{name}: error: {message}\n(log: {path})\n", file=sys.stderr)
-            raise SystemExit(1) from None
-        done = f"done in {duration(time.monotonic() - started)}"
-        log(done)
-        tqdm.write(f"{name}: {done}", file=sys.stderr)
+            done = f"done in {duration(time.monotonic() - started)}"
+            log(done)
+            _report(f"{name}: {done}")
 
 
-def _name(path: Path) -> str:
-    """Return what a job is called on the terminal: its log's path below `logs`, without the suffix."""
-    parts = path.with_suffix("").parts
+def job_name(log_path: str | Path) -> str:
+    """Return what a job is called on the console: its log's path below `logs`, without the suffix."""
+    parts = Path(log_path).with_suffix("").parts
     return " ".join(parts[parts.index("logs") + 1 :] if "logs" in parts else parts[-1:])
 
 
-def _writer(write: Callable[[str], object]) -> Log:
+def failure(log_path: str | Path) -> list[str]:
+    """Return the lines of a failed job's log that say why: the error message, or the end of the traceback."""
+    text = Path(log_path).read_text(encoding="utf-8", errors="replace")
+    last = re.split(f"^{_TIME}", text, flags=re.MULTILINE)[-1].strip()
+    if last.startswith(_ERROR):
+        return last.removeprefix(_ERROR).splitlines()
+    return last.splitlines()[-_TRACEBACK_LINES:]
+
+
+def _report(text: str) -> None:
+    """Print a line on the console unless the logger plugin reports the jobs."""
+    if CONSOLE not in os.environ:
+        tqdm.write(text, file=sys.stderr)
+
+
+def _report_waiting(path: Path, name: str, log: Log) -> None:
+    owner = re.search(f"^{_TIME}process (\\d+) on (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    process = f"process {owner[1]} on {owner[2]}" if owner else "another process"
+    log(f"{process} still runs this job; process {os.getpid()} waits for its end")
+    tqdm.write(f"{name}: {process} still runs this job; waiting for its end", file=sys.stderr)
+
+
+def _report_failure(error: Exception, path: Path, log: Log) -> None:
+    """Write why a job failed to its log and, if need be, to standard error; raise SystemExit if that is enough."""
+    message = _message(error)
+    on_console = CONSOLE not in os.environ
+    try:
+        log(traceback.format_exc() if message is None else f"{_ERROR}{message}")
+    except OSError:
+        on_console = True
+    if message is not None and on_console:
+        tqdm.write(f"\n{job_name(path)}: error: {message}\n(log: {path})\n", file=sys.stderr)
+    if message is not None or not on_console:
+        raise SystemExit(1) from None
+
+
+def _writer(file: IO[str]) -> Log:
     def log(text: str) -> None:
-        write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {text}\n")
+        file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {text}\n")
 
     return log
 
@@ -67,13 +117,13 @@ def _message(error: Exception) -> str | None:
     if isinstance(error, UserError):
         return str(error)
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        place = error.filename or "while writing"
-        return f"the disk is full ({place}): make room and run again; what was finished stays"
+        where = error.filename or "while writing"
+        return f"the disk is full ({where}): make room and run again; what was finished stays"
     return None
 
 
 def duration(seconds: float) -> str:
-    """Return a time as a person says it: `8 s`, `3:05 min`, `2:10 h`."""
+    """Return a duration in words: `8 s`, `3:05 min`, `2:10 h`."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -83,7 +133,7 @@ def duration(seconds: float) -> str:
 
 
 class Progress:
-    """How far a stage is: its name, i of n, the last values such as the loss, images per second, time left.
+    """The progress of a stage: i of n steps, the last values such as the loss, images per second, time left.
 
     Use as a context manager and call `advance` once a step::
 
@@ -92,10 +142,10 @@ class Progress:
                 progress.advance(images=len(batch), loss=loss)
 
     Args:
-        stage: in the reader's words.
+        stage: its name.
         total: number of steps.
-        log: the function that writes a line; a line is written every few seconds, and at the end.
-        done: steps that an earlier run has made.
+        log: writes a line; it is called every few seconds, and at the end.
+        done: number of steps that an earlier process has made.
     """
 
     def __init__(self, stage: str, total: int, log: Log, done: int = 0) -> None:
@@ -104,18 +154,19 @@ class Progress:
         self._images = 0
         self._values: dict[str, float] = {}
         self._started = self._last_line = time.monotonic()
-        # The terminal's full width: two jobs that share a line then leave nothing of each other behind.
+        # Bars of jobs that run side by side would overwrite each other.
+        hidden = os.environ.get(CONSOLE) == "lines" or not sys.stderr.isatty()
         self._bar = tqdm(
             total=total,
             initial=done,
             desc=stage,
-            disable=not sys.stderr.isatty(),
+            disable=hidden,
             dynamic_ncols=True,
             leave=False,
         )
 
     def advance(self, images: int = 0, **values: float) -> None:
-        """Note one more step of so many images, and the values to be shown."""
+        """Count one more step, its images, and the values to be shown."""
         self._done += 1
         self._images += images
         self._values = {name: float(value) for name, value in values.items()} or self._values
@@ -143,7 +194,7 @@ class Progress:
         return ", ".join([f"{self._stage}: {self._done} of {self._total}", *self._facts(now), *end])
 
     def __enter__(self) -> Self:
-        """Say where an interrupted stage goes on; return itself."""
+        """Log where an interrupted stage goes on; return itself."""
         if self._first:
             self._log(f"{self._stage}: goes on at {self._first} of {self._total}")
         return self
@@ -151,6 +202,6 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Write the last line and take the bar away."""
+        """Log the last line and remove the bar."""
         self._log(self._line(time.monotonic()))
         self._bar.close()

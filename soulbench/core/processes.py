@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from soulbench.core import lock
 from soulbench.core.errors import UserError
 from soulbench.core.log import Log
 from soulbench.core.records import ROOT, canonical_json
@@ -48,6 +49,7 @@ def run(function: str, arguments: Mapping[str, Any], processes: int, log: Log) -
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            pass_fds=lock.job_descriptors(),
         )
         assert started.stdout is not None
         errors = [line for line in map(str.rstrip, started.stdout) if not _told(line, log)]

@@ -20,13 +20,13 @@ def as_before():
 
 
 @pytest.mark.skipif(torch.accelerator.is_available(), reason="there is a GPU")
-def test_a_gpu_that_is_not_there_is_said(monkeypatch):
+def test_a_missing_gpu_is_reported(monkeypatch):
     with pytest.raises(UserError, match="device: gpu"):
         device.prepare("gpu")
     assert device.prepare("auto").type == "cpu"
 
 
-def test_the_threads_are_those_that_the_job_was_given(monkeypatch):
+def test_torch_uses_the_threads_of_the_job(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     chosen = device.prepare("cpu")
     assert torch.get_num_threads() == 2
@@ -34,7 +34,7 @@ def test_the_threads_are_those_that_the_job_was_given(monkeypatch):
     assert "2 thread(s)" in device.describe(chosen)
 
 
-def test_the_meter_sees_time_and_memory():
+def test_the_meter_measures_time_and_memory():
     with device.Meter(torch.device("cpu")) as meter:
         held = torch.ones(40 * 2**18)
     timing = meter.timing(steps=5)

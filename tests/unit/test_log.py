@@ -1,5 +1,8 @@
 import errno
+import fcntl
+import os
 import re
+import threading
 import warnings
 
 import pytest
@@ -8,18 +11,38 @@ from soulbench.core import log as joblog
 from soulbench.core.errors import UserError
 
 
-def test_a_log_has_the_time_the_lines_and_the_end(tmp_path):
+@pytest.fixture(autouse=True)
+def without_plugin(monkeypatch):
+    monkeypatch.delenv(joblog.CONSOLE, raising=False)
+
+
+@pytest.fixture
+def with_plugin(monkeypatch):
+    monkeypatch.setenv(joblog.CONSOLE, "lines")
+
+
+def test_a_log_has_the_process_the_time_the_lines_and_the_end(tmp_path):
     path = tmp_path / "logs" / "unlearn" / "r1.log"
     with joblog.job(path) as log:
         log("read 3 scenes")
         warnings.warn("odd", UserWarning, stacklevel=1)
     lines = path.read_text().splitlines()
-    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  read 3 scenes", lines[0])
-    assert lines[1].endswith("UserWarning: odd")
-    assert lines[2].endswith("done in 0 s")
+    assert re.fullmatch(rf"\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d  process {os.getpid()} on \S+", lines[0])
+    assert lines[1].endswith("  read 3 scenes")
+    assert lines[2].endswith("UserWarning: odd")
+    assert lines[3].endswith("done in 0 s")
 
 
-def test_a_users_error_is_said_without_a_traceback(tmp_path, capsys):
+def test_a_log_has_one_run(tmp_path):
+    path = tmp_path / "a.log"
+    for text in ("first", "second"):
+        with joblog.job(path) as log:
+            log(text)
+    assert "first" not in path.read_text()
+    assert "second" in path.read_text()
+
+
+def test_a_users_error_is_shown_without_a_traceback(tmp_path, capsys):
     path = tmp_path / "a.log"
     with pytest.raises(SystemExit) as caught, joblog.job(path):
         raise UserError("objects.json: cut short")
@@ -27,21 +50,73 @@ def test_a_users_error_is_said_without_a_traceback(tmp_path, capsys):
     for text in (path.read_text(), capsys.readouterr().err):
         assert "error: objects.json: cut short" in text
         assert "Traceback" not in text
+    assert joblog.failure(path) == ["objects.json: cut short"]
 
 
-def test_a_full_disk_is_said_as_such(tmp_path, capsys):
+def test_a_full_disk_is_reported_as_such(tmp_path, capsys):
     with pytest.raises(SystemExit), joblog.job(tmp_path / "a.log"):
         raise OSError(errno.ENOSPC, "No space left on device", "results/x.npy")
     assert "the disk is full (results/x.npy)" in capsys.readouterr().err
 
 
 def test_a_bug_keeps_its_traceback(tmp_path):
-    with pytest.raises(ZeroDivisionError), joblog.job(tmp_path / "a.log"):
+    path = tmp_path / "a.log"
+    with pytest.raises(ZeroDivisionError), joblog.job(path):
         raise ZeroDivisionError
-    assert "Traceback" in (tmp_path / "a.log").read_text()
+    assert "Traceback" in path.read_text()
+    assert joblog.failure(path)[-1] == "ZeroDivisionError"
+    assert len(joblog.failure(path)) <= 4
 
 
-def test_the_terminal_shows_which_job_starts_and_ends(tmp_path, capsys):
+@pytest.mark.parametrize("error", [UserError("cut short"), ZeroDivisionError("a bug")])
+def test_the_log_alone_has_the_error_where_the_plugin_reports_it(tmp_path, capsys, with_plugin, error):
+    path = tmp_path / "a.log"
+    with pytest.raises(SystemExit) as caught, joblog.job(path):
+        raise error
+    assert caught.value.code == 1
+    assert capsys.readouterr().err == ""
+    assert str(error) in joblog.failure(path)[-1]
+
+
+def test_an_error_that_the_log_cannot_hold_is_printed(tmp_path, capsys, with_plugin, monkeypatch):
+    def full(file):
+        def log(text):
+            if not text.startswith("process"):
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+        return log
+
+    monkeypatch.setattr(joblog, "_writer", full)
+    with pytest.raises(SystemExit), joblog.job(tmp_path / "a.log"):
+        raise OSError(errno.ENOSPC, "No space left on device", "results/x.npy")
+    assert "the disk is full (results/x.npy)" in capsys.readouterr().err
+
+
+def test_a_job_waits_for_the_process_that_has_its_log(tmp_path, capsys):
+    path = tmp_path / "logs" / "unlearn" / "r1.log"
+    path.parent.mkdir(parents=True)
+    other = path.open("w")
+    other.write("2026-01-01 00:00:00  process 123 on host\n")
+    other.flush()
+    fcntl.flock(other, fcntl.LOCK_EX)
+    started = threading.Event()
+
+    def run():
+        with joblog.job(path):
+            started.set()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert not started.wait(0.3)
+    assert "process 123 on host still runs this job" in path.read_text()
+    other.close()
+    assert started.wait(10)
+    thread.join()
+    assert "unlearn r1: process 123 on host still runs this job; waiting" in capsys.readouterr().err
+    assert "123" not in path.read_text().replace(str(os.getpid()), "")
+
+
+def test_without_the_plugin_the_terminal_shows_which_job_starts_and_ends(tmp_path, capsys):
     with joblog.job(tmp_path / "logs" / "evaluate" / "retrain" / "r1" / "seed1.log"):
         pass
     assert capsys.readouterr().err.splitlines() == [
@@ -50,7 +125,7 @@ def test_the_terminal_shows_which_job_starts_and_ends(tmp_path, capsys):
     ]
 
 
-def test_progress_says_stage_count_values_speed_and_time_left(monkeypatch):
+def test_progress_gives_stage_count_values_speed_and_time_left(monkeypatch):
     clock = iter(range(0, 1000, 10))
     monkeypatch.setattr(joblog.time, "monotonic", lambda: float(next(clock)))
     lines = []

@@ -2,6 +2,7 @@
 import os
 import shutil
 import sys
+from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
@@ -11,10 +12,14 @@ os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [workflow.basedir, os.en
 
 from soulbench.config import runs, sections
 from soulbench.config.checks import check
+from soulbench.core import lock
 from soulbench.core.errors import UserError
 from soulbench.core.registry import module_name
 from soulbench.core.sources import source_hash
 from soulbench.core.terms import ALL_REQUESTS, RESEED
+
+# Before Snakemake checks its lock: that of a killed run is removed.
+lock.register_run(Path.cwd(), workflow.is_main_process)
 
 try:
     check(config)
