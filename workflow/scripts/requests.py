@@ -1,4 +1,4 @@
-"""Draw the requests, or check those of a file."""
+"""Choose the requests by rule, or check those of a file."""
 
 from soulbench.core.log import job
 from soulbench.data.requests.choose import resolve_requests

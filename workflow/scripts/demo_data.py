@@ -1,4 +1,4 @@
-"""Draw the demo's world."""
+"""Generate the demo's data set."""
 
 from soulbench.core.log import job
 from soulbench.data.demo.dataset import draw_world
