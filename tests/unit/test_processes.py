@@ -15,7 +15,7 @@ LOSSES = {
 }
 # A short training run with a small rate: Adam's first steps turn a rounding error in a tiny gradient into a whole step.
 TRAINING = {"losses": LOSSES, "learning_rate": 1e-4, "pretrain": {"steps": 3, "batch": 4}}
-#: Mean distance of the weights of two training runs, relative to the distance from their common start. Measured: 3e-5 and
+#: Mean distance of the weights of two training runs, relative to the distance from their common start. Measured: 3e-5,
 #: 8e-5; 1e-3 if a mean over objects is taken in each process alone, 2e-2 without synchronised batch statistics.
 NEAR = 3e-4
 
