@@ -63,11 +63,6 @@ def stage_settings(other):
     return settings(*[key for key in MODELS if key != "training"], *training)
 
 
-def original(seed):
-    """Return the checkpoint of an original model."""
-    return PATHS.original(seed)
-
-
 def model(method, request, seed):
     """Return the checkpoint of the model that a run evaluates."""
     return runs.checkpoint(config, method, request, seed)
@@ -164,11 +159,7 @@ def compared_outputs(wildcards):
 
 def gathered_files():
     """Return every file that the tables are made of; a missing one is made first, or stops the workflow."""
-    files = {
-        PATHS.record(*run, name)
-        for run in RUNS
-        for name in ("record.json", *map("{}.csv".format, RECORD_TABLES))
-    }
+    files = {PATHS.record(*run, file) for run in RUNS for file in RECORD_FILES if file != "outputs.npz"}
     # The cost of a model is in the record beside its checkpoint; a reseeded one is an original model of another seed.
     files |= {beside(model(*run), "json") for run in RUNS if run.method != RESEED}
     files |= {
