@@ -1,10 +1,12 @@
-# make all: environment, then the demo benchmark.   make test: every check.   make smoke: every rule, as small as it goes.
+# make all: environment, then the demo benchmark.   make test: every check.   make smoke: every rule on tiny settings.
 PYTHON ?= python3
 BIN := .venv/bin
+PYTEST = $(BIN)/pytest -q -n 2 --dist loadfile
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: all smoke test lock
+.PHONY: all smoke test lint unit contract further-tests workflow-tests wheel lock
 .DELETE_ON_ERROR:
+.NOTPARALLEL:
 
 all: .venv/run.stamp
 	$(BIN)/snakemake --cores all all
@@ -12,28 +14,42 @@ all: .venv/run.stamp
 smoke: .venv/run.stamp
 	$(BIN)/snakemake --cores all --configfile configs/smoke.yaml -- all
 
-# Layers: what fails fast comes first.
-test: .venv/test.stamp
+# In this order: what fails fast comes first.
+test: lint unit contract further-tests workflow-tests
+
+# tests/workflow runs the linter of Snakemake, whose exceptions are listed there.
+lint: .venv/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -q -n 2 --dist loadfile tests/unit tests/contract
-	$(BIN)/pytest -q -n 2 --dist loadfile tests --ignore=tests/unit --ignore=tests/contract --ignore=tests/workflow
-	$(BIN)/pytest -q -n 2 --dist loadfile tests/workflow
 
-# The runtime lock needs nothing of the test lock; whichever was installed last, both hold the same versions.
-.venv/run.stamp: envs/requirements.txt
-.venv/test.stamp: envs/requirements-dev.txt
+unit contract: .venv/test.stamp
+	$(PYTEST) tests/$@
+
+further-tests: .venv/test.stamp
+	$(PYTEST) tests --ignore=tests/unit --ignore=tests/contract --ignore=tests/workflow
+
+workflow-tests: .venv/test.stamp
+	$(PYTEST) tests/workflow
+
+wheel: .venv/run.stamp
+	$(BIN)/python -m pip wheel --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+
+# Both locks hold the same versions of the packages that they share, so their order does not matter.
+# soulbench itself is installed editable; its build backend, setuptools, is in the locks.
+.venv/run.stamp: envs/requirements.txt pyproject.toml
+.venv/test.stamp: envs/requirements-dev.txt pyproject.toml
 .venv/%.stamp:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	if command -v uv >/dev/null; then uv pip install --python $(BIN)/python --require-hashes -r $<; \
 	  else $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<; fi
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
-# Resolve envs/*.in anew (needs uv).
+# Resolve envs/*.in again, to the newest versions (needs uv).
 lock:
 	for name in requirements requirements-dev; do \
 	  uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --upgrade \

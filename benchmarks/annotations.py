@@ -9,7 +9,6 @@ intervals, so that the numbers of kept objects and relationships are known befor
 import argparse
 import json
 import resource
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,11 +17,10 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+from soulbench.data.prepare.graphs import read_counts
+from soulbench.data.prepare.vocabulary import build_vocabulary
 
-from soulbench.data.prepare.graphs import read_counts  # noqa: E402
-from soulbench.data.prepare.vocabulary import build_vocabulary  # noqa: E402
+ROOT = Path(__file__).resolve().parents[1]
 
 OBJECTS, RELATIONSHIPS, DESCRIBED = 35, 21, 26
 CATEGORIES, PREDICATES = 178, 45  # as in the published outcome

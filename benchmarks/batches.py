@@ -11,7 +11,6 @@ are in the system's cache, as in training from the second epoch on.
 
 import argparse
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -22,13 +21,10 @@ os.environ["OMP_NUM_THREADS"] = "1"  # one core; read when torch is imported
 import numpy as np
 import torch
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from soulbench.core.records import write_json  # noqa: E402
-from soulbench.data.batches import SceneBatches  # noqa: E402
-from soulbench.data.packed import FORMAT_VERSION, PackedScenes  # noqa: E402
-from soulbench.training.schedule import Stage, rows_of_step  # noqa: E402
+from soulbench.core.records import write_json
+from soulbench.data.batches import SceneBatches
+from soulbench.data.packed import FORMAT_VERSION, PackedScenes
+from soulbench.training.schedule import Stage, rows_of_step
 
 OBJECTS, RELATED, SIDE = 10, 8, 64
 

@@ -14,7 +14,6 @@ compared, so other work beside it does no harm.
 import argparse
 import itertools
 import statistics
-import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,17 +21,16 @@ from typing import Any
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+from soulbench.config import files
+from soulbench.core.device import prepare
+from soulbench.core.terms import TASKS
+from soulbench.data.batches import to_pixels
+from soulbench.training.dataset import UNCHANGED, BenchmarkData
+from soulbench.training.generation import draw
+from soulbench.training.monitor import TrainingMonitor
+from soulbench.training.stages import NAMES, between_stages, train_stage
 
-from soulbench.config import files  # noqa: E402
-from soulbench.core.device import prepare  # noqa: E402
-from soulbench.core.terms import TASKS  # noqa: E402
-from soulbench.data.batches import to_pixels  # noqa: E402
-from soulbench.training.dataset import UNCHANGED, BenchmarkData  # noqa: E402
-from soulbench.training.generation import draw  # noqa: E402
-from soulbench.training.monitor import TrainingMonitor  # noqa: E402
-from soulbench.training.stages import NAMES, between_stages, train_stage  # noqa: E402
+ROOT = Path(__file__).resolve().parents[1]
 
 #: Way -> share of the steps, precision.
 WAYS = {

@@ -9,7 +9,6 @@ change.
 """
 
 import argparse
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,10 +18,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from soulbench.data.prepare.photographs import read_photograph  # noqa: E402
+from soulbench.data.prepare.photographs import read_photograph
 
 SIDE, SIZE = 64, (500, 375)
 GRAIN = 12  # grey levels; without grain the files are a third of the size and faster to decode

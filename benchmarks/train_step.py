@@ -25,7 +25,7 @@ from pathlib import Path
 import torch
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "unit")]
+sys.path.insert(0, str(ROOT / "tests" / "unit"))
 
 import literal  # noqa: E402
 import networks_factory  # noqa: E402

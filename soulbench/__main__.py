@@ -10,7 +10,6 @@ from soulbench.config import files, runs
 from soulbench.config.checks import check
 from soulbench.core import registry
 from soulbench.core.errors import UserError
-from soulbench.core.records import ROOT
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _check(options: argparse.Namespace) -> None:
-    config = files.load(ROOT / "config.yaml", *options.overlay)
+    config = files.load("config.yaml", *options.overlay)
     check(config)
     cells = runs.planned(config)
     counts = {
@@ -82,7 +81,7 @@ def _parameters(options: argparse.Namespace) -> None:
     # Imported here: the other commands need no torch.
     from soulbench.models.parameters import table
 
-    config = files.load(ROOT / "config.yaml", *options.overlay)
+    config = files.load("config.yaml", *options.overlay)
     check(config)
     print(f"{'module':24}{'total':>14}{'trainable':>14}")
     for name, total, trainable in table(config["generator"], options.objects, options.predicates):

@@ -1,4 +1,4 @@
-"""Checkpoints: safetensors with JSON metadata; never unpickled, never half-written."""
+"""Checkpoints: safetensors files with JSON metadata, written whole or not at all, and never unpickled."""
 
 import contextlib
 import json
@@ -14,10 +14,11 @@ from safetensors.torch import save_file
 from soulbench.core.errors import UserError
 from soulbench.core.records import atomic_path, canonical_json
 
-# One key only: safetensors writes several in an order that changes from run to run, and equal models shall be
+# One key only: safetensors writes several keys in an order that changes from run to run, and equal models must be
 # equal bytes.
 KEY = "soulbench"
-SHOWN = 10  # entries of a list that a message shows; of a longer one, such as a vocabulary, it says where they part
+#: Lists up to this length are shown whole in a message; of longer ones, such as vocabularies, the first difference.
+SHOWN = 10
 
 
 def save(path: str | Path, tensors: Mapping[str, torch.Tensor], meta: Mapping[str, Any]) -> None:
@@ -25,7 +26,7 @@ def save(path: str | Path, tensors: Mapping[str, torch.Tensor], meta: Mapping[st
 
     Args:
         path: the `.safetensors` file.
-        tensors: by name, of any shape and device; tied ones are stored once each.
+        tensors: tensors by name, of any shape and device; tied tensors are stored under each of their names.
         meta: plain values: architecture sizes, vocabulary hash, data hash, step, ...
     """
     stored = {name: tensor.detach().to("cpu").clone().contiguous() for name, tensor in tensors.items()}
@@ -36,16 +37,16 @@ def save(path: str | Path, tensors: Mapping[str, torch.Tensor], meta: Mapping[st
 def load(
     path: str | Path, expect: Mapping[str, Any] | None = None, device: str | torch.device = "cpu"
 ) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """Read a checkpoint: its tensors by name, and its metadata.
+    """Return the tensors of a checkpoint by name, and its metadata.
 
     Args:
         path: the `.safetensors` file.
-        expect: metadata that the caller relies on; what it names must be equal, the rest may be anything.
-        device: where the tensors go.
+        expect: metadata that must be equal; keys that it lacks are not compared.
+        device: the device of the returned tensors.
 
     Raises:
-        UserError: no such file, no checkpoint, or one of another architecture, vocabulary or data; the
-            message says what differs.
+        UserError: the file is absent, no checkpoint, or a checkpoint of another architecture, vocabulary or data;
+            the message says what differs.
     """
     if not Path(path).is_file():
         raise UserError(f"{path}: there is no such checkpoint")
@@ -82,21 +83,22 @@ def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any], prefix: st
 
 
 def _first_difference(name: str, found: list[Any], wanted: list[Any]) -> str:
-    """Of two long lists, their lengths and where they part."""
-    place = next((i for i, pair in enumerate(zip(found, wanted, strict=False)) if pair[0] != pair[1]), None)
-    parted = "" if place is None else f"; number {place} is {found[place]!r} there and {wanted[place]!r} here"
-    return f"{name} has {len(found)} entries there and {len(wanted)} here{parted}"
+    """Return a message about two long lists: their lengths and their first difference."""
+    pairs = enumerate(zip(found, wanted, strict=False))
+    index = next((index for index, (there, here) in pairs if there != here), None)
+    first = "" if index is None else f"; number {index} is {found[index]!r} there and {wanted[index]!r} here"
+    return f"{name} has {len(found)} entries there and {len(wanted)} here{first}"
 
 
 def save_state(path: str | Path, tree: Any, key: str) -> None:
     """Write the state of a running job: any nesting of dicts, lists, tuples, tensors and plain values.
 
-    Fits a whole training: models' and optimisers' `state_dict()`, random generators' states, the step.
+    It can hold a whole training run: `state_dict()` of models and optimisers, states of random generators, the step.
 
     Args:
         path: the `.safetensors` file, in the job's work folder.
         tree: the state.
-        key: what the state belongs to (a hash of the settings); under another key it is not taken up again.
+        key: hash of the settings that the state belongs to; `load_state` ignores it under another key.
     """
     tensors: dict[str, torch.Tensor] = {}
     skeleton = _split(tree, tensors)
@@ -104,7 +106,7 @@ def save_state(path: str | Path, tree: Any, key: str) -> None:
 
 
 def load_state(path: str | Path, key: str) -> Any | None:
-    """Read what `save_state` wrote; None if there is nothing, or it belongs to other settings."""
+    """Return what `save_state` wrote; None if there is no such file, or it belongs to other settings."""
     try:
         tensors, meta = load(path, {"key": key})
     except UserError:
@@ -113,7 +115,7 @@ def load_state(path: str | Path, key: str) -> Any | None:
 
 
 def _split(tree: Any, tensors: dict[str, torch.Tensor]) -> Any:
-    """Replace tensors by their names; containers are tagged: JSON has neither tuples nor integer keys."""
+    """Replace tensors by names, and tag containers, because JSON has neither tuples nor integer keys."""
     if isinstance(tree, torch.Tensor):
         name = f"{len(tensors):05d}"
         tensors[name] = tree
@@ -139,12 +141,12 @@ def _join(skeleton: Any, tensors: Mapping[str, torch.Tensor]) -> Any:
 
 @contextlib.contextmanager
 def work_folder(output: str | Path) -> Iterator[Path]:
-    """Yield the folder beside `output` where a job keeps its running state; success removes it.
+    """Yield the folder beside `output` where a job saves its state while it runs; remove it on success.
 
-    Snakemake deletes the declared outputs of a failed or killed job, but knows nothing of this folder, so the
-    next run of the job finds its state there.
+    Snakemake deletes the declared outputs of a failed or killed job, but not this folder, so the next run of the
+    job resumes from the state in it.
     """
     folder = Path(output).with_suffix(".work")
     folder.mkdir(parents=True, exist_ok=True)
     yield folder
-    shutil.rmtree(folder, ignore_errors=True)  # of several processes, another may have been faster
+    shutil.rmtree(folder, ignore_errors=True)  # another process of the same job may have removed it

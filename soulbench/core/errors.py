@@ -1,8 +1,8 @@
-"""The one exception that is meant for the person at the keyboard."""
+"""The exception for errors that the user can mend."""
 
 
 class UserError(ValueError):
-    """Bad input: the message says what is wrong, where, and what would be right.
+    """Wrong input. The message says where, what is wrong and what is allowed.
 
-    Jobs print it without a traceback (see `soulbench.core.log`); everything else is a bug and keeps its traceback.
+    Jobs print it without a traceback (see `soulbench.core.log`); any other exception is a bug and keeps its traceback.
     """

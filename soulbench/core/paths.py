@@ -1,4 +1,4 @@
-"""Where every file of a benchmark lies: the one place that spells a path below `results/<name>/`."""
+"""The paths of all files of a benchmark below `results/<name>/`; nothing else spells them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ RECORD_FILES = ("record.json", "outputs.npz", *(f"{name}.csv" for name in RECORD
 
 @dataclass(frozen=True)
 class ResultPaths:
-    """The files of a benchmark; Snakemake's wildcards (`{seed}`) pass through as they are.
+    """The paths of a benchmark's files. Snakemake's wildcards (`{seed}`) may be given in place of values.
 
     Attributes:
-        root: the benchmark's folder.
+        root: the folder of the benchmark.
     """
 
     root: str
@@ -38,7 +38,7 @@ class ResultPaths:
         return f"{self.root}/models/original/seed{seed}.safetensors"
 
     def unlearned(self, method: str, request: str, seed: object) -> str:
-        """Return the checkpoint that a method made, for one request or for `ALL_REQUESTS`."""
+        """Return the checkpoint that a method writes, for one request or for `ALL_REQUESTS`."""
         return f"{self.root}/unlearned/{method}/{request}/seed{seed}/model.safetensors"
 
     def record(self, method: str, request: str, seed: object, file: str = "") -> str:
@@ -50,7 +50,7 @@ class ResultPaths:
         return f"{self.root}/ablations/{name}/{request}/seed{seed}.{suffix}"
 
     def table(self, name: str = "") -> str:
-        """Return a table; without a name, the folder of all."""
+        """Return a table; without a name, the folder of the tables."""
         return f"{self.root}/tables/{name}.csv" if name else f"{self.root}/tables"
 
     def figure(self, name: str, suffix: str) -> str:
@@ -58,18 +58,18 @@ class ResultPaths:
         return f"{self.root}/figures/{name}.{suffix}"
 
     def page(self) -> str:
-        """Return the page."""
+        """Return the HTML page."""
         return f"{self.root}/report/index.html"
 
     def log(self, *parts: str) -> str:
-        """Return a job's log."""
+        """Return the log of a job."""
         return f"{self.root}/logs/{'/'.join(parts)}.log"
 
     def benchmark(self, *parts: str) -> str:
-        """Return what Snakemake measures of a job."""
+        """Return the file in which Snakemake writes the time and memory of a job."""
         return f"{self.root}/benchmarks/{'/'.join(parts)}.tsv"
 
 
 def beside(checkpoint: str, kind: str) -> str:
-    """Return a file that a job writes beside its checkpoint: `json`, `curves.csv` or `snapshots.npz`."""
+    """Return a file that training writes beside a checkpoint: `json`, `curves.csv` or `snapshots.npz`."""
     return f"{checkpoint.removesuffix('.safetensors')}.{kind}"

@@ -1,8 +1,7 @@
-"""One training on several processes: started by PyTorch's own launcher, which ends all of them when one fails."""
+"""Training on several processes, started by PyTorch's launcher, which ends all of them when one fails."""
 
 import importlib
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -13,23 +12,27 @@ from typing import Any
 from soulbench.core import lock
 from soulbench.core.errors import UserError
 from soulbench.core.log import Log
-from soulbench.core.records import ROOT, canonical_json
+from soulbench.core.records import canonical_json
 
-#: What the first process's log, and a user's error of any, begin with on their way to the process that started them.
-TOLD, WRONG = "log: ", "error: "
+#: Prefixes of the lines that a process prints for the parent: its log, and an error that the user can mend.
+LOG_PREFIX, ERROR_PREFIX = "log: ", "error: "
 
 
 def run(function: str, arguments: Mapping[str, Any], processes: int, log: Log) -> None:
-    """Call `package.module:function` with JSON-able arguments and a log, here or in several processes.
+    """Call a function in this process, or in several new ones.
 
     Args:
-        function: by name, so that other processes find it.
-        arguments: by keyword; `log` is added to them.
-        processes: how many; one is called in place and starts nothing.
-        log: takes a line; of several processes the first one's.
+        function: `package.module:function`, so that other processes can import it.
+        arguments: keyword arguments that JSON can hold; `log` is added to them.
+        processes: number of processes; with 1, the function is called in this process.
+        log: called with a line of text; of several processes, only the first one logs.
+
+    Raises:
+        UserError: a process raised one.
+        RuntimeError: a process failed in another way; the message holds the end of its output.
     """
     if processes == 1:
-        _named(function)(**arguments, log=log)
+        _import(function)(**arguments, log=log)
         return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "arguments.json"
@@ -42,54 +45,54 @@ def run(function: str, arguments: Mapping[str, Any], processes: int, log: Log) -
             f"--nproc-per-node={processes}",
         ]
         command += ["-m", "soulbench.core.processes", function, str(path)]
-        found = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-        started = subprocess.Popen(
+        launcher = subprocess.Popen(
             command,
-            env={**os.environ, "PYTHONPATH": found},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             pass_fds=lock.job_descriptors(),
         )
-        assert started.stdout is not None
-        errors = [line for line in map(str.rstrip, started.stdout) if not _told(line, log)]
-        if started.wait():
-            raise _failure(errors)
+        assert launcher.stdout is not None
+        other_lines = [line for line in map(str.rstrip, launcher.stdout) if not _pass_on(line, log)]
+        if launcher.wait():
+            raise _failure(other_lines)
 
 
-def _told(line: str, log: Log) -> bool:
-    """Pass on a line of the first process's log; whether it was one."""
-    if line.startswith(TOLD):
-        log(line.removeprefix(TOLD))
-    return line.startswith(TOLD)
+def _pass_on(line: str, log: Log) -> bool:
+    """Log a line if the first process meant it for the log; return whether it did."""
+    if line.startswith(LOG_PREFIX):
+        log(line.removeprefix(LOG_PREFIX))
+    return line.startswith(LOG_PREFIX)
 
 
 def _failure(lines: list[str]) -> Exception:
-    wrong = [line.removeprefix(WRONG) for line in lines if line.startswith(WRONG)]
-    if wrong:
-        return UserError(wrong[0])
+    errors = [line.removeprefix(ERROR_PREFIX) for line in lines if line.startswith(ERROR_PREFIX)]
+    if errors:
+        return UserError(errors[0])
     return RuntimeError("a training process failed:\n" + "\n".join(lines[-60:]))
 
 
-def _named(function: str) -> Any:
+def _import(function: str) -> Any:
     module, _, name = function.partition(":")
     return getattr(importlib.import_module(module), name)
 
 
 def main(function: str, path: str) -> int:
-    """One of several processes; returns its exit status."""
-    # Imported here: the process that starts the others needs no torch.
+    """Run one of several processes, and return its exit status."""
+    # Imported here, because the parent process needs no torch.
     import torch.distributed as dist
 
     arguments = json.loads(Path(path).read_text(encoding="utf-8"))
     dist.init_process_group()
     try:
         log = (
-            (lambda text: print(f"{TOLD}{text}", flush=True)) if dist.get_rank() == 0 else (lambda text: None)
+            (lambda text: print(f"{LOG_PREFIX}{text}", flush=True))
+            if dist.get_rank() == 0
+            else (lambda text: None)
         )
-        _named(function)(**arguments, log=log)
+        _import(function)(**arguments, log=log)
     except UserError as error:
-        print(f"{WRONG}{error}", flush=True)
+        print(f"{ERROR_PREFIX}{error}", flush=True)
         return 1
     finally:
         dist.destroy_process_group()

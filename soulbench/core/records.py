@@ -1,4 +1,4 @@
-"""Files that are either whole or absent, and the record of how each result came about."""
+"""Files that are either whole or absent, and the provenance of each result."""
 
 import contextlib
 import functools
@@ -18,9 +18,10 @@ import numpy as np
 
 from soulbench import __version__
 from soulbench.core.errors import UserError
+from soulbench.core.sources import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 LOCK_FILE = ROOT / "envs" / "requirements.txt"
+#: The packages that the numbers depend on.
 VERSIONS_OF = (
     "torch",
     "torchvision",
@@ -36,10 +37,10 @@ VERSIONS_OF = (
 
 @contextlib.contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path that takes the place of `path` when the block ends, and vanishes if it fails.
+    """Yield a temporary path that replaces `path` when the block ends, and is removed if the block fails.
 
-    It has the same name, because writers such as `np.save` and Matplotlib choose the format by the suffix. It
-    may also be made a folder; an older folder of that name is then replaced.
+    The temporary file has the same name in another folder, because writers such as `np.save` and Matplotlib
+    choose the format by the suffix. The block may also create a folder there; it replaces an older folder.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -52,7 +53,10 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
 
 def new_array(path: Path, shape: tuple[int, ...], dtype: Any) -> np.memmap:
-    """Make a mapped .npy array with its room reserved: a full disk is an error here, a crash on first use."""
+    """Create a memory-mapped .npy array and reserve its space on the disk.
+
+    Without the reservation a full disk would crash the process later, when the array is first written to.
+    """
     array = np.lib.format.open_memmap(path, "w+", dtype, shape)
     with path.open("r+b") as file:
         os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
@@ -60,7 +64,7 @@ def new_array(path: Path, shape: tuple[int, ...], dtype: Any) -> np.memmap:
 
 
 def plain(value: Any) -> Any:
-    """Return `value` in JSON's own types; a number that is not finite becomes null, which JSON can say."""
+    """Return `value` in JSON's types; numbers that are not finite become null."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -73,7 +77,7 @@ def plain(value: Any) -> Any:
 
 
 def canonical_json(value: Any) -> str:
-    """Return the one JSON text of `value`: sorted keys, ASCII, no space that could differ."""
+    """Return `value` as JSON with sorted keys and no spaces, so that equal values are equal texts."""
     return json.dumps(plain(value), sort_keys=True, separators=(",", ":"))
 
 
@@ -87,7 +91,7 @@ def read_json(path: str | Path) -> Any:
     """Read a JSON file.
 
     Raises:
-        UserError: the file is absent, empty, cut short or no JSON; the message names it and the place.
+        UserError: the file is absent, empty, truncated or no JSON.
     """
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
@@ -106,16 +110,18 @@ def file_hash(path: str | Path) -> str:
 @functools.cache
 def versions() -> dict[str, str]:
     """Return the versions of Python, soulbench and the packages that the numbers depend on."""
-    found = {"python": platform.python_version(), "soulbench": __version__}
+    by_package = {"python": platform.python_version(), "soulbench": __version__}
     for package in VERSIONS_OF:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[package] = importlib.metadata.version(package)
-    return found
+            by_package[package] = importlib.metadata.version(package)
+    return by_package
 
 
 @functools.cache
 def commit() -> str | None:
-    """Return the commit of the sources, with `-dirty` where they were changed since; None outside of git."""
+    """Return the commit of the checkout, with `-dirty` if files have changed since; None for an installed package."""
+    if not (ROOT / ".git").exists():  # an environment may lie within another project's checkout
+        return None
     command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.strip()
@@ -124,21 +130,21 @@ def commit() -> str | None:
 
 
 def lock_hash() -> str | None:
-    """Return the SHA-256 of the locked requirements; None where they were not copied along."""
+    """Return the SHA-256 of the locked requirements; None for an installed package, which has no lock file."""
     return file_hash(LOCK_FILE) if LOCK_FILE.is_file() else None
 
 
 def provenance(
     *, parameters: Mapping[str, Any], seeds: Mapping[str, Any], source_hash: str, device: str, **more: Any
 ) -> dict[str, Any]:
-    """Return what a result has to say about its origin.
+    """Return the provenance of a result: everything that its numbers depend on.
 
     Args:
-        parameters: resolved parameters, defaults included.
-        seeds: by role.
-        source_hash: of the sources that the job can reach (`soulbench.core.sources.source_hash`).
-        device: in words, as `soulbench.core.device.describe` gives them.
-        **more: the job's own facts: seconds, peak memory, status, ...
+        parameters: the resolved parameters, defaults included.
+        seeds: the seeds by role.
+        source_hash: hash of the sources that the job can reach (`soulbench.core.sources.source_hash`).
+        device: the device in words (`soulbench.core.device.describe`).
+        **more: facts of this job: seconds, peak memory, status, ...
     """
     return {
         "parameters": dict(parameters),

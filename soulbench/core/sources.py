@@ -1,4 +1,4 @@
-"""Which source files a job can reach, and their hash: what Snakemake needs to see that code has changed."""
+"""The source files that a job can reach, and their hash, by which Snakemake notices that code has changed."""
 
 import ast
 import functools
@@ -8,14 +8,15 @@ from pathlib import Path
 
 from soulbench.core.errors import UserError
 
+#: The folder that holds the package: the root of a checkout, or the site-packages of an environment.
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "soulbench"
-DATA_SUFFIXES = (".csv", ".json", ".html", ".css", ".js", ".j2")
+DATA_SUFFIXES = (".csv", ".json", ".html", ".css", ".js", ".j2", ".rst", ".yaml")
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def _file(module: str) -> Path | None:
-    """Return the file of a dotted module name; None if it is no module of this package."""
+    """Return the file of a module by its dotted name; None if there is no such module in the package."""
     base = ROOT.joinpath(*module.split("."))
     candidates = (base.with_suffix(".py"), base / "__init__.py")
     return next((path for path in candidates if path.is_file()), None)
@@ -27,7 +28,7 @@ def _tree(path: Path) -> ast.Module:
 
 
 def _imported(module: str) -> Iterator[str]:
-    """Yield the names that a module's file imports, at any depth, relative ones resolved."""
+    """Yield the names that a module imports, inside functions too; relative names are resolved."""
     path = _file(module)
     if path is None:
         return
@@ -49,26 +50,29 @@ def _with_parents(name: str) -> list[str]:
 
 @functools.cache
 def closure(*entries: str) -> tuple[str, ...]:
-    """Return the modules of this package that the entry modules import, directly or not; entries included.
+    """Return the modules of this package that the entry modules import, directly or indirectly, and the entries.
 
-    Static, so it also holds what is imported inside functions; what is imported by a computed name (a method
-    of the registry) has to be an entry itself.
+    The imports are read from the source, so imports inside functions count. A module that is imported by a
+    computed name (a method of the registry) has to be an entry itself.
+
+    Raises:
+        UserError: an entry is no module of the package.
     """
     absent = [name for name in entries if _file(name) is None]
     if absent:
         raise UserError(f"there is no module {', '.join(absent)} under {ROOT}")
-    found: set[str] = set()
-    waiting = list(entries)
-    while waiting:
-        for name in _with_parents(waiting.pop()):
-            if name.split(".")[0] == PACKAGE and name not in found and _file(name):
-                found.add(name)
-                waiting.extend(_imported(name))
-    return tuple(sorted(found))
+    reached: set[str] = set()
+    pending = list(entries)
+    while pending:
+        for name in _with_parents(pending.pop()):
+            if name.split(".")[0] == PACKAGE and name not in reached and _file(name):
+                reached.add(name)
+                pending.extend(_imported(name))
+    return tuple(sorted(reached))
 
 
 def _without_docstrings(tree: ast.Module) -> str:
-    """Return the syntax tree as text, so that comments, layout and documentation do not count."""
+    """Return a syntax tree as text, without comments, layout and docstrings."""
     copy = ast.parse(ast.unparse(tree))
     for node in ast.walk(copy):
         if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
@@ -84,7 +88,7 @@ def _module_hash(module: str) -> str:
 
 
 def _data_hashes(module: str) -> Iterator[str]:
-    """Yield a line for each file beside a package's code, at any depth: templates, tables."""
+    """Yield one line for each data file in a package's folder and below it: templates, tables."""
     path = _file(module)
     if path is not None and path.name == "__init__.py":
         for file in sorted(path.parent.rglob("*")):
@@ -94,9 +98,9 @@ def _data_hashes(module: str) -> Iterator[str]:
 
 @functools.cache
 def source_hash(*entries: str) -> str:
-    """Return a hash of all code that the entry modules reach, and of the data files in the packages' folders.
+    """Return a hash of all code that the entry modules reach, and of the data files in their packages.
 
-    Documentation and layout of the code do not change it.
+    Docstrings, comments and layout do not change it.
     """
     modules = closure(*entries)
     lines = [f"{module} {_module_hash(module)}" for module in modules]

@@ -1,4 +1,4 @@
-"""The words that every part shares: tasks, metrics and their units, and reserved names."""
+"""Terms that all parts share: tasks, metrics and their units, and reserved names."""
 
 #: What a generator is given at test time (docs/glossary.md).
 TASKS = RECONSTRUCTION, SYNTHESIS = ("reconstruction", "synthesis")

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from soulbench.analysis import methods as roster
@@ -39,14 +38,17 @@ FIGURES = {
 }
 
 
-def build(config: dict[str, Any], results_dir: Path, out_html: Path, log: Callable[[str], Any]) -> None:
+def build(
+    config: dict[str, Any], results_dir: Path, out_html: Path, log: Callable[[str], Any], configuration: str
+) -> None:
     """Write the page.
 
     Args:
-        config: the whole resolved configuration.
+        config: the sections of the configuration that the page reads.
         results_dir: results/<name> with tables, figures, data and records.
         out_html: the file to write.
         log: called with a line of text.
+        configuration: the whole configuration as YAML, to be shown.
 
     Raises:
         UserError: a table or caption is missing, or the page would be larger than 15 MB.
@@ -56,7 +58,7 @@ def build(config: dict[str, Any], results_dir: Path, out_html: Path, log: Callab
         loader=PackageLoader("soulbench.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     environment.filters |= {"percent": headline.percent, "cost": headline.cost, "number": number}
-    content = _content(config, results_dir)
+    content = {**_content(config, results_dir), "configuration": configuration}
     text = environment.get_template("page.html.j2").render(content)
     size = len(text.encode())
     if size > LIMIT:
@@ -144,5 +146,4 @@ def provenance(config: dict[str, Any], results_dir: Path) -> dict[str, Any]:
         "commits": sorted(found["commit"]) or [records.commit() or "not in a git checkout"],
         "lock": records.lock_hash() or "no lock file",
         "versions": records.versions(),
-        "config": yaml.safe_dump(config, sort_keys=False, allow_unicode=True),
     }

@@ -14,7 +14,7 @@ def tensors():
     return {"a": torch.arange(6.0).reshape(2, 3).T, "b": torch.tensor([1, 2])}
 
 
-def test_what_was_saved_is_loaded(tmp_path):
+def test_a_saved_checkpoint_is_loaded(tmp_path):
     checkpoint.save(tmp_path / "m.safetensors", tensors(), META)
     loaded, meta = checkpoint.load(tmp_path / "m.safetensors", {"architecture": {"width": 64}})
     assert meta == META
@@ -43,7 +43,7 @@ def test_another_architecture_is_named(tmp_path):
     assert "decoder" not in str(caught.value)
 
 
-def test_another_vocabulary_is_told_by_its_first_difference(tmp_path):
+def test_the_first_difference_of_another_vocabulary_is_named(tmp_path):
     names = [f"name {i}" for i in range(20)]
     checkpoint.save(tmp_path / "m.safetensors", tensors(), {"objects": names})
     with pytest.raises(UserError) as caught:
@@ -55,7 +55,7 @@ def test_another_vocabulary_is_told_by_its_first_difference(tmp_path):
 
 
 class Trap:
-    """Unpickling this would be noticed."""
+    """An object that fails the test when it is unpickled."""
 
     def __reduce__(self):
         return pytest.fail, ("a pickle was read",)
@@ -64,14 +64,14 @@ class Trap:
 @pytest.mark.parametrize(
     "content", [b"", b"\x00" * 100, pickle.dumps(Trap()), b'\x10\x00\x00\x00\x00\x00\x00\x00{"a":']
 )
-def test_what_is_no_checkpoint_is_refused(tmp_path, content):
+def test_a_file_that_is_no_checkpoint_is_refused(tmp_path, content):
     path = tmp_path / "m.safetensors"
     path.write_bytes(content)
     with pytest.raises(UserError, match="not a checkpoint"):
         checkpoint.load(path)
 
 
-def test_a_cut_checkpoint_is_refused(tmp_path):
+def test_a_truncated_checkpoint_is_refused(tmp_path):
     path = tmp_path / "m.safetensors"
     checkpoint.save(path, tensors(), META)
     path.write_bytes(path.read_bytes()[:-8])
@@ -107,7 +107,7 @@ def advance(model, optimiser, steps):
         optimiser.step()
 
 
-def test_an_interrupted_training_goes_on_as_if_it_had_not_been(tmp_path):
+def test_a_resumed_training_run_gives_the_same_weights(tmp_path):
     path = tmp_path / "state.safetensors"
     whole, _ = trained(6)
     model, optimiser = trained(3)
@@ -129,7 +129,7 @@ def test_an_interrupted_training_goes_on_as_if_it_had_not_been(tmp_path):
     assert loaded["at"] == (3, [numbers.bit_generator.state])
 
 
-def test_a_state_of_other_settings_is_not_taken_up(tmp_path):
+def test_a_state_of_other_settings_is_ignored(tmp_path):
     checkpoint.save_state(tmp_path / "s.safetensors", {"step": 1}, "old")
     assert checkpoint.load_state(tmp_path / "s.safetensors", "new") is None
     assert checkpoint.load_state(tmp_path / "none.safetensors", "new") is None

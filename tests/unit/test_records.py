@@ -30,7 +30,7 @@ def test_a_failed_rewrite_keeps_the_old_file(tmp_path):
     assert target.read_text() == "old"
 
 
-def test_a_folder_takes_the_place_of_an_older_one(tmp_path):
+def test_a_folder_replaces_an_older_one(tmp_path):
     target = tmp_path / "packed"
     for content in ("first", "second"):
         with records.atomic_path(target) as part:
@@ -47,7 +47,7 @@ def test_equal_contents_are_equal_bytes(tmp_path):
     assert records.read_json(tmp_path / "a.json") == {"a": [1, 2], "b": 0.5}
 
 
-def test_what_is_not_finite_becomes_null(tmp_path):
+def test_a_number_that_is_not_finite_becomes_null(tmp_path):
     records.write_json(tmp_path / "a.json", {"x": float("nan"), "y": [np.inf], "p": tmp_path})
     read = json.loads((tmp_path / "a.json").read_text(), parse_constant=pytest.fail)
     assert read == {"x": None, "y": [None], "p": str(tmp_path)}
@@ -66,11 +66,11 @@ def test_a_missing_json_file_is_named(tmp_path):
         records.read_json(tmp_path / "gone.json")
 
 
-def test_provenance_says_where_a_result_comes_from():
-    found = records.provenance(
+def test_provenance_holds_versions_and_the_lock():
+    record = records.provenance(
         parameters={"a": 1}, seeds={"training": 2}, source_hash="s", device="cpu", seconds=3
     )
-    assert found["parameters"] == {"a": 1}
-    assert found["seconds"] == 3
-    assert {"python", "numpy", "torch", "soulbench"} <= set(found["versions"])
-    assert found["lock_hash"] == records.file_hash(records.LOCK_FILE)
+    assert record["parameters"] == {"a": 1}
+    assert record["seconds"] == 3
+    assert {"python", "numpy", "torch", "soulbench"} <= set(record["versions"])
+    assert record["lock_hash"] == records.file_hash(records.LOCK_FILE)

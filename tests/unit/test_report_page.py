@@ -51,7 +51,7 @@ def prepare(folder, settings, requests=6):
     write_tables(settings, folder, cells, folder / "tables", lambda line: None)
     write_claims(settings, folder / "tables", folder / "tables" / "claims.csv", lambda line: None)
     tradeoff.draw(settings, folder, folder / "figures" / "tradeoff", lambda line: None)
-    build(settings, folder, folder / "report" / "index.html", lambda line: None)
+    build(settings, folder, folder / "report" / "index.html", lambda line: None, "name: demo\n")
     return folder / "report" / "index.html"
 
 
@@ -99,7 +99,7 @@ def test_photographs_mark_the_requests(text):
 
 
 def test_same_results_same_page(page, tmp_path):
-    build(config(bootstrap=100), page.parents[1], tmp_path / "again.html", lambda line: None)
+    build(config(bootstrap=100), page.parents[1], tmp_path / "again.html", lambda line: None, "name: demo\n")
     assert (tmp_path / "again.html").read_bytes() == page.read_bytes()
 
 
@@ -115,7 +115,7 @@ def test_few_requests_make_a_page_that_says_so(tmp_path):
 def test_too_large_a_page_is_refused(page, tmp_path, monkeypatch):
     monkeypatch.setattr("soulbench.report.page.LIMIT", 1000)
     with pytest.raises(UserError, match="15"):
-        build(config(), page.parents[1], tmp_path / "big.html", lambda line: None)
+        build(config(), page.parents[1], tmp_path / "big.html", lambda line: None, "name: demo\n")
     assert not (tmp_path / "big.html").exists()
 
 

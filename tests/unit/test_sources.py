@@ -18,7 +18,7 @@ ENTRIES = [
 
 
 @pytest.mark.parametrize("entries", ENTRIES, ids=lambda entries: entries[0])
-def test_the_closure_holds_all_that_is_really_imported(entries):
+def test_the_closure_holds_every_module_that_is_imported(entries):
     code = (
         "import importlib, json, sys\n"
         f"[importlib.import_module(name) for name in {entries!r}]\n"
@@ -30,19 +30,19 @@ def test_the_closure_holds_all_that_is_really_imported(entries):
     assert set(json.loads(done.stdout)) <= set(sources.closure(*entries))
 
 
-def test_the_closure_does_not_reach_what_is_not_imported():
+def test_the_closure_holds_no_module_that_is_not_imported():
     assert "soulbench.models.generator" not in sources.closure("soulbench.data.demo.dataset")
     assert sources.closure("soulbench.core.seeds") == ("soulbench", "soulbench.core", "soulbench.core.seeds")
 
 
-def test_a_module_that_is_not_there_is_named():
+def test_a_missing_module_is_named():
     with pytest.raises(UserError, match=r"soulbench\.gone"):
         sources.closure("soulbench.gone")
 
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """A tiny package in the place of the project."""
+    """Return a tiny package that replaces soulbench."""
     files = {
         "__init__.py": "",
         "a.py": '"""Doc."""\nfrom . import b\n\n\ndef f():\n    """Doc."""\n    import soulbench.deep.c\n',

@@ -8,7 +8,7 @@ from soulbench.core.sources import ROOT
 
 @pytest.fixture
 def plan(tmp_path):
-    """Return a function that plans a run of the project with an overlay (text or file) and more arguments."""
+    """Return a function that plans a run of the project, given an overlay (text or file) and more arguments."""
 
     def planned(overlay: str | Path = "", *arguments: str) -> Run:
         if isinstance(overlay, str):

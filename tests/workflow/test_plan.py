@@ -1,4 +1,4 @@
-"""What would run: counted, for the demo and for every preset."""
+"""The planned jobs of the demo and of every preset."""
 
 import pytest
 
@@ -6,24 +6,15 @@ from soulbench.config import files, runs
 from soulbench.core import registry
 from soulbench.core.sources import ROOT
 
-FIGURES = (
-    "tradeoff",
-    "metrics",
-    "pictures",
-    "pictures_more",
-    "latent",
-    "queries",
-    "query_pictures",
-    "module_time",
-    "alpha",
-    "modules",
-    "training",
-    "snapshots",
-)
+FIGURES, ABLATION_FIGURES = 12, 3
 
 
 def evaluations(jobs):
     return sum(number for rule, number in jobs.items() if rule.startswith("evaluate_"))
+
+
+def figures(jobs):
+    return sum(number for rule, number in jobs.items() if rule.startswith("figure_"))
 
 
 def test_the_demo_has_a_job_for_each_model_and_one_for_its_records(plan):
@@ -35,25 +26,25 @@ def test_the_demo_has_a_job_for_each_model_and_one_for_its_records(plan):
     assert jobs["noop-ft"] == seeds
     assert jobs["retrain"] == requests
     assert jobs["retrain-sample"] == 2
-    judged = {(cell.method, cell.seed) for cell in runs.planned(config)}
-    assert evaluations(jobs) == len(judged) == 12 * seeds + 2
+    evaluated = {(run.method, run.seed) for run in runs.planned(config)}
+    assert evaluations(jobs) == len(evaluated) == 12 * seeds + 2
     assert jobs["ablate_modules"] == jobs["ablate_alpha"] == 2
-    assert all(jobs[f"figure_{name}"] == 1 for name in FIGURES)
+    assert figures(jobs) == FIGURES
     assert "original" not in jobs
 
 
-def test_every_method_has_a_rule_of_its_own_name(plan):
-    known = set(plan().jobs)
-    assert set(registry.ids("methods")) - {"original"} <= known
-    assert {f"evaluate_{name}" for name in registry.ids("methods")} <= known
+def test_the_rules_of_a_method_are_named_by_its_id(plan):
+    rules = set(plan().jobs)
+    assert set(registry.ids("methods")) - {"original"} <= rules
+    assert {f"evaluate_{name}" for name in registry.ids("methods")} <= rules
 
 
 def test_a_variant_and_a_method_that_is_off(plan):
     jobs = plan(
-        "methods: {feat-ng: null, mine: {variant_of: obj-mk-pa, mask_on: input, requests: 2, seeds: 1}}"
+        "methods: {feat-ng: null, variant: {variant_of: obj-mk-pa, mask_on: input, requests: 2, seeds: 1}}"
     ).jobs
     assert "feat-ng" not in jobs
-    assert jobs["mine"] == 2
+    assert jobs["variant"] == 2
 
 
 def test_one_seed_and_one_request(plan):
@@ -62,10 +53,10 @@ def test_one_seed_and_one_request(plan):
     assert jobs["ablate_alpha"] == 1
 
 
-def test_without_ablations_their_figures_go_too(plan):
+def test_without_ablations_there_are_no_figures_of_them(plan):
     jobs = plan("ablations: {requests: 0}").jobs
-    assert not {"ablate_modules", "figure_modules", "figure_alpha", "figure_module_time"} & set(jobs)
-    assert jobs["figure_metrics"] == 1
+    assert not {"ablate_modules", "ablate_alpha"} & set(jobs)
+    assert figures(jobs) == FIGURES - ABLATION_FIGURES
 
 
 def documented():
@@ -82,7 +73,7 @@ def numbers(jobs):
     retrained = jobs["retrain"] + jobs.get("retrain-sample", 0)
     unlearned = sum(n for rule, n in jobs.items() if rule in registry.ids("methods")) - retrained
     ablated = jobs.get("ablate_modules", 0) + jobs.get("ablate_alpha", 0)
-    made = [
+    counts = [
         jobs.get("download", 0),
         jobs["pretrain"],
         jobs["finetune"],
@@ -91,7 +82,7 @@ def numbers(jobs):
         evaluations(jobs),
         ablated,
     ]
-    return [*made, sum(jobs.values())]
+    return [*counts, sum(jobs.values())]
 
 
 @pytest.mark.parametrize(("presets", "expected"), documented())
@@ -105,13 +96,13 @@ def test_presets_plan_as_many_jobs_as_the_documentation_says(plan, presets, expe
 
 def test_every_preset_is_in_the_documentation():
     named = {name for row in documented() for name in row.values[0]}
-    # photographs of one's own have a test of their own; what divergences.yaml is for is in another document
+    # photos.yaml has another test here; docs/divergences.md describes divergences.yaml
     assert named == {path.stem for path in (ROOT / "configs").glob("*.yaml")} - {"photos", "divergences"} | {
         "demo"
     }
 
 
-def test_ones_own_folder_plans_a_page(plan, tmp_path):
+def test_a_folder_of_the_user_plans_a_page(plan, tmp_path):
     for name in ("image_data", "objects", "relationships", "attributes"):
         (tmp_path / f"{name}.json").write_text("[]")
     overlay = (ROOT / "configs" / "photos.yaml").read_text()
@@ -120,4 +111,4 @@ def test_ones_own_folder_plans_a_page(plan, tmp_path):
     run = plan(overlay)
     assert run.status == 0, run.text
     assert run.jobs["page"] == 1
-    assert "world" not in run.jobs
+    assert "demo_data" not in run.jobs

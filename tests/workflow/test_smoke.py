@@ -1,4 +1,4 @@
-"""The whole benchmark as small as it goes, in a copy of the project with one more method; then what reruns."""
+"""The whole benchmark on tiny settings, in a copy of the project with one more method; then what reruns."""
 
 import os
 import re
@@ -17,7 +17,7 @@ TABLES = ("metrics", "summary", "latent", "queries", "timing", "ablation_modules
 
 
 def added_method() -> str:
-    """The file that docs/add-a-method.md tells the reader to write."""
+    """Return the file that docs/add-a-method.md tells the reader to write."""
     return re.search(r"```python\n(.*?)```", (ROOT / "docs" / "add-a-method.md").read_text(), re.DOTALL)[1]
 
 
@@ -29,7 +29,8 @@ class Bench:
         self.folder.mkdir()
         self.tree = copy_of_the_project(folder / "tree")
         self.overlay = self.tree / "configs" / "smoke.yaml"
-        (self.tree / "soulbench" / "methods" / "obj_cut.py").write_text(added_method())
+        self.method = self.tree / "soulbench" / "unlearning" / "methods" / "obj_cut.py"
+        self.method.write_text(added_method())
         self.change("methods: {", "methods: {obj-cut: {roi_counts: true}, ")
         self.results = self.folder / "results" / "smoke"
 
@@ -49,13 +50,13 @@ class Bench:
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory):
-    made = Bench(tmp_path_factory.mktemp("bench"))
-    run = made.run("--cores", "2")
+    bench = Bench(tmp_path_factory.mktemp("bench"))
+    run = bench.run("--cores", "2")
     assert run.status == 0, run.text
-    return made
+    return bench
 
 
-def test_everything_is_there(bench):
+def test_all_results_are_written(bench):
     assert (bench.results / "report" / "index.html").stat().st_size > 10_000
     for name in TABLES:
         assert len((bench.results / "tables" / f"{name}.csv").read_text().splitlines()) > 1, name
@@ -74,7 +75,7 @@ def test_every_rule_has_its_log_and_no_work_folder_is_left(bench):
     assert not list(bench.results.rglob("*.work"))
 
 
-def test_then_nothing_is_to_be_done(bench):
+def test_a_second_run_has_nothing_to_do(bench):
     assert "Nothing to be done" in bench.run("--cores", "1").text
 
 
@@ -117,10 +118,10 @@ def test_a_parameter_reruns_its_method_alone(bench):
     assert not planned & {"pretrain", "retrain", "obj-ng", "ablate_modules"}
 
 
-def test_code_reruns_what_reaches_it_and_comments_nothing(bench):
-    path = bench.tree / "soulbench" / "methods" / "obj_cut.py"
+def test_changed_code_reruns_what_reaches_it_and_a_comment_reruns_nothing(bench):
+    path = bench.method
     before = path.read_text()
-    path.write_text(before + "\n# A remark.\n")
+    path.write_text(before + "\n# A comment.\n")
     assert "Nothing to be done" in bench.run("--dry-run").text
     path.write_text(before.replace("not parameters.roi_counts", "parameters.roi_counts"))
     planned = bench.planned()
@@ -129,8 +130,8 @@ def test_code_reruns_what_reaches_it_and_comments_nothing(bench):
     assert not planned & {"pretrain", "retrain", "obj-ng"}
 
 
-def test_a_killed_training_goes_on_where_it_was(bench):
-    """The last test here: it makes another original model."""
+def test_a_killed_training_run_resumes(bench):
+    """This is the last test here, because it trains another original model."""
     bench.change("finetune: {steps: 6,", "checkpoint_seconds: 0.5, finetune: {steps: 200,")
     model = bench.results / "models" / "original" / "seed1.safetensors"
     model.unlink()

@@ -1,26 +1,28 @@
-# Ablations of obj-if: which module is redacted, and how far. One rule each; a job covers one request and seed.
-for ablation in ("modules", "alpha"):
+# Ablations of obj-if: which module is redacted, and how strongly. A job covers one request and one seed.
+for name in ("modules", "alpha"):
 
     rule:
         name:
-            f"ablate_{ablation}"
+            f"ablate_{name}"
         input:
-            OPENED,
-            original=original("{seed}"),
+            **PREPARED,
+            original=PATHS.original("{seed}"),
         output:
-            table=f"{RESULTS}/ablations/{ablation}/{{request}}/seed{{seed}}.csv",
-            pictures=f"{RESULTS}/ablations/{ablation}/{{request}}/seed{{seed}}.npz",
+            table=PATHS.ablation(name, "{request}", "{seed}", "csv"),
+            images=PATHS.ablation(name, "{request}", "{seed}", "npz"),
         log:
-            f"{RESULTS}/logs/ablate_{ablation}/{{request}}/seed{{seed}}.log",
+            PATHS.log(f"ablate_{name}", "{request}", "seed{seed}"),
         benchmark:
-            f"{RESULTS}/benchmarks/ablate_{ablation}/{{request}}/seed{{seed}}.tsv"
+            PATHS.benchmark(f"ablate_{name}", "{request}", "seed{seed}")
         priority: 60
         resources:
             gpu=GPU,
         params:
             source=source_hash("soulbench.evaluation.ablations", module_name("methods", "obj-if")),
             settings=settings(*MODELS, "unlearning", "evaluation", "ablations", "methods.obj-if"),
-            data=DATA,
-            ablation=ablation,
+            ablation=name,
         script:
             "../scripts/ablate.py"
+
+
+del name  # a variable of the loop, not of the workflow

@@ -1,22 +1,20 @@
-# Lookups that the rules share; no rules here.
-import os
+# What the rules share: the plan, the paths and the functions that they call. No rules are defined here.
+import glob
 import shutil
-import sys
 from pathlib import Path
 
+import yaml
 from snakemake.exceptions import WorkflowError
-
-# soulbench is used from its folder: here, and in the scripts' processes.
-sys.path.insert(0, workflow.basedir)
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [workflow.basedir, os.environ.get("PYTHONPATH")]))
 
 from soulbench.config import runs, sections
 from soulbench.config.checks import check
 from soulbench.core import lock
 from soulbench.core.errors import UserError
+from soulbench.core.paths import RECORD_FILES, RECORD_TABLES, ResultPaths, beside
 from soulbench.core.registry import module_name
 from soulbench.core.sources import source_hash
 from soulbench.core.terms import ALL_REQUESTS, RESEED
+from soulbench.data.prepare.download import FILES
 
 # Before Snakemake checks its lock: that of a killed run is removed.
 lock.register_run(Path.cwd(), workflow.is_main_process)
@@ -26,73 +24,164 @@ try:
 except UserError as error:
     raise WorkflowError(f"the configuration is wrong\n{error}") from None
 
-RESULTS = f"results/{config['name']}"
-DATA = f"{RESULTS}/data"
+PATHS = ResultPaths.of(config)
 RUNS = runs.planned(config)
-# What every job that opens models and scenes needs.
-OPENED = [
-    f"{DATA}/packed",
-    f"{DATA}/visual.npy",
-    f"{DATA}/subset.csv",
-    f"{DATA}/requests.csv",
-]
+
+# The prepared data, which every job that runs a model reads. Its folder is that of `packed`.
+PREPARED = {
+    "packed": PATHS.data("packed"),
+    "visual": PATHS.data("visual.npy"),
+    "subset": PATHS.data("subset.csv"),
+    "requests": PATHS.data("requests.csv"),
+}
+GRAPHS = PATHS.data("graphs")
+
+# What the monitor writes beside a checkpoint.
+MONITORED = {"curves": "curves.csv", "snapshots": "snapshots.npz"}
+
+# Sections of the configuration that several rules read: those of jobs that run models, the plan, and the statistics.
 MODELS = ["seed", "device", "data.image_size", "generator", "training"]
+PLAN = ["name", "seeds", "requests", "methods", "ablations"]
+STATISTICS = [*PLAN, "seed", "analysis"]
+
 GPU = int(
     config["device"] == "gpu" or (config["device"] == "auto" and shutil.which("nvidia-smi") is not None)
 )
 
-# Of pre-training, fine-tuning and retraining, which may share out their batches; each process has its own GPU.
+# Pre-training, fine-tuning and retraining share out their batches among so many processes, each on its own GPU.
 PROCESSES = config["training"]["processes"]
 
 
 def settings(*keys):
-    """The part of the configuration that a job is given, and that reruns it when it changes."""
+    """Return the sections of the configuration that a job reads; it is rerun when they change."""
     return sections.select(config, *keys)
 
 
-def stage(other):
-    """What one stage of the training depends on: all that models do, without the other stage's steps."""
+def configuration_text():
+    """Return the whole configuration as YAML, which the page shows."""
+    return yaml.safe_dump(settings(*config), sort_keys=False, allow_unicode=True)
+
+
+def stage_settings(other):
+    """Return the settings of one training stage: all that models depend on, without the `other` stage's steps."""
     training = [f"training.{key}" for key in config["training"] if key != other]
     return settings(*[key for key in MODELS if key != "training"], *training)
 
 
-def all_but_report():
-    """The configuration without what only the page shows."""
-    return [key for key in config if key != "report"]
-
-
-def original(seed):
-    return f"{RESULTS}/models/original/seed{seed}.safetensors"
-
-
 def model(method, request, seed):
-    """The checkpoint that stands for a cell."""
-    if method == "original":
-        return original(seed)
-    if method == RESEED:
-        return original(runs.next_seed(config, int(seed)))
-    owner = request if runs.method(config, method).per_request else ALL_REQUESTS
-    return f"{RESULTS}/unlearned/{method}/{owner}/seed{seed}/model.safetensors"
+    """Return the checkpoint of the model that a run evaluates."""
+    return runs.checkpoint(config, method, request, seed)
 
 
-def record(method, request, seed):
-    """The folder of a cell's record."""
-    return f"{RESULTS}/records/{method}/{request}/seed{seed}"
+def requests_of(method):
+    """Return the requests for which a method, or the comparison of training seeds, is evaluated."""
+    return list(dict.fromkeys(run.request for run in RUNS if run.method == method))
 
 
-def beside(checkpoint, kind):
-    """What a training wrote beside its checkpoint: `curves.csv` or `film.npz`."""
-    return f"{checkpoint.removesuffix('.safetensors')}.{kind}"
+def source_folder(wildcards=None):
+    """Return the folder with the annotations: the user's own, read where it is, or the one that a rule fills."""
+    return config["data"]["root"] or PATHS.data("source")
+
+
+def source_files():
+    """Return what the data rules wait for: the annotations in the user's folder, the demo's folder, or the downloads."""
+    folder = source_folder()
+    if config["data"]["root"] is not None:
+        return sorted(glob.glob(f"{folder}/*.json") + glob.glob(f"{folder}/*.txt"))
+    if config["data"]["source"] == "demo":
+        return [folder]
+    return [f"{folder}/{name}.done" for name in FILES]
+
+
+def unlearning_start(method):
+    """Return the checkpoints, by name, that a method starts from. Retraining starts from scratch."""
+    if runs.method(config, method).family == "retrain":
+        return {}
+    start = {"original": PATHS.original("{seed}")}
+    if config["unlearning"]["start"] == "pretrained":
+        start["pretrained"] = PATHS.pretrained("{seed}")
+    return start
+
+
+def unlearning_job(method):
+    """Return what names a job of a method in logs: one job per request, or one for all requests."""
+    return method, "{request}" if runs.method(config, method).per_request else ALL_REQUESTS, "seed{seed}"
+
+
+def unlearning_outputs(method):
+    """Return the files, by name, that a method writes. A redaction is one step, so there is nothing to monitor."""
+    path = model(method, "{request}", "{seed}")
+    outputs = {"model": path, "record": beside(path, "json")}
+    if runs.method(config, method).family != "redaction":
+        outputs |= {name: beside(path, suffix) for name, suffix in MONITORED.items()}
+    return outputs
+
+
+def unlearning_processes(method):
+    """Return the number of processes that a method trains on. Only retraining shares out its batches."""
+    return PROCESSES if runs.method(config, method).family == "retrain" else 1
+
+
+def compared_runs(method, request, seed):
+    """Return the runs, by method, that a run is compared with: the original and, if planned, the retrained model."""
+    run = runs.Run(method, request, int(seed))
+    seeds = {
+        "original": None if method == "original" else run.seed,
+        "retrain": runs.retrain_seed(config, run),
+    }
+    return {other: (other, request, at) for other, at in seeds.items() if at is not None}
+
+
+def evaluation_cases(wildcards):
+    """Return what one evaluation job does: for each request the model, the records to compare with, the new record."""
+    method, seed = wildcards.method, wildcards.seed
+    return [
+        {
+            "request": request,
+            "model": model(method, request, seed),
+            "compared": {
+                other: PATHS.record(*run) for other, run in compared_runs(method, request, seed).items()
+            },
+            "out": PATHS.record(method, request, seed),
+        }
+        for request in requests_of(method)
+    ]
+
+
+def evaluated_models(wildcards):
+    """Return the checkpoints that one evaluation job reads."""
+    return [case["model"] for case in evaluation_cases(wildcards)]
+
+
+def compared_outputs(wildcards):
+    """Return the outputs of other models that one evaluation job compares with."""
+    return [
+        f"{folder}/outputs.npz"
+        for case in evaluation_cases(wildcards)
+        for folder in case["compared"].values()
+    ]
+
+
+def gathered_files():
+    """Return every file that the tables are made of; a missing one is made first, or stops the workflow."""
+    files = {PATHS.record(*run, file) for run in RUNS for file in RECORD_FILES if file != "outputs.npz"}
+    # The cost of a model is in the record beside its checkpoint; a reseeded one is an original model of another seed.
+    files |= {beside(model(*run), "json") for run in RUNS if run.method != RESEED}
+    files |= {
+        PATHS.ablation(name, *run, "csv")
+        for run in runs.ablation_runs(config)
+        for name in ("modules", "alpha")
+    }
+    return sorted(files)
 
 
 def learned(seed, kind):
-    """What both trainings of an original model wrote."""
-    pretrained = f"{RESULTS}/models/pretrained/seed{seed}.safetensors"
-    return [beside(pretrained, kind), beside(original(seed), kind)]
+    """Return a file that the monitor wrote in both training stages of an original model."""
+    return [beside(PATHS.pretrained(seed), kind), beside(PATHS.original(seed), kind)]
 
 
 def unlearned(seed, kind):
-    """What the methods that fine-tune wrote, for all of their requests; one that serves every request has one file."""
+    """Return a file that the monitor wrote for each model of the methods that fine-tune."""
     paths = [
         beside(model(method, request, seed), kind)
         for method in runs.methods(config)

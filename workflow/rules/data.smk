@@ -1,47 +1,29 @@
-# From a source in the Visual Genome layout to packed scenes, the fine-tuning subset and the requests.
-import glob
-
-from soulbench.data.prepare.download import FILES
-
-# A folder of one's own is read where it lies.
-SOURCE = config["data"]["root"] or f"{DATA}/source"
-GRAPHS = f"{DATA}/graphs"
-
-
-def source_files():
-    """What the data rules wait for: the drawn folder, the downloads, or the annotations that lie there."""
-    if config["data"]["root"] is not None:
-        return sorted(glob.glob(f"{SOURCE}/*.json") + glob.glob(f"{SOURCE}/*.txt"))
-    if config["data"]["source"] == "demo":
-        return [SOURCE]
-    return [f"{SOURCE}/{name}.done" for name in FILES]
-
-
+# From annotations in the Visual Genome layout to packed scenes, the fine-tuning subset and the requests.
 if config["data"]["source"] == "demo":
 
-    rule world:
+    rule demo_data:
         output:
-            directory(SOURCE),
+            directory(PATHS.data("source")),
         log:
-            f"{RESULTS}/logs/world.log",
+            PATHS.log("demo_data"),
         benchmark:
-            f"{RESULTS}/benchmarks/world.tsv"
+            PATHS.benchmark("demo_data")
         params:
             source=source_hash("soulbench.data.demo.dataset"),
             settings=settings("seed", "data.demo"),
         script:
-            "../scripts/world.py"
+            "../scripts/demo_data.py"
 
 
 if config["data"]["source"] == "visual_genome":
 
     rule download:
         output:
-            f"{SOURCE}/{{file}}.done",
+            f"{source_folder()}/{{file}}.done",
         log:
-            f"{RESULTS}/logs/download/{{file}}.log",
+            PATHS.log("download", "{file}"),
         benchmark:
-            f"{RESULTS}/benchmarks/download/{{file}}.tsv"
+            PATHS.benchmark("download", "{file}")
         retries: 2
         params:
             source=source_hash("soulbench.data.prepare.download"),
@@ -54,16 +36,16 @@ rule vocabulary:
     input:
         source_files(),
     output:
-        vocabulary=f"{DATA}/vocabulary.json",
+        vocabulary=PATHS.data("vocabulary.json"),
         graphs=directory(GRAPHS),
     log:
-        f"{RESULTS}/logs/vocabulary.log",
+        PATHS.log("vocabulary"),
     benchmark:
-        f"{RESULTS}/benchmarks/vocabulary.tsv"
+        PATHS.benchmark("vocabulary")
     params:
         source=source_hash("soulbench.data.prepare.vocabulary"),
         settings=settings("seed", "data"),
-        folder=SOURCE,
+        folder=source_folder,
     script:
         "../scripts/vocabulary.py"
 
@@ -71,18 +53,18 @@ rule vocabulary:
 rule pack:
     input:
         source_files(),
-        vocabulary=f"{DATA}/vocabulary.json",
+        vocabulary=PATHS.data("vocabulary.json"),
         graphs=GRAPHS,
     output:
-        directory(f"{DATA}/packed"),
+        directory(PREPARED["packed"]),
     log:
-        f"{RESULTS}/logs/pack.log",
+        PATHS.log("pack"),
     benchmark:
-        f"{RESULTS}/benchmarks/pack.tsv"
+        PATHS.benchmark("pack")
     params:
         source=source_hash("soulbench.data.prepare.pack"),
         settings=settings("data"),
-        folder=SOURCE,
+        folder=source_folder,
     script:
         "../scripts/pack.py"
 
@@ -91,15 +73,15 @@ rule human_filter:
     input:
         config["requests"]["file"] or [],
         graphs=GRAPHS,
-        packed=f"{DATA}/packed",
+        packed=PREPARED["packed"],
     output:
-        human=f"{DATA}/human.csv",
-        subset=f"{DATA}/subset.csv",
-        summary=f"{DATA}/summary.json",
+        human=PATHS.data("human.csv"),
+        subset=PREPARED["subset"],
+        summary=PATHS.data("summary.json"),
     log:
-        f"{RESULTS}/logs/human_filter.log",
+        PATHS.log("human_filter"),
     benchmark:
-        f"{RESULTS}/benchmarks/human_filter.tsv"
+        PATHS.benchmark("human_filter")
     params:
         source=source_hash("soulbench.data.prepare.human"),
         settings=settings("seed", "human", "requests"),
@@ -112,32 +94,32 @@ rule requests:
         source_files(),
         config["requests"]["file"] or [],
         graphs=GRAPHS,
-        packed=f"{DATA}/packed",
-        subset=f"{DATA}/subset.csv",
-        human=f"{DATA}/human.csv",
+        packed=PREPARED["packed"],
+        subset=PREPARED["subset"],
+        human=PATHS.data("human.csv"),
     output:
-        f"{DATA}/requests.csv",
+        PREPARED["requests"],
     log:
-        f"{RESULTS}/logs/requests.log",
+        PATHS.log("requests"),
     benchmark:
-        f"{RESULTS}/benchmarks/requests.tsv"
+        PATHS.benchmark("requests")
     params:
         source=source_hash("soulbench.data.requests.choose"),
         settings=settings("seed", "data.source", "data.root", "human", "requests"),
-        folder=SOURCE,
+        folder=source_folder,
     script:
         "../scripts/requests.py"
 
 
 rule visual_features:
     input:
-        f"{DATA}/packed",
+        PREPARED["packed"],
     output:
-        f"{DATA}/visual.npy",
+        PREPARED["visual"],
     log:
-        f"{RESULTS}/logs/visual_features.log",
+        PATHS.log("visual_features"),
     benchmark:
-        f"{RESULTS}/benchmarks/visual_features.tsv"
+        PATHS.benchmark("visual_features")
     params:
         source=source_hash("soulbench.models.visual_features"),
         settings=settings("generator.visual"),

@@ -1,47 +1,28 @@
-# One job judges a method's models of one seed, for all its requests: starting a job costs more than judging a model.
-RECORD = ["record.json", "outputs.npz", "metrics.csv", "latent.csv", "queries.csv"]
-
-
-def compared(method, request, seed):
-    """The outputs that a cell is compared with: the original's, and those of the retrained model if planned."""
-    cell = runs.Run(method, request, int(seed))
-    with_seed = {
-        "original": None if method == "original" else cell.seed,
-        "retrain": runs.retrain_seed(config, cell),
-    }
-    return {
-        other: f"{record(other, request, against)}/outputs.npz"
-        for other, against in with_seed.items()
-        if against is not None
-    }
-
-
-for judged in sorted({cell.method for cell in RUNS}):
-    asked = list(dict.fromkeys(cell.request for cell in RUNS if cell.method == judged))
+# One rule per method. A job evaluates the models of one seed for all requests, because starting a job costs more than
+# evaluating a model.
+for name in sorted({run.method for run in RUNS}):
 
     rule:
         name:
-            f"evaluate_{judged}"
+            f"evaluate_{name}"
         input:
-            OPENED,
-            f"{DATA}/human.csv",
-            models=lambda wildcards, judged=judged, asked=asked: [
-                model(judged, request, wildcards.seed) for request in asked
-            ],
-            compared=lambda wildcards, judged=judged, asked=asked: [
-                path for request in asked for path in compared(judged, request, wildcards.seed).values()
-            ],
+            PATHS.data("human.csv"),
+            **PREPARED,
+            models=evaluated_models,
+            compared=compared_outputs,
         output:
-            expand(
-                "{folder}/{file}",
-                folder=[record(judged, request, "{seed}") for request in asked],
-                file=RECORD,
-            ),
+            [
+                PATHS.record("{method}", request, "{seed}", file)
+                for request in requests_of(name)
+                for file in RECORD_FILES
+            ],
         log:
-            f"{RESULTS}/logs/evaluate/{judged}/seed{{seed}}.log",
+            PATHS.log("evaluate", "{method}", "seed{seed}"),
         benchmark:
-            f"{RESULTS}/benchmarks/evaluate/{judged}/seed{{seed}}.tsv"
-        priority: 90 if judged == "original" else 10
+            PATHS.benchmark("evaluate", "{method}", "seed{seed}")
+        wildcard_constraints:
+            method=name,
+        priority: 90 if name == "original" else 10
         resources:
             gpu=GPU,
         params:
@@ -50,16 +31,9 @@ for judged in sorted({cell.method for cell in RUNS}):
                 *[module_name("queries", query) for query in config["evaluation"]["queries"]],
             ),
             settings=settings(*MODELS, "unlearning.roi_margin", "human.labels", "evaluation"),
-            data=DATA,
-            method=judged,
-            cases=lambda wildcards, judged=judged, asked=asked: [
-                {
-                    "request": request,
-                    "model": model(judged, request, wildcards.seed),
-                    "compared": compared(judged, request, wildcards.seed),
-                    "out": record(judged, request, wildcards.seed),
-                }
-                for request in asked
-            ],
+            cases=evaluation_cases,
         script:
             "../scripts/evaluate.py"
+
+
+del name  # a variable of the loop, not of the workflow

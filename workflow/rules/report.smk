@@ -1,4 +1,4 @@
-# The figures, one rule each, and the page that holds them.
+# The figures, one rule each, and the page that shows them.
 from pathlib import Path
 
 ABLATED = ["module_time", "alpha", "modules"] if runs.ablation_runs(config) else []
@@ -15,22 +15,25 @@ FIGURES = [
     "snapshots",
 ]
 READ = {
-    "pictures": [f"{record(*cell)}/outputs.npz" for cell in RUNS],
-    "pictures_more": [f"{record(*cell)}/outputs.npz" for cell in RUNS],
-    "query_pictures": [f"{record(*cell)}/outputs.npz" for cell in RUNS],
-    "alpha": [
-        f"{RESULTS}/ablations/alpha/{request}/seed{seed}.npz" for request, seed in runs.ablation_runs(config)
-    ],
-    "modules": [
-        f"{RESULTS}/ablations/modules/{request}/seed{seed}.npz"
-        for request, seed in runs.ablation_runs(config)
-    ],
+    "pictures": [PATHS.record(*run, "outputs.npz") for run in RUNS],
+    "pictures_more": [PATHS.record(*run, "outputs.npz") for run in RUNS],
+    "query_pictures": [PATHS.record(*run, "outputs.npz") for run in RUNS],
+    "alpha": [PATHS.ablation("alpha", *run, "npz") for run in runs.ablation_runs(config)],
+    "modules": [PATHS.ablation("modules", *run, "npz") for run in runs.ablation_runs(config)],
     "training": [path for seed in config["seeds"] for path in learned(seed, "curves.csv")],
     "snapshots": [
         *learned(config["seeds"][0], "snapshots.npz"),
         *unlearned(config["seeds"][0], "snapshots.npz"),
     ],
 }
+CAPTIONS = [
+    Path(workflow.source_path(f"../report/{name}.rst")).read_text(encoding="utf-8") for name in FIGURES
+]
+# What figures and captions show of the configuration.
+SHOWN = [
+    *(*STATISTICS, "device", "unlearning.steps", "report.pictures"),
+    *("evaluation.queries", "evaluation.lpips"),
+]
 
 for figure in FIGURES:
 
@@ -39,24 +42,24 @@ for figure in FIGURES:
             f"figure_{figure}"
         input:
             TABLES.values(),
-            f"{DATA}/packed",
-            f"{DATA}/requests.csv",
+            PREPARED["packed"],
+            PREPARED["requests"],
             READ.get(figure, []),
         output:
             report(
-                f"{RESULTS}/figures/{figure}.png",
+                PATHS.figure(figure, "png"),
                 caption=f"../report/{figure}.rst",
                 category="Figures",
+                labels={"figure": figure},
             ),
-            f"{RESULTS}/figures/{figure}.svg",
+            PATHS.figure(figure, "svg"),
         log:
-            f"{RESULTS}/logs/figures/{figure}.log",
+            PATHS.log("figures", figure),
         benchmark:
-            f"{RESULTS}/benchmarks/figures/{figure}.tsv"
+            PATHS.benchmark("figures", figure)
         params:
             source=source_hash(f"soulbench.figures.{figure}"),
-            settings=settings(*all_but_report(), "report.pictures"),
-            results=RESULTS,
+            settings=settings(*SHOWN),
             figure=figure,
         script:
             "../scripts/figure.py"
@@ -65,22 +68,22 @@ for figure in FIGURES:
 rule page:
     input:
         TABLES.values(),
-        f"{RESULTS}/tables/claims.csv",
-        f"{DATA}/summary.json",
-        f"{DATA}/human.csv",
-        OPENED,
-        [f"{record(*cell)}/record.json" for cell in RUNS],
-        expand("{results}/figures/{figure}.{kind}", results=RESULTS, figure=FIGURES, kind=["png", "svg"]),
+        PATHS.table("claims"),
+        PATHS.data("summary.json"),
+        PATHS.data("human.csv"),
+        PREPARED.values(),
+        [PATHS.record(*run, "record.json") for run in RUNS],
+        [PATHS.figure(figure, suffix) for figure in FIGURES for suffix in ("png", "svg")],
     output:
-        f"{RESULTS}/report/index.html",
+        PATHS.page(),
     log:
-        f"{RESULTS}/logs/page.log",
+        PATHS.log("page"),
+    benchmark:
+        PATHS.benchmark("page")
     params:
         source=source_hash("soulbench.report.page"),
-        settings=settings(*config),
-        captions=[
-            path.read_text() for path in sorted(Path(workflow.basedir, "workflow", "report").glob("*.rst"))
-        ],
-        results=RESULTS,
+        settings=settings(*SHOWN, "data.image_size", "report", "training.pretrain", "training.finetune"),
+        configuration=configuration_text(),
+        captions=CAPTIONS,
     script:
         "../scripts/page.py"

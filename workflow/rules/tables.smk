@@ -1,46 +1,38 @@
-# Every record in, tidy tables out.
-TABLES = {
-    name: f"{RESULTS}/tables/{name}.csv"
-    for name in (
-        *("summary", "scoreboard", "metrics", "latent", "queries", "timing", "timing_jobs"),
-        *("ablation_modules", "ablation_alpha", "contrasts", "sod", "memorised"),
-    )
+# All records are gathered into tidy tables; the paper's claims are checked on these.
+TABLES_BY_SUBJECT = {
+    "results": ["summary", "scoreboard", "contrasts", "memorised", "sod"],
+    "measurements": list(RECORD_TABLES),
+    "cost": ["timing", "timing_jobs"],
+    "ablations": ["ablation_modules", "ablation_alpha"],
 }
-
-
-def records():
-    """Every file that the tables are gathered from; a missing one is made, or stops the workflow and is named."""
-    for cell in RUNS:
-        for name in ("record.json", "metrics.csv", "latent.csv", "queries.csv"):
-            yield f"{record(*cell)}/{name}"
-        # A model's own record has its cost; a reseeded original's stands under its own seed.
-        if cell.method != RESEED:
-            yield model(*cell).replace(".safetensors", ".json")
-    for request, seed in runs.ablation_runs(config):
-        for ablation in ("modules", "alpha"):
-            yield f"{RESULTS}/ablations/{ablation}/{request}/seed{seed}.csv"
+TABLES = {name: PATHS.table(name) for names in TABLES_BY_SUBJECT.values() for name in names}
 
 
 rule tables:
     input:
-        sorted(set(records())),
-        f"{DATA}/requests.csv",
-        [f"{RESULTS}/models/pretrained/seed{seed}.json" for seed in config["seeds"]],
+        gathered_files(),
+        PREPARED["requests"],
+        [beside(PATHS.pretrained(seed), "json") for seed in config["seeds"]],
     output:
         **{
-            name: report(path, caption="../report/tables.rst", category="Tables")
-            for name, path in TABLES.items()
+            name: report(
+                PATHS.table(name),
+                caption="../report/tables.rst",
+                category="Tables",
+                subcategory=subject,
+                labels={"table": name},
+            )
+            for subject, names in TABLES_BY_SUBJECT.items()
+            for name in names
         },
     log:
-        f"{RESULTS}/logs/tables.log",
+        PATHS.log("tables"),
     benchmark:
-        f"{RESULTS}/benchmarks/tables.tsv"
+        PATHS.benchmark("tables")
     params:
         source=source_hash("soulbench.analysis.tables"),
-        settings=settings(*all_but_report()),
-        results=RESULTS,
-        cells=[cell._asdict() for cell in RUNS],
-        folder=f"{RESULTS}/tables",
+        settings=settings(*STATISTICS),
+        runs=[run._asdict() for run in RUNS],
     script:
         "../scripts/tables.py"
 
@@ -49,12 +41,19 @@ rule claims:
     input:
         **TABLES,
     output:
-        report(f"{RESULTS}/tables/claims.csv", caption="../report/tables.rst", category="Tables"),
+        report(
+            PATHS.table("claims"),
+            caption="../report/tables.rst",
+            category="Tables",
+            subcategory="results",
+            labels={"table": "claims"},
+        ),
     log:
-        f"{RESULTS}/logs/claims.log",
+        PATHS.log("claims"),
+    benchmark:
+        PATHS.benchmark("claims")
     params:
         source=source_hash("soulbench.analysis.claims.verdicts"),
-        settings=settings(*all_but_report()),
-        tables=f"{RESULTS}/tables",
+        settings=settings(*STATISTICS, "unlearning", "training.pretrain", "training.finetune"),
     script:
         "../scripts/claims.py"

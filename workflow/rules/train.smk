@@ -1,51 +1,47 @@
-# The original models: pre-trained on the whole training split, fine-tuned on the human subset.
+# The original models: pre-trained on the whole training split, then fine-tuned on the subset.
 
 
 rule pretrain:
     input:
-        # Pre-training opens the requests and the subset with the rest of the data, but learns nothing from them.
-        [ancient(path) if path.endswith(".csv") else path for path in OPENED],
+        # The requests and the subset are opened with the rest of the data, but do not change what is learned.
+        **{name: ancient(path) if path.endswith(".csv") else path for name, path in PREPARED.items()},
     output:
-        model=f"{RESULTS}/models/pretrained/seed{{seed}}.safetensors",
-        record=f"{RESULTS}/models/pretrained/seed{{seed}}.json",
-        curves=f"{RESULTS}/models/pretrained/seed{{seed}}.curves.csv",
-        film=f"{RESULTS}/models/pretrained/seed{{seed}}.snapshots.npz",
+        **{name: beside(PATHS.pretrained("{seed}"), suffix) for name, suffix in MONITORED.items()},
+        model=PATHS.pretrained("{seed}"),
+        record=beside(PATHS.pretrained("{seed}"), "json"),
     log:
-        f"{RESULTS}/logs/pretrain/seed{{seed}}.log",
+        PATHS.log("pretrain", "seed{seed}"),
     benchmark:
-        f"{RESULTS}/benchmarks/pretrain/seed{{seed}}.tsv"
+        PATHS.benchmark("pretrain", "seed{seed}")
     priority: 100
     threads: PROCESSES
     resources:
         gpu=GPU * PROCESSES,
     params:
         source=source_hash("soulbench.training.stages"),
-        settings=stage(other="finetune"),
-        data=DATA,
+        settings=stage_settings(other="finetune"),
     script:
         "../scripts/pretrain.py"
 
 
 rule finetune:
     input:
-        [ancient(path) if path.endswith("requests.csv") else path for path in OPENED],
-        pretrained=f"{RESULTS}/models/pretrained/seed{{seed}}.safetensors",
+        **{name: ancient(path) if name == "requests" else path for name, path in PREPARED.items()},
+        pretrained=PATHS.pretrained("{seed}"),
     output:
-        model=f"{RESULTS}/models/original/seed{{seed}}.safetensors",
-        record=f"{RESULTS}/models/original/seed{{seed}}.json",
-        curves=f"{RESULTS}/models/original/seed{{seed}}.curves.csv",
-        film=f"{RESULTS}/models/original/seed{{seed}}.snapshots.npz",
+        **{name: beside(PATHS.original("{seed}"), suffix) for name, suffix in MONITORED.items()},
+        model=PATHS.original("{seed}"),
+        record=beside(PATHS.original("{seed}"), "json"),
     log:
-        f"{RESULTS}/logs/finetune/seed{{seed}}.log",
+        PATHS.log("finetune", "seed{seed}"),
     benchmark:
-        f"{RESULTS}/benchmarks/finetune/seed{{seed}}.tsv"
+        PATHS.benchmark("finetune", "seed{seed}")
     priority: 100
     threads: PROCESSES
     resources:
         gpu=GPU * PROCESSES,
     params:
         source=source_hash("soulbench.training.stages"),
-        settings=stage(other="pretrain"),
-        data=DATA,
+        settings=stage_settings(other="pretrain"),
     script:
         "../scripts/finetune.py"

@@ -1,46 +1,32 @@
-# One rule a method, named by its id, so that `snakemake -R <id>` reruns it. `original` is made by the training.
-# A retrained model reads neither the original nor the pre-trained one, and takes longest: it starts first.
-for method in runs.methods(config):
-    if method == "original":
+# One rule per method, named by its id, so that `snakemake -R <id>` reruns it. The training rules make `original`.
+# A retrained model waits for no other model and takes longest, so it starts first.
+for name in runs.methods(config):
+    if name == "original":
         continue
-    code = runs.method(config, method)
-    cell = "/".join([method, "{request}" if code.per_request else ALL_REQUESTS, "seed{seed}"])
-    begins = {} if code.family == "retrain" else {"original": original("{seed}")}
-    if begins and config["unlearning"]["start"] == "pretrained":
-        begins["pretrained"] = f"{RESULTS}/models/pretrained/seed{{seed}}.safetensors"
-
-    # A redaction is one step: there is nothing to monitor.
-    stem = f"{RESULTS}/unlearned/{cell}/model"
-    watched = (
-        {}
-        if code.family == "redaction"
-        else {"curves": f"{stem}.curves.csv", "snapshots": f"{stem}.snapshots.npz"}
-    )
-    processes = PROCESSES if code.family == "retrain" else 1
 
     rule:
         name:
-            method
+            name
         input:
-            OPENED,
-            **begins,
+            **PREPARED,
+            **unlearning_start(name),
         output:
-            **watched,
-            model=f"{RESULTS}/unlearned/{cell}/model.safetensors",
-            record=f"{RESULTS}/unlearned/{cell}/model.json",
+            **unlearning_outputs(name),
         log:
-            f"{RESULTS}/logs/unlearn/{cell}.log",
+            PATHS.log("unlearn", *unlearning_job(name)),
         benchmark:
-            f"{RESULTS}/benchmarks/unlearn/{cell}.tsv"
-        priority: 80 if code.family == "retrain" else 20
-        threads: processes
+            PATHS.benchmark("unlearn", *unlearning_job(name))
+        priority: 80 if runs.method(config, name).family == "retrain" else 20
+        threads: unlearning_processes(name)
         resources:
-            gpu=GPU * processes,
+            gpu=GPU * unlearning_processes(name),
         params:
-            source=source_hash("soulbench.unlearning.run", code.module),
-            settings=settings(*MODELS, "unlearning", f"methods.{method}"),
-            data=DATA,
-            method=method,
-            processes=processes,
+            source=source_hash("soulbench.unlearning.run", runs.method(config, name).module),
+            settings=settings(*MODELS, "unlearning", f"methods.{name}"),
+            method=name,
+            processes=unlearning_processes(name),
         script:
             "../scripts/unlearn.py"
+
+
+del name  # a variable of the loop, not of the workflow

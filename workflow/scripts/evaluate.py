@@ -1,4 +1,4 @@
-"""Judge a method's models of one seed."""
+"""Evaluate the models of one method and seed, for all its requests."""
 
 from pathlib import Path
 
@@ -6,9 +6,10 @@ from soulbench.core.log import job
 from soulbench.evaluation.run import Case, evaluate
 
 
-def folder(outputs):
-    """The record that an outputs.npz belongs to."""
-    return Path(outputs).parent if outputs else None
+def record(case, method):
+    """Return the record of another method that a case is compared with; None without one."""
+    folder = case["compared"].get(method)
+    return folder and Path(folder)
 
 
 with job(snakemake.log[0]) as log:
@@ -16,12 +17,18 @@ with job(snakemake.log[0]) as log:
         Case(
             case["request"],
             case["model"],
-            folder(case["compared"].get("original")),
-            folder(case["compared"].get("retrain")),
+            record(case, "original"),
+            record(case, "retrain"),
             Path(case["out"]),
         )
         for case in snakemake.params.cases
     ]
-    seed = int(snakemake.wildcards.seed)
-    given = snakemake.params
-    evaluate(given.settings, given.method, seed, cases, given.data, given.source, log)
+    evaluate(
+        snakemake.params.settings,
+        snakemake.wildcards.method,
+        int(snakemake.wildcards.seed),
+        cases,
+        Path(snakemake.input.packed).parent,
+        snakemake.params.source,
+        log,
+    )

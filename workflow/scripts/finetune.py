@@ -1,5 +1,7 @@
 """Fine-tune a pre-trained model on the human subset: the original model."""
 
+from pathlib import Path
+
 from soulbench.core.log import job
 from soulbench.core.processes import run
 
@@ -7,7 +9,7 @@ with job(snakemake.log[0]) as log:
     config = snakemake.params.settings
     arguments = {
         "config": config,
-        "data_dir": snakemake.params.data,
+        "data_dir": Path(snakemake.input.packed).parent,
         "pretrained": snakemake.input.pretrained,
         "seed": int(snakemake.wildcards.seed),
         "out_model": snakemake.output.model,

@@ -1,5 +1,7 @@
 """Pre-train a model on the whole training split."""
 
+from pathlib import Path
+
 from soulbench.core.log import job
 from soulbench.core.processes import run
 
@@ -7,7 +9,7 @@ with job(snakemake.log[0]) as log:
     config = snakemake.params.settings
     arguments = {
         "config": config,
-        "data_dir": snakemake.params.data,
+        "data_dir": Path(snakemake.input.packed).parent,
         "seed": int(snakemake.wildcards.seed),
         "out_model": snakemake.output.model,
         "source": snakemake.params.source,

@@ -1,5 +1,7 @@
 """Run one method for one request and seed."""
 
+from pathlib import Path
+
 from soulbench.core.log import job
 from soulbench.core.processes import run
 from soulbench.core.terms import ALL_REQUESTS
@@ -10,7 +12,7 @@ with job(snakemake.log[0]) as log:
         "method": snakemake.params.method,
         "request": snakemake.wildcards.get("request", ALL_REQUESTS),
         "seed": int(snakemake.wildcards.seed),
-        "data_dir": snakemake.params.data,
+        "data_dir": Path(snakemake.input.packed).parent,
         "original": snakemake.input.get("original"),
         "pretrained": snakemake.input.get("pretrained"),
         "out_model": snakemake.output.model,

@@ -1,12 +1,15 @@
 """Filter the annotations, and choose the vocabulary."""
 
+from soulbench.config import sections
 from soulbench.core.log import job
 from soulbench.data.prepare.vocabulary import build_vocabulary
 
 with job(snakemake.log[0]) as log:
+    # `human` and `requests` serve an early check only. They do not change the outputs, so they are no `params`, which
+    # would rerun the whole benchmark when a request is added.
+    checked = sections.select(snakemake.config, "human", "requests")
     build_vocabulary(
-        # The outputs depend on the settings alone; the rest is for an early check of people and requests.
-        config={**snakemake.config, **snakemake.params.settings},
+        config={**snakemake.params.settings, **checked},
         source_dir=snakemake.params.folder,
         out_json=snakemake.output.vocabulary,
         out_graphs=snakemake.output.graphs,

@@ -1,0 +1,56 @@
+"""The workflow as a module of another Snakefile, in another folder, with the installed package."""
+
+import shutil
+
+import pytest
+from snakemake_runs import call, snakemake
+
+from soulbench.config import files, runs
+from soulbench.core.paths import ResultPaths
+from soulbench.core.sources import ROOT
+
+SNAKEFILE = f"""
+configfile: "config.yaml"
+configfile: "smoke.yaml"
+
+module soulbench:
+    snakefile: "{ROOT}/workflow/Snakefile"
+    config: config
+
+use rule * from soulbench
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("deployed")
+    shutil.copy(ROOT / "config.yaml", folder)
+    shutil.copy(ROOT / "configs" / "smoke.yaml", folder)
+    (folder / "Snakefile").write_text(SNAKEFILE)
+    return folder
+
+
+def test_it_plans_the_same_jobs_as_the_repository(folder, tmp_path):
+    overlay = str(ROOT / "configs" / "smoke.yaml")
+    jobs = snakemake(folder, "--dry-run").jobs
+    assert jobs["page"] == 1
+    assert jobs == call(ROOT, tmp_path, "--dry-run", "--configfile", overlay, "--", "all").jobs
+
+
+def test_its_rules_may_be_renamed_and_their_settings_changed(folder, tmp_path):
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    text = SNAKEFILE.replace("* from soulbench", "* from soulbench as bench_*")
+    text = text.replace("\nmodule", '\nconfig["name"] = "other"\nmodule')
+    (tmp_path / "Snakefile").write_text(text)
+    jobs = snakemake(tmp_path, "--dry-run", "results/other/report/index.html").jobs
+    assert jobs["bench_page"] == jobs["bench_obj-mk-pa"] == 1
+
+
+def test_it_prepares_the_data(folder):
+    config = files.load(folder / "config.yaml", folder / "smoke.yaml")
+    paths = ResultPaths.of(config)
+    targets = [paths.data("requests.csv"), paths.data("visual.npy")]
+    run = snakemake(folder, "--cores", "1", *targets)
+    assert run.status == 0, run.text
+    assert all((folder / target).is_file() for target in targets)
+    assert len((folder / targets[0]).read_text().splitlines()) == 1 + len(runs.request_ids(config))
