@@ -19,7 +19,7 @@ from soulbench.evaluation.outputs import ModelOutputs, OutputGenerator
 from soulbench.evaluation.run import Setting, comparison, metric_rows
 from soulbench.training.dataset import BenchmarkData
 from soulbench.training.networks import Networks
-from soulbench.unlearning.edits import subset_view
+from soulbench.unlearning.edits import subset_of
 from soulbench.unlearning.influence import Redaction, Solution
 from soulbench.unlearning.run import solve_influence
 
@@ -53,10 +53,10 @@ class _Bench:
         """The influence of the target under Obj-IF's parameters, some changed; with its cost."""
         parameters = {**runs.parameters(self.config, METHOD), **changed}
         code = registry.method(METHOD)
-        plan = code.plan(self.request, subset_view(self.data), code.parameters(**parameters))
+        plan = code.plan(self.request, subset_of(self.data), code.parameters(**parameters))
         with Meter(self.device) as meter:
             redaction, solution = solve_influence(
-                self.data, self.networks, plan, self.seed, self.device, self.log
+                self.data, self.networks, plan.influence, self.seed, self.device, self.log
             )
         return redaction, solution, meter
 

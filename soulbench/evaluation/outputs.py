@@ -12,7 +12,7 @@ from soulbench.core.records import atomic_path
 from soulbench.core.terms import TASKS
 from soulbench.data.batches import Batch, SceneBatches
 from soulbench.models.generator import Generator
-from soulbench.training.generation import draw
+from soulbench.training.generation import generate_images
 
 CHUNK = 16  # graphs that are drawn at once
 REPRESENTATIONS = {"input": "before_graph", "graph": "after_graph"}
@@ -65,7 +65,7 @@ class OutputGenerator:
 
     def draw(self, batch: Batch, task: str, number: int = 0) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Return pictures uint8 [B, H, W, 3] and both object representations [N, D]."""
-        pictures, drawing = draw(self.model, batch, task, self.settings, number)
+        pictures, drawing = generate_images(self.model, batch, task, self.settings, number)
         return pictures, {
             name: getattr(drawing, field).cpu().numpy() for name, field in REPRESENTATIONS.items()
         }

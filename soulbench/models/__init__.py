@@ -1,1 +1,1 @@
-"""The scene-graph-to-image generator (SIMSG, Dhamo et al., CVPR 2020) and what it is trained against."""
+"""The scene-graph-to-image generator (SIMSG, Dhamo et al., CVPR 2020), its discriminators, and frozen backbones."""

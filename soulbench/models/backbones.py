@@ -1,4 +1,4 @@
-"""Frozen convolutional backbones of torchvision: where their weights come from, and how that is named."""
+"""Frozen convolutional backbones of torchvision, and where their weights come from."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from torch import nn
 from soulbench.core.errors import UserError
 from soulbench.core.seeds import derive_seed
 
-#: Our short names -> torchvision's.
+#: Names in the configuration -> torchvision's.
 ARCHITECTURES = {"vgg16": "vgg16", "vgg19": "vgg19", "alex": "alexnet", "squeeze": "squeezenet1_1"}
 
 
@@ -18,13 +18,14 @@ def convolutions(name: str, weights: str) -> nn.Sequential:
 
     Args:
         name: a key of `ARCHITECTURES`.
-        weights: "imagenet" (torchvision downloads and checks them), "seeded" (untrained, the same on every
-            machine) or a path of a .safetensors or .pth file under torchvision's names; half precision is widened.
+        weights: "imagenet" (downloaded and verified by torchvision), "seeded" (untrained, the same on every
+            machine), or the path of a .safetensors or .pth file with torchvision's names, in any precision.
 
     Raises:
-        UserError: no such file, not a plain dictionary of tensors, or weights of another architecture.
+        UserError: there is no such file, it is not a plain dictionary of tensors, or the weights are of another
+            architecture.
     """
-    # Imported here: torchvision costs a job seconds, and most jobs need no backbone.
+    # Imported here: importing torchvision takes seconds, and most jobs need no backbone.
     from torchvision import models
 
     with torch.random.fork_rng(devices=[]):
@@ -39,7 +40,11 @@ def convolutions(name: str, weights: str) -> nn.Sequential:
 
 
 def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
-    """Read a dictionary of tensors; never runs code that a file might hold."""
+    """Read a dictionary of tensors by name; code that the file may contain is never run.
+
+    Raises:
+        UserError: there is no such file, or it is not a dictionary of tensors.
+    """
     if not Path(path).is_file():
         raise UserError(f"{path}: no such weights file; give a path, `imagenet` or `seeded`")
     try:
@@ -62,7 +67,7 @@ def _load(backbone: nn.Sequential, state: dict[str, torch.Tensor], source: str) 
 
 
 def weights_label(weights: str) -> str:
-    """How weights are named beside a number that was computed with them."""
+    """Return the name of weights to show beside a number that was computed with them."""
     return {"imagenet": "ImageNet", "seeded": "untrained, seeded"}.get(
         weights, f"weights {Path(weights).name}"
     )

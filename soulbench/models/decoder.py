@@ -1,13 +1,14 @@
-"""SPADE decoder (Park et al., CVPR 2019) on a layout that is never painted.
+"""SPADE decoder (Park et al., CVPR 2019) that convolves the layout without materialising it.
 
-A layout is a sum over the objects of an image of (object vector) x (placed mask): its rank is the number of objects,
-about ten, while it has hundreds of channels. A 3 x 3 convolution is linear, so it can be applied to the object
-vectors first (nine small matrix products an object) and then spread by the shifted masks. The result is the same as
-painting the layout and convolving it (tests/unit/test_decoder.py), at a fraction of the cost.
+A layout is a sum over the objects of an image of (object vector) x (mask). Its rank is the number of objects, about
+ten, although it has hundreds of channels. A 3 x 3 convolution is linear, so it can be applied to the object vectors
+first (nine small matrix products per object), and the results are multiplied by the shifted masks. This equals the
+convolution of the whole layout (tests/unit/test_decoder.py) at a fraction of its cost.
 
-Maps lie channels last in memory, which is what the products give and what convolutions are fastest on.
+Feature maps are channels last in memory: the matrix products return them so, and convolutions are fastest on them.
 """
 
+import itertools
 from dataclasses import dataclass
 
 import torch
@@ -17,63 +18,74 @@ from torch.nn import functional as F
 from soulbench.models.norm import BatchNorm, SpectralConv2d
 from soulbench.models.winograd import convolve
 
-LEAK = 0.2
+LEAK = 0.2  # slope of the leaky ReLUs
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The layout of a batch in factors, at one resolution.
+    """The factors of a batch's layout at one resolution, and the image features that go with it.
 
     Attributes:
         vectors: [B, O, D] object vectors, zero in unused slots.
-        shifted: [B, H * W, O * 9] placed masks (zero in unused slots) under the nine shifts of a 3 x 3 kernel.
-        picture: [B, C, H, W] channels of the image branch, joined in the residual path only.
+        shifted_masks: [B, H * W, O * 9] masks (zero in unused slots) under the nine shifts of a 3 x 3 kernel.
+        image_features: [B, C, H, W] from the image branch; they enter the residual path only.
     """
 
     vectors: Tensor
-    shifted: Tensor
-    picture: Tensor
+    shifted_masks: Tensor
+    image_features: Tensor
 
     @classmethod
-    def at(cls, vectors: Tensor, masks: Tensor, picture: Tensor) -> "Layout":
-        """The layout at the resolution of the picture (nearest neighbour, as SPADE resizes its condition).
+    def at(cls, vectors: Tensor, masks: Tensor, image_features: Tensor) -> "Layout":
+        """Return the layout at the resolution of the image features (nearest neighbour, as SPADE resizes it).
 
         Args:
-            vectors, picture: as the attributes.
-            masks: [B, O, S, S] placed masks at full resolution.
+            vectors: [B, O, D] object vectors.
+            masks: [B, O, S, S] masks at full resolution.
+            image_features: [B, C, H, W].
         """
-        step = masks.shape[-1] // picture.shape[-1]
-        return cls(vectors, F.unfold(masks[..., ::step, ::step], 3, padding=1).transpose(1, 2), picture)
+        step = masks.shape[-1] // image_features.shape[-1]
+        shifted_masks = F.unfold(masks[..., ::step, ::step], 3, padding=1).transpose(1, 2)
+        return cls(vectors, shifted_masks, image_features)
 
 
-def spread(layout: Layout, weight: Tensor, bias: Tensor, parts: int) -> list[Tensor]:
-    """Convolve the painted layout with a 3 x 3 kernel (padding 1) without painting it.
+def convolve_layout(layout: Layout, weight: Tensor, bias: Tensor, parts: int) -> list[Tensor]:
+    """Convolve the layout with a 3 x 3 kernel (padding 1) without materialising it.
 
     Args:
         layout: at the resolution of the result.
-        weight: [parts * K, D, 3, 3]; bias: [parts * K].
+        weight: [parts * K, D, 3, 3].
+        bias: [parts * K].
+        parts: number of results that the output channels are split into.
 
     Returns:
-        `parts` times [B, K, H, W], each a map of its own.
+        `parts` tensors [B, K, H, W], each with memory of its own.
     """
     count, objects, width = layout.vectors.shape
-    # The weight as it lies, channels last; what is turned are the kernels of the few objects.
+    # The weight is channels last in memory, so this reshape copies nothing; only the small kernels below are permuted.
     taps = weight.permute(0, 2, 3, 1).reshape(-1, width)
     kernels = (layout.vectors @ taps.T).view(count, objects, parts, -1, 9).permute(2, 0, 1, 4, 3)
     maps = [
-        torch.baddbmm(own_bias, layout.shifted, own_kernels)
-        for own_bias, own_kernels in zip(bias.chunk(parts), kernels.flatten(2, 3), strict=True)
+        torch.baddbmm(part_bias, layout.shifted_masks, part_kernels)
+        for part_bias, part_kernels in zip(bias.chunk(parts), kernels.flatten(2, 3), strict=True)
     ]
-    return [one.view(count, *layout.picture.shape[2:], -1).permute(0, 3, 1, 2) for one in maps]
+    size = layout.image_features.shape[2:]
+    return [values.view(count, *size, -1).permute(0, 3, 1, 2) for values in maps]
 
 
 class SpadeBlock(nn.Module):
-    """Residual block with two SPADE-normalised convolutions and a learned shortcut where the widths differ.
+    """Residual block of two convolutions with SPADE, and a learned shortcut where the widths differ.
 
-    SPADE turns the layout into hidden channels and those into gamma and beta: x (1 + gamma) + beta.
+    SPADE maps the layout to hidden channels, and these to gamma and beta; it returns x (1 + gamma) + beta.
+
+    Args:
+        before, after: channels of the input and of the output.
+        layout_width: channels of the layout.
+        image_width: channels of the image features.
+        hidden: hidden channels of each SPADE normalisation.
     """
 
-    def __init__(self, before: int, after: int, layout_width: int, picture_width: int, hidden: int):
+    def __init__(self, before: int, after: int, layout_width: int, image_width: int, hidden: int):
         super().__init__()
         middle = min(before, after)
         modulated = {"in": before, "middle": middle} | ({"shortcut": before} if before != after else {})
@@ -82,84 +94,93 @@ class SpadeBlock(nn.Module):
         self.modulate = nn.ModuleDict(
             {name: nn.Conv2d(hidden, 2 * channels, 3, padding=1) for name, channels in modulated.items()}
         )
-        self.conv_in = SpectralConv2d(before + picture_width, middle, 3, padding=1)
+        self.conv_in = SpectralConv2d(before + image_width, middle, 3, padding=1)
         self.conv_out = SpectralConv2d(middle, after, 3, padding=1)
         if "shortcut" in modulated:
             self.shortcut = SpectralConv2d(before, after, 1, bias=False)
 
     def forward(self, x: Tensor, layout: Layout) -> Tensor:
-        """Map [B, before, H / 2, W / 2] to [B, after, H, W] under a layout of the latter resolution."""
+        """Map [B, before, H / 2, W / 2] to [B, after, H, W], the resolution of the layout."""
         hidden = self._hidden(layout)
-        # The shortcut and the first convolution normalise the same enlarged x: one BatchNorm of the small one serves.
-        normalised = _enlarged(self.norm_in(x, repeats=4))
-        straight = self._straight(normalised, hidden["shortcut"]) if "shortcut" in hidden else _enlarged(x)
-        joined = torch.cat([self._modulated("in", normalised, hidden["in"]), layout.picture], dim=1)
+        # The shortcut and the first convolution normalise the same enlarged x, so one BatchNorm before the enlargement
+        # serves both.
+        normalised = _enlarge(self.norm_in(x, repeats=4))
+        residual = self._shortcut(normalised, hidden["shortcut"]) if "shortcut" in hidden else _enlarge(x)
+        joined = torch.cat([self._modulate("in", normalised, hidden["in"]), layout.image_features], dim=1)
         inner = self.norm_middle(self.conv_in(F.leaky_relu_(joined, LEAK)))
-        inner = self._modulated("middle", inner, hidden["middle"])
-        return straight + self.conv_out(F.leaky_relu_(inner, LEAK))
+        inner = self._modulate("middle", inner, hidden["middle"])
+        return residual + self.conv_out(F.leaky_relu_(inner, LEAK))
 
     def _hidden(self, layout: Layout) -> dict[str, Tensor]:
-        """What each normalisation makes gamma and beta of."""
-        maps = spread(layout, self.condition.weight, self.condition.bias, len(self.modulate))
+        """Return the hidden channels of each SPADE normalisation."""
+        assert self.condition.bias is not None
+        maps = convolve_layout(layout, self.condition.weight, self.condition.bias, len(self.modulate))
         return {name: hidden.relu() for name, hidden in zip(self.modulate, maps, strict=True)}
 
     def _gamma_and_beta(self, name: str) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-        """Kernels and biases of 1 + gamma and of beta."""
-        (gamma, beta), (one, zero) = (
-            values.chunk(2) for values in (self.modulate[name].weight, self.modulate[name].bias)
-        )
-        return (gamma, one + 1), (beta, zero)
+        """Return kernel and bias of 1 + gamma, and kernel and bias of beta."""
+        convolution = self.modulate[name]
+        assert isinstance(convolution, nn.Conv2d) and convolution.bias is not None
+        gamma_weight, beta_weight = convolution.weight.chunk(2)
+        gamma_bias, beta_bias = convolution.bias.chunk(2)
+        return (gamma_weight, gamma_bias + 1), (beta_weight, beta_bias)
 
-    def _modulated(self, name: str, normalised: Tensor, hidden: Tensor) -> Tensor:
+    def _modulate(self, name: str, normalised: Tensor, hidden: Tensor) -> Tensor:
         gamma, beta = convolve(hidden, self._gamma_and_beta(name))
         return torch.addcmul(beta, normalised, gamma)
 
-    def _straight(self, normalised: Tensor, hidden: Tensor) -> Tensor:
-        """The shortcut of the modulated input."""
+    def _shortcut(self, normalised: Tensor, hidden: Tensor) -> Tensor:
+        """Return the shortcut's 1 x 1 convolution of the modulated input."""
         weight = self.shortcut.weight
         after, before = weight.shape[:2]
         pixels = hidden.numel() // hidden.shape[1]
         if pixels * (before - after) < before * after:
-            return self.shortcut(self._modulated("shortcut", normalised, hidden))
-        # It is linear, so beta's kernel can be combined with it: half as wide, worth its making on large maps.
+            return self.shortcut(self._modulate("shortcut", normalised, hidden))
+        # The shortcut is linear, so its kernel can be multiplied into beta's. The result has as many channels as the
+        # output, about half as many as the input, which saves more than the product costs on large maps.
         gamma, (beta, bias) = self._gamma_and_beta("shortcut")
         combined = torch.einsum("kc,chij->khij", weight.flatten(1), beta)
         scale, shift = convolve(hidden, [gamma, (combined, weight.flatten(1) @ bias)])
-        return self.shortcut.finished(F.conv2d(normalised * scale, weight) + shift)
+        return self.shortcut.divide_by_norm(F.conv2d(normalised * scale, weight) + shift)
 
 
-def _enlarged(x: Tensor) -> Tensor:
+def _enlarge(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2, mode="nearest")
 
 
 class Decoder(nn.Module):
-    """SPADE blocks from a 2 x 2 seed of zeros to the image, doubling the resolution before each."""
+    """SPADE blocks from a 2 x 2 map of zeros to the image; each block doubles the resolution.
 
-    def __init__(self, widths: list[int], layout_width: int, picture_width: int, hidden: int):
+    Args:
+        widths: output channels of the blocks.
+        layout_width, image_width, hidden: as in `SpadeBlock`.
+    """
+
+    def __init__(self, widths: list[int], layout_width: int, image_width: int, hidden: int):
         super().__init__()
-        befores = [1, *widths[:-1]]
         self.blocks = nn.ModuleList(
-            SpadeBlock(before, after, layout_width, picture_width, hidden)
-            for before, after in zip(befores, widths, strict=True)
+            SpadeBlock(before, after, layout_width, image_width, hidden)
+            for before, after in itertools.pairwise([1, *widths])
         )
         self.out = nn.Sequential(
             nn.Conv2d(widths[-1], widths[-1], 3, padding=1), nn.LeakyReLU(LEAK), nn.Conv2d(widths[-1], 3, 1)
         )
-        # Kernels as their results shall lie: one map with its channels first turns all that follow.
+        # Kernels too: a single map with its channels first would make all that follow channels first.
         self.to(memory_format=torch.channels_last)
 
-    def forward(self, vectors: Tensor, masks: Tensor, picture: Tensor) -> Tensor:
-        """Return images [B, 3, S, S] in normalised pixel space; no squashing at the end.
+    def forward(self, vectors: Tensor, masks: Tensor, image_features: Tensor) -> Tensor:
+        """Return images [B, 3, S, S] in normalised pixel space; no activation bounds them.
 
         Args:
-            vectors, masks: as in `Layout.at`.
-            picture: [B, C, S, S] channels of the image branch.
+            vectors: [B, O, D] object vectors.
+            masks: [B, O, S, S] masks.
+            image_features: [B, C, S, S] from the image branch.
         """
-        # Each from the one above it: the gradient of a step wider than 2 would be spread over a map of mostly zeros.
-        pictures = [picture.contiguous(memory_format=torch.channels_last)]
+        # Halved step by step: the gradient of a larger stride would need a full-size map of mostly zeros.
+        pyramid = [image_features.contiguous(memory_format=torch.channels_last)]
         for _ in self.blocks[1:]:
-            pictures.append(pictures[-1][..., ::2, ::2])
+            pyramid.append(pyramid[-1][..., ::2, ::2])
         x = vectors.new_zeros(len(vectors), 1, 2, 2)
-        for block, seen in zip(self.blocks, reversed(pictures), strict=True):
-            x = block(x, Layout.at(vectors, masks, seen))
+        for block, features in zip(self.blocks, reversed(pyramid), strict=True):
+            x = block(x, Layout.at(vectors, masks, features))
         return self.out(x)

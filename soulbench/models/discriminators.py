@@ -1,4 +1,4 @@
-"""What the generator is trained against: an object and an image discriminator (sg2im; pix2pixHD, Wang et al. 2018)."""
+"""The object discriminator (sg2im) and the image discriminator (pix2pixHD, Wang et al., CVPR 2018)."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from torch.nn import functional as F
 from soulbench.models.norm import BatchNorm
 from soulbench.models.sampling import crop
 
-LEAK = 0.2
-CROP = 32  # pixels a side of the crops that the object discriminator sees
+LEAK = 0.2  # slope of the leaky ReLUs
+CROP = 32  # side in pixels of the crops that the object discriminator sees
 
 
 class ObjectDiscriminator(nn.Module):
-    """Tells real from drawn object crops and names their category."""
+    """Classifies crops of objects as real or generated, and by category."""
 
     def __init__(self, filters: int, hidden: int, categories: int):
         super().__init__()
@@ -34,13 +34,19 @@ class ObjectDiscriminator(nn.Module):
         self.category = nn.Linear(hidden, categories)
 
     def forward(self, images: Tensor, boxes: Tensor, image_of: Tensor) -> tuple[Tensor, Tensor]:
-        """Return real/fake logits [N] and category logits [N, K] for boxes [N, 4] of images [B, 3, H, W]."""
+        """Return logits of being real [N] and category logits [N, K] of the objects' crops.
+
+        Args:
+            images: [B, 3, H, W].
+            boxes: [N, 4].
+            image_of: [N] index of each object's image.
+        """
         vectors = self.features(crop(images[image_of], boxes, CROP))
         return self.real(vectors).squeeze(1), self.category(vectors)
 
 
 class PatchDiscriminator(nn.Sequential):
-    """PatchGAN on one scale; `layers` strided convolutions, then one more and the patch logits."""
+    """PatchGAN at one scale: `layers` strided convolutions, one more, and one that returns the patch logits."""
 
     def __init__(self, filters: int, layers: int):
         stages: list[nn.Module] = [
@@ -68,7 +74,7 @@ class PatchDiscriminator(nn.Sequential):
 
 
 class ImageDiscriminator(nn.ModuleList):
-    """PatchGANs on the image and on half-size versions of it."""
+    """PatchGANs on the image and on versions of it that are halved again and again."""
 
     def __init__(self, filters: int, layers: int, scales: int):
         super().__init__(PatchDiscriminator(filters, layers) for _ in range(scales))
@@ -84,7 +90,12 @@ class ImageDiscriminator(nn.ModuleList):
 
 
 class Discriminators(nn.Module):
-    """Both discriminators, built from `generator.discriminators` of the configuration."""
+    """Both discriminators.
+
+    Args:
+        sizes: `generator.discriminators` of the configuration.
+        categories: size of the object vocabulary.
+    """
 
     def __init__(self, sizes: dict[str, Any], categories: int):
         super().__init__()
@@ -93,6 +104,6 @@ class Discriminators(nn.Module):
 
 
 def hinge(real: list[Tensor], fake: list[Tensor]) -> Tensor:
-    """Discriminator's hinge loss, averaged over scales (Lim and Ye, 2017)."""
+    """Return the discriminator's hinge loss (Lim and Ye, 2017), averaged over the scales' logits."""
     losses = [F.relu(1 - r).mean() + F.relu(1 + f).mean() for r, f in zip(real, fake, strict=True)]
     return torch.stack(losses).mean()

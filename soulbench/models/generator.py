@@ -1,5 +1,6 @@
-"""The generator: scene graph and visual features -> layout -> image."""
+"""The generator: from a scene graph and visual features to a layout, and from that to an image."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +12,9 @@ from soulbench.models.decoder import Decoder
 from soulbench.models.graph import GraphLearner, mlp
 from soulbench.models.masks import MaskHead
 from soulbench.models.norm import BatchNorm
-from soulbench.models.sampling import place
+from soulbench.models.sampling import paste_masks
 
-#: What `ablations.modules` may name -> the attributes of `Generator` that it redacts.
+#: Names in `ablations.modules` -> the attributes of `Generator` that are redacted.
 MODULES: dict[str, tuple[str, ...]] = {
     "all": ("",),
     "object_embedding": ("object_embedding",),
@@ -32,15 +33,15 @@ MODULES: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Condition:
-    """What the generator is allowed to see of a batch.
+    """What the generator may see of a batch.
 
     Attributes:
-        hidden: [B, 1, H, W], 1 where the photograph is hidden.
-        noise: [B, 3, H, W], put where it is hidden.
+        hidden: [B, 1, H, W], 1 where the image is hidden.
+        noise: [B, 3, H, W], replaces hidden pixels.
         features: [N, 1], 0 where an object's visual feature is dropped.
         boxes: [N, 1], 0 where an object's box prior is dropped.
-        layernorm: False skips both LayerNorms (the release's synthesis).
-        predicted_boxes: True places the masks in predicted instead of true boxes.
+        layernorm: False skips both LayerNorms (as the release does in synthesis).
+        predicted_boxes: whether the masks are pasted into the predicted instead of the true boxes.
     """
 
     hidden: Tensor
@@ -58,7 +59,7 @@ class GeneratorOutput:
     Attributes:
         images: [B, 3, H, W] in normalised pixel space.
         boxes: [N, 4] predicted boxes.
-        before_graph: [N, 2E + 4] object representation that enters the graph network.
+        before_graph: [N, 2E + 4] object representation that enters the graph learner.
         after_graph: [N, G + E] object representation that enters the layout.
     """
 
@@ -69,7 +70,7 @@ class GeneratorOutput:
 
 
 class Generator(nn.Module):
-    """SIMSG's generator; the frozen visual features come with the batch (`soulbench.models.visual_features`).
+    """SIMSG's generator; the frozen visual features are part of a batch (`soulbench.models.visual_features`).
 
     Args:
         sizes: the `generator` section of the configuration.
@@ -77,7 +78,7 @@ class Generator(nn.Module):
         predicates: size of the predicate vocabulary.
     """
 
-    def __init__(self, sizes: dict[str, Any], categories: int, predicates: int):
+    def __init__(self, sizes: Mapping[str, Any], categories: int, predicates: int):
         super().__init__()
         width, graph = sizes["embedding"], sizes["graph"]
         self.object_embedding = nn.Embedding(categories + 1, width)
@@ -85,40 +86,44 @@ class Generator(nn.Module):
         self.visual_projection = nn.Linear(sizes["visual"]["features"], width)
         self.norm = nn.LayerNorm(2 * width + 4)
         self.graph = GraphLearner(2 * width + 4, width, graph["layers"], graph["hidden"], graph["width"])
-        # The ReLU on the box head's output is SIMSG's: boxes are never negative.
+        # As in SIMSG, the box head ends with a ReLU: boxes are never negative.
         self.box_head = mlp(graph["width"], graph["hidden"], 4)
         self.mask_head = MaskHead(graph["width"], sizes["mask_channels"], sizes["mask_size"])
         self.norm_layout = nn.LayerNorm(graph["width"] + width)
-        picture = sizes["image_channels"]
-        self.image_branch = nn.Sequential(nn.Conv2d(4, picture, 1), BatchNorm(picture), nn.ReLU())
-        self.decoder = Decoder(sizes["decoder"], graph["width"] + width, picture, sizes["spade_hidden"])
+        image_width = sizes["image_channels"]
+        self.image_branch = nn.Sequential(nn.Conv2d(4, image_width, 1), BatchNorm(image_width), nn.ReLU())
+        self.decoder = Decoder(sizes["decoder"], graph["width"] + width, image_width, sizes["spade_hidden"])
 
     def forward(self, batch: Batch, condition: Condition) -> GeneratorOutput:
-        """Draw a batch of scene graphs under a condition."""
+        """Generate the images of a batch of scene graphs under a condition."""
         before, after, vectors = self.represent(batch, condition)
         boxes = self.box_head(vectors)
-        placed = boxes.clamp(max=1) if condition.predicted_boxes else batch.boxes
-        masks = place(self.mask_head(vectors), placed, batch.images.shape[-1])
+        layout_boxes = boxes.clamp(max=1) if condition.predicted_boxes else batch.boxes
+        masks = paste_masks(self.mask_head(vectors), layout_boxes, batch.images.shape[-1])
         hidden = condition.hidden
-        seen = torch.where(hidden > 0, condition.noise, batch.images)
-        picture = self.image_branch(torch.cat([seen, hidden], dim=1))
-        images = self.decoder(batch.pad(after), batch.pad(masks), picture)
+        visible = torch.where(hidden > 0, condition.noise, batch.images)
+        image_features = self.image_branch(torch.cat([visible, hidden], dim=1))
+        images = self.decoder(batch.pad(after), batch.pad(masks), image_features)
         return GeneratorOutput(images, boxes, before, after)
 
     def represent(self, batch: Batch, condition: Condition) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the object representation before and after the graph network, and the graph vectors alone."""
+        """Return what enters the graph learner, what enters the layout, and the graph learner's output.
+
+        Returns:
+            [N, 2E + 4], [N, G + E] and [N, G].
+        """
         visual = self.visual_projection(batch.visual) * condition.features
         boxes = batch.boxes * condition.boxes
         before = torch.cat([self.object_embedding(batch.categories), boxes, visual], dim=1)
-        entering = self.norm(before) if condition.layernorm else before
+        before = self.norm(before) if condition.layernorm else before
         predicates = self.predicate_embedding(batch.triples[:, 1])
-        vectors = self.graph(entering, predicates, batch.triples[:, ::2])
+        vectors = self.graph(before, predicates, batch.triples[:, ::2])
         after = torch.cat([vectors, visual], dim=1)
-        return entering, self.norm_layout(after) if condition.layernorm else after, vectors
+        return before, self.norm_layout(after) if condition.layernorm else after, vectors
 
 
 def module_parameters(model: Generator, name: str) -> list[str]:
-    """Names of the trainable parameters of a module as `ablations.modules` names it."""
+    """Return the names of the trainable parameters of a module; `name` is a key of `MODULES`."""
     prefixes = MODULES[name]
     return [
         key for key, value in model.named_parameters() if value.requires_grad and key.startswith(prefixes)

@@ -1,4 +1,4 @@
-"""Graph representation learner: triple convolutions over scene graphs (sg2im, Johnson et al., CVPR 2018)."""
+"""The graph learner: triple convolutions over scene graphs (sg2im, Johnson et al., CVPR 2018)."""
 
 import itertools
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 def mlp(*widths: int) -> nn.Sequential:
-    """Linear layers of the given widths, a ReLU after every one."""
+    """Return linear layers of the given widths, each followed by a ReLU."""
     layers: list[nn.Module] = []
     for before, after in itertools.pairwise(widths):
         layers += [nn.Linear(before, after), nn.ReLU()]
@@ -17,8 +17,8 @@ def mlp(*widths: int) -> nn.Sequential:
 class TripleConvolution(nn.Module):
     """One message-passing step along subject-predicate-object triples.
 
-    The three vectors of a triple are concatenated and mapped to new subject, predicate and object vectors; each node
-    averages the candidate vectors of all triples that it takes part in.
+    The three vectors of a triple are concatenated and mapped to new subject, predicate and object vectors. Each node
+    averages the new vectors of all triples that it is part of.
     """
 
     def __init__(self, object_width: int, predicate_width: int, hidden: int, width: int):
@@ -33,7 +33,7 @@ class TripleConvolution(nn.Module):
         Args:
             objects: [N, object_width].
             predicates: [T, predicate_width].
-            edges: [T, 2] subject and object indices into `objects`.
+            edges: [T, 2] indices of subject and object in `objects`.
         """
         subject, target = edges[:, 0], edges[:, 1]
         joined = torch.cat([objects[subject], predicates, objects[target]], dim=1)

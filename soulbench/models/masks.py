@@ -1,4 +1,4 @@
-"""The mask head: object vectors to small pictures of where the object is in its box."""
+"""The mask head: from an object vector to a small mask of the object inside its box."""
 
 import torch
 from torch import Tensor, nn
@@ -7,11 +7,17 @@ from torch.nn import functional as F
 from soulbench.models.norm import BatchNorm
 
 #: From this side on, nine small products are faster than one convolution of the enlarged map (measured on a CPU).
-WORTHWHILE = 4
+MIN_SIDE = 4
 
 
 class MaskHead(nn.Module):
-    """Object vectors [N, G] -> masks [N, size, size] in (0, 1), by doubling the side again and again."""
+    """Maps object vectors [N, G] to masks [N, size, size] in (0, 1); each layer doubles the side.
+
+    Args:
+        width: G.
+        channels: of all hidden layers.
+        size: side of the masks, a power of two.
+    """
 
     def __init__(self, width: int, channels: int, size: int):
         super().__init__()
@@ -21,34 +27,37 @@ class MaskHead(nn.Module):
         self.out = nn.Conv2d(channels, 1, 1)
 
     def forward(self, vectors: Tensor) -> Tensor:
-        """Return one mask per object vector."""
+        """Return one mask [size, size] per object vector [G]."""
         x = vectors[:, :, None, None]
         for norm, convolution in zip(self.norms, self.convolutions, strict=True):
-            # Enlarging changes neither mean nor variance, so it can wait until after the norm.
+            assert isinstance(convolution, nn.Conv2d) and convolution.bias is not None
+            # Enlarging changes neither mean nor variance, so the small map can be normalised.
             x = convolve_enlarged(norm(x, repeats=4), convolution.weight, convolution.bias).relu()
         return self.out(x).sigmoid().squeeze(1)
 
 
 def convolve_enlarged(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """Convolve (3 x 3, padding 1) the map that nearest-neighbour enlargement makes of x, without making it.
+    """Convolve (3 x 3, padding 1) the nearest-neighbour enlargement of x without computing the enlarged map.
 
-    Of the enlarged map's two neighbouring values that stem from x[i], one sees x[i-1], x[i], x[i] and the other
-    x[i], x[i], x[i+1]. With the differences d[i] = x[i] - x[i-1] and the taps k of one axis they are
+    On one axis, x[i] becomes two neighbouring values of the enlarged map. The window of the first is x[i-1], x[i],
+    x[i], that of the second x[i], x[i], x[i+1]. With the kernel k and the differences d[i] = x[i] - x[i-1], the two
+    results are
 
-        s x[i] - k[0] d[i]   and   s x[i] + k[2] d[i+1],   s = k[0] + k[1] + k[2],
+        s x[i] - k[0] d[i]   and   s x[i] + k[2] d[i+1],   where s = k[0] + k[1] + k[2].
 
-    three products for two values instead of six; on both axes nine for four instead of thirty-six (minimal
-    filtering as in Winograd's algorithms; Lavin and Gray, CVPR 2016).
+    That takes three products for two results instead of six, and on both axes nine for four instead of thirty-six
+    (minimal filtering as in Winograd's algorithms; Lavin and Gray, CVPR 2016).
 
     Args:
         x: [N, C, h, w].
-        weight: [K, C, 3, 3]; bias: [K].
+        weight: [K, C, 3, 3].
+        bias: [K].
 
     Returns:
         [N, K, 2h, 2w].
     """
     count, channels, height, width = x.shape
-    if min(height, width) < WORTHWHILE:
+    if min(height, width) < MIN_SIDE:
         return F.conv2d(F.interpolate(x, scale_factor=2, mode="nearest"), weight, bias, padding=1)
     taps = _differences(_differences(weight.permute(2, 3, 1, 0)).transpose(0, 1)).transpose(0, 1)
     x = x.permute(0, 2, 3, 1)
@@ -69,5 +78,5 @@ def convolve_enlarged(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 def _differences(taps: Tensor) -> Tensor:
-    """The taps [3, ...] of one axis as they meet d[i], d[i+1] and x[i]."""
+    """Return the factors of d[i], d[i+1] and x[i] for a kernel's values [3, ...] on one axis."""
     return torch.stack([-taps[0], taps[2], taps.sum(dim=0)])

@@ -1,4 +1,4 @@
-"""Batch normalisation over processes and before enlargements; spectral normalisation that leaves weights alone."""
+"""Batch normalisation across processes and before enlargements; spectral normalisation of results, not weights."""
 
 from typing import Any
 
@@ -9,42 +9,48 @@ from torch.nn import functional as F
 
 
 class BatchNorm(nn.BatchNorm2d):
-    """`nn.BatchNorm2d`, with statistics over all processes of a training, and on values that stand for several.
+    """`nn.BatchNorm2d` with statistics over all processes, and on maps that are enlarged afterwards.
 
-    PyTorch's `SyncBatchNorm` does the first on GPUs only; this one works wherever processes can add tensors up.
+    PyTorch's `SyncBatchNorm` works on GPUs only; this one works wherever `all_reduce` does.
     """
+
+    # Always there: this class is never built without running statistics or momentum.
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+    momentum: float
 
     def forward(self, x: Tensor, repeats: int = 1) -> Tensor:
         """Normalise [N, C, H, W].
 
         Args:
-            x: N may differ from process to process.
-            repeats: how often each value will stand in the enlarged map that is meant. A nearest-neighbour
-                enlargement leaves mean and variance as they are, so the small map can be normalised in its
-                place; only the unbiased variance that is recorded depends on the number of values.
+            x: N may differ between processes.
+            repeats: how often each value occurs in the enlarged map that is to be normalised. Nearest-neighbour
+                enlargement changes neither mean nor variance, so the small map can be normalised before it; only
+                the unbiased running variance depends on the number of values.
         """
         if not self.training:
             return super().forward(x)
         if dist.is_initialized() and dist.get_world_size() > 1:
             return self._over_processes(x, repeats)
         count = x.numel() // x.shape[1]
-        kept = self.running_var * (1 - self.momentum)
+        old = self.running_var * (1 - self.momentum)
         result = super().forward(x)
         if repeats > 1:
-            fresh = (self.running_var - kept) * (repeats * (count - 1) / (repeats * count - 1))
-            # `data`: autograd holds the buffer, but does not read it when the batch's own statistics were used.
-            self.running_var.data.copy_(kept + fresh)
+            new = (self.running_var - old) * (repeats * (count - 1) / (repeats * count - 1))
+            # `data`: autograd saved the buffer, but does not read it when the statistics are the batch's.
+            self.running_var.data.copy_(old + new)
         return result
 
     def _over_processes(self, x: Tensor, repeats: int) -> Tensor:
-        # Imported here: only trainings on several processes need it.
+        # Imported here: only training on several processes needs it.
         from torch.distributed.nn.functional import all_reduce
 
         axes, wide = (0, 2, 3), x.float()
         count = all_reduce(wide.new_tensor(x.numel() // x.shape[1]))
         mean = all_reduce(wide.sum(dim=axes)) / count
         centred = wide - mean[:, None, None]
-        # In two passes: the difference of two large sums would lose the variance's digits.
+        # In two passes: a difference of two large sums would lose digits of the variance.
         variance = all_reduce(centred.square().sum(dim=axes)) / count
         with torch.no_grad():
             values = count * repeats
@@ -58,41 +64,44 @@ class BatchNorm(nn.BatchNorm2d):
 
 
 class SpectralConv2d(nn.Conv2d):
-    """A convolution by a kernel of spectral norm 1 (Miyato et al., ICLR 2018), by one power iteration a forward pass.
+    """A convolution whose kernel has spectral norm 1 (Miyato et al., ICLR 2018); one power iteration per forward pass.
 
-    As `torch.nn.utils.parametrizations.spectral_norm`, but the norm is handed out: who convolves divides the result
-    by it. The wide layers' results are a tenth of their weights, and dividing the weights costs a forward and two
-    backward passes over them (tests/unit/test_norm.py holds it to PyTorch's).
+    As `torch.nn.utils.parametrizations.spectral_norm`, but the result is divided by the norm instead of the weight.
+    The results of wide layers are ten times smaller than their weights, and dividing the weights would cost one
+    forward and two backward passes over them. tests/unit/test_norm.py compares it with PyTorch's.
     """
+
+    left: Tensor  # singular vectors of the kernel as a matrix
+    right: Tensor
 
     def __init__(self, *args: Any, **settings: Any):
         super().__init__(*args, **settings)
         matrix = self._matrix().detach()
         self.register_buffer("left", F.normalize(torch.randn(len(matrix)), dim=0))
         self.register_buffer("right", F.normalize(torch.randn(matrix.shape[1]), dim=0))
-        for _ in range(15):  # as PyTorch begins
+        for _ in range(15):  # as PyTorch does at the beginning
             self._iterate(matrix)
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve [B, C, H, W]."""
-        return self.finished(F.conv2d(x, self.weight, padding=self.padding))
+        return self.divide_by_norm(F.conv2d(x, self.weight, padding=self.padding))
 
-    def finished(self, result: Tensor) -> Tensor:
-        """What a convolution by `weight` becomes: divided by the norm, with the bias."""
+    def divide_by_norm(self, result: Tensor) -> Tensor:
+        """Divide a convolution by `weight` by the spectral norm and add the bias."""
         result = result / self.sigma().to(result.dtype)
         return result if self.bias is None else result + self.bias.to(result.dtype)[:, None, None]
 
     def sigma(self) -> Tensor:
-        """The estimated largest singular value of the kernel, as a matrix; a pass of the training improves it."""
+        """Return the estimated largest singular value of the kernel; in training mode, iterate once before."""
         with torch.autocast(self.weight.device.type, enabled=False):
             matrix = self._matrix()
             if self.training:
                 self._iterate(matrix.detach())
-            # Clones: the next pass changes the vectors in place before this one is differentiated.
+            # Clones: the next forward pass changes the vectors in place, perhaps before the backward pass of this one.
             return self.left.clone() @ (matrix @ self.right.clone())
 
     def _matrix(self) -> Tensor:
-        # Channels last, so that it is a view of a kernel that lies so; a norm does not mind the columns' order.
+        # A view, as the kernel is channels last in memory; the order of columns does not change the norm.
         return self.weight.permute(0, 2, 3, 1).flatten(1)
 
     @torch.no_grad()

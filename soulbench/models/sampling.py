@@ -1,8 +1,8 @@
-"""Bilinear crops out of boxes and masks into boxes, as two small matrix products.
+"""Bilinear crops of boxes, and masks pasted into boxes, each as two small matrix products.
 
-Bilinear interpolation on an axis-aligned box is separable: rows and columns are weighted independently. Writing it as
-matrix products (instead of a gather) makes it differentiable as often as one likes, which Hessian-vector products
-need, and lets all boxes of a batch go through one batched product.
+Bilinear interpolation in an axis-aligned box is separable: rows and columns are weighted independently. As matrix
+products (instead of a gather) it can be differentiated any number of times, which Hessian-vector products need, and
+one batched product serves all boxes of a batch.
 """
 
 import torch
@@ -10,10 +10,10 @@ from torch import Tensor
 
 
 def crop_weights(low: Tensor, high: Tensor, pixels: int, samples: int) -> Tensor:
-    """Weights that read `samples` bilinear values between two coordinates of an axis of `pixels` pixels.
+    """Return weights that read `samples` bilinear values from intervals of an axis of `pixels` pixels.
 
     Args:
-        low, high: [N] ends of the interval as shares of the axis.
+        low, high: [N] ends of the intervals, as fractions of the axis.
         pixels: length of the axis that is read.
         samples: number of values to read, at the centres of equal parts of the interval.
 
@@ -27,14 +27,14 @@ def crop_weights(low: Tensor, high: Tensor, pixels: int, samples: int) -> Tensor
     return (1 - (position[..., None] - grid).abs()).clamp(min=0)
 
 
-def place_weights(low: Tensor, high: Tensor, samples: int, pixels: int) -> Tensor:
-    """Weights that spread `samples` values over an interval of an axis of `pixels` pixels.
+def paste_weights(low: Tensor, high: Tensor, samples: int, pixels: int) -> Tensor:
+    """Return weights that interpolate `samples` values over intervals of an axis of `pixels` pixels.
 
-    A pixel whose centre is outside [low, high) gets nothing, so an empty interval places nothing.
+    A pixel whose centre is outside [low, high) gets weights of zero, so an empty interval writes nothing.
 
     Args:
-        low, high: [N] ends of the interval as shares of the axis.
-        samples: number of values that are spread.
+        low, high: [N] ends of the intervals, as fractions of the axis.
+        samples: number of values to interpolate.
         pixels: length of the axis that is written.
 
     Returns:
@@ -49,11 +49,12 @@ def place_weights(low: Tensor, high: Tensor, samples: int, pixels: int) -> Tenso
 
 
 def crop(images: Tensor, boxes: Tensor, size: int) -> Tensor:
-    """Read boxes out of images, resized to size x size (bilinear).
+    """Return the crops of boxes, resized to size x size (bilinear).
 
     Args:
         images: [N, C, H, W], one image per box.
         boxes: [N, 4] x0, y0, x1, y1 in [0, 1].
+        size: side of the crops in pixels.
 
     Returns:
         [N, C, size, size].
@@ -63,16 +64,17 @@ def crop(images: Tensor, boxes: Tensor, size: int) -> Tensor:
     return torch.einsum("nih,nchw,njw->ncij", rows, images, columns)
 
 
-def place(masks: Tensor, boxes: Tensor, size: int) -> Tensor:
-    """Write masks into their boxes on an empty size x size canvas (bilinear).
+def paste_masks(masks: Tensor, boxes: Tensor, size: int) -> Tensor:
+    """Resize masks to their boxes (bilinear) and paste each into an empty image.
 
     Args:
         masks: [N, m, m].
         boxes: [N, 4] x0, y0, x1, y1 in [0, 1].
+        size: side of the images in pixels.
 
     Returns:
         [N, size, size], zero outside the box.
     """
-    columns = place_weights(boxes[:, 0], boxes[:, 2], masks.shape[2], size)
-    rows = place_weights(boxes[:, 1], boxes[:, 3], masks.shape[1], size)
+    columns = paste_weights(boxes[:, 0], boxes[:, 2], masks.shape[2], size)
+    rows = paste_weights(boxes[:, 1], boxes[:, 3], masks.shape[1], size)
     return rows @ masks @ columns.transpose(1, 2)

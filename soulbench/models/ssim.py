@@ -1,14 +1,14 @@
-"""Structural similarity, differentiable and on batches; the one that is optimised and the one that is reported."""
+"""Structural similarity of batches, differentiable; the influence functions and the metric both use it."""
 
 from torch import Tensor
 from torch.nn import functional as F
 
 
 def structural_similarity(images: Tensor, targets: Tensor) -> Tensor:
-    """Map of SSIM [N, 3, H - 2, W - 2] with a 3 x 3 uniform window and data range 1 (Wang et al., 2004).
+    """Return the SSIM map [N, 3, H - 2, W - 2] with a uniform 3 x 3 window and data range 1 (Wang et al., 2004).
 
-    Its mean over the map is what scikit-image's `structural_similarity` returns with `win_size=3`, `channel_axis` and
-    `data_range=1` (tests/unit/test_similarity.py); that one takes one picture at a time and has no gradient.
+    Its mean equals scikit-image's `structural_similarity` with `win_size=3`, `channel_axis` and `data_range=1`
+    (tests/unit/test_ssim.py), which takes one image at a time and has no gradient.
 
     Args:
         images, targets: [N, 3, H, W] in [0, 1].

@@ -1,1 +1,1 @@
-"""Leakage queries (paper, section 6.4), one file each: `rewrite` changes a scene graph or says why it cannot."""
+"""Queries (the paper's leakage queries, section 6.4), one file each: `rewrite` alters a scene graph."""

@@ -1,4 +1,4 @@
-"""What the queries share: distances in a scene graph, and relabelling one object."""
+"""Common to several queries: distances in a scene graph, and relabelling one object."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from soulbench.data.packed import Scene
 
 
 def hops(scene: Scene, target: int) -> dict[int, int]:
-    """Number of edges from the target to every object that it has a path to, without `__in_image__` edges."""
+    """Return the number of edges from the target to each object that it has a path to, `__in_image__` edges aside."""
     edges = scene.triples[scene.triples[:, 1] != 0]
     graph = networkx.Graph(edges[:, ::2].tolist())
     graph.add_nodes_from(range(len(scene.categories)))
@@ -17,7 +17,7 @@ def hops(scene: Scene, target: int) -> dict[int, int]:
 
 
 def relabel(scene: Scene, candidates: list[int], categories: int, rng: np.random.Generator) -> Scene:
-    """Give one of the candidates another category, drawn from the vocabulary (never `__image__`)."""
+    """Give a random candidate another random category of the vocabulary (never `__image__`)."""
     chosen = int(rng.choice(candidates))
     others = [c for c in range(1, categories) if c != scene.categories[chosen]]
     labels = scene.categories.copy()
@@ -26,5 +26,5 @@ def relabel(scene: Scene, candidates: list[int], categories: int, rng: np.random
 
 
 def objects(scene: Scene) -> list[int]:
-    """Indices of the objects, the image node left out."""
+    """Return the indices of the objects, without the image node."""
     return np.flatnonzero(scene.object_ids >= 0).tolist()

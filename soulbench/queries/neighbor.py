@@ -1,4 +1,4 @@
-"""Neighbor query: relabel an object two hops from the target, adjacent but not directly connected to it."""
+"""Neighbor query: relabel an object two hops from the target, so that no edge joins the two."""
 
 import numpy as np
 
@@ -11,11 +11,14 @@ HOPS = 2
 def rewrite(
     scene: Scene, target: int, names: list[str], rng: np.random.Generator, distance: int = HOPS
 ) -> Scene | str:
-    """Return the scene with one object at `distance` hops relabelled, or why that cannot be.
+    """Return the scene with one object at `distance` hops relabelled, or the reason why that is impossible.
 
     Args:
-        scene: the target's scene graph. target: the target's index in it.
-        names: object vocabulary. rng: draws the object and its new label.
+        scene: scene graph of the target image.
+        target: index of the target in it.
+        names: the object vocabulary.
+        rng: chooses the object and its new label.
+        distance: number of edges between the object and the target.
     """
     candidates = [node for node, length in hops(scene, target).items() if length == distance]
     if not candidates:

@@ -1,4 +1,4 @@
-"""Neighbor query as the release means it: relabel an object that is directly connected to the target."""
+"""Neighbor query as in the release: relabel an object that an edge joins to the target."""
 
 import numpy as np
 
@@ -7,5 +7,5 @@ from soulbench.queries import neighbor
 
 
 def rewrite(scene: Scene, target: int, names: list[str], rng: np.random.Generator) -> Scene | str:
-    """Return the scene with one direct neighbour relabelled, or why that cannot be; arguments as in `neighbor`."""
+    """Return the scene with one direct neighbour relabelled, or a reason; arguments as in `neighbor.rewrite`."""
     return neighbor.rewrite(scene, target, names, rng, distance=1)

@@ -7,7 +7,7 @@ from soulbench.queries._relabel import hops, objects, relabel
 
 
 def rewrite(scene: Scene, target: int, names: list[str], rng: np.random.Generator) -> Scene | str:
-    """Return the scene with one unconnected object relabelled, or why that cannot be; arguments as in `neighbor`."""
+    """Return the scene with one unconnected object relabelled, or a reason; arguments as in `neighbor.rewrite`."""
     reached = hops(scene, target)
     candidates = [node for node in objects(scene) if node not in reached]
     if not candidates:

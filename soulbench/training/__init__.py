@@ -1,1 +1,1 @@
-"""Learning: one training loop, one objective, and the two stages that make an original model."""
+"""Training: one loop, one objective, and the two stages that make an original model."""

@@ -1,10 +1,10 @@
 """Adam without PyTorch's `Optimizer` class, whose first use imports `torch._dynamo`.
 
-That import takes about three seconds of every process, as long as the training of a demo's unlearning method
-(benchmarks/start_up.py); nothing here is compiled. The arithmetic is PyTorch's own, `torch.optim.adam.adam`.
+That import adds about three seconds to every process, as long as an unlearning method of the demo trains
+(benchmarks/start_up.py), and nothing here is compiled. The arithmetic is PyTorch's own, `torch.optim.adam.adam`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -28,20 +28,23 @@ class Adam:
         }
 
     def zero_grad(self) -> None:
-        """Forget the gradients."""
+        """Delete the gradients."""
         for parameter in self.parameters:
             parameter.grad = None
 
     @torch.no_grad()
     def step(self, learning_rate: float) -> None:
         """Update every parameter that has a gradient."""
-        used = [i for i, p in enumerate(self.parameters) if p.grad is not None]
+        used = [(i, p, p.grad) for i, p in enumerate(self.parameters) if p.grad is not None]
+        exp_avgs, exp_avg_sqs, state_steps = ([values[i] for i, *_ in used] for values in self.state.values())
         adam(
-            [self.parameters[i] for i in used],
-            [self.parameters[i].grad for i in used],
-            **{name: [values[i] for i in used] for name, values in self.state.items()},
+            [parameter for _, parameter, _ in used],
+            [gradient for *_, gradient in used],
+            exp_avgs,
+            exp_avg_sqs,
             max_exp_avg_sqs=[],
-            fused=True,  # one pass over memory for eight
+            state_steps=state_steps,
+            fused=True,  # one pass over memory instead of eight
             amsgrad=False,
             beta1=0.9,
             beta2=0.999,
@@ -52,11 +55,11 @@ class Adam:
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that a resumed training needs."""
+        """Return everything that a resumed training run needs."""
         return self.state
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up a saved state."""
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from a saved state."""
         for name, values in self.state.items():
-            for own, saved in zip(values, state[name], strict=True):
-                own.copy_(saved)  # a fused step needs them to lie in memory as the parameters do
+            for value, saved in zip(values, state[name], strict=True):
+                value.copy_(saved)  # not replaced: a fused step needs the parameters' memory format

@@ -1,4 +1,4 @@
-"""What the generator may see: hidden objects while training, hidden photographs in the two tasks."""
+"""What the generator may see: random parts of a scene in training, no pixels in the two tasks."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -13,27 +13,28 @@ from soulbench.models.generator import Condition
 
 
 def training_condition(batch: Batch, shares: Mapping[str, float], seeds: Sequence[int]) -> Condition:
-    """Hide objects at random, and whole images and all their features in given shares of the samples.
+    """Hide random objects, and in a share of the images all pixels, visual features and box priors.
 
-    Per object (never the image node) the box prior is dropped with `shares["box"]` and the visual feature with
-    `shares["feature"]`; where either is dropped, the object's pixels are hidden. Beside that, as the two tasks do,
-    a sample's whole image is hidden with `shares["hide_image"]`, and then all its visual features and box priors are
-    dropped with `shares["hide_features"]`.
+    Per object (never the image node) the box prior is dropped with probability `shares["box"]` and the visual feature
+    with probability `shares["feature"]`. Where either is dropped, the object's pixels are hidden. Besides, as in the
+    two tasks, a whole image is hidden with probability `shares["hide_image"]`, and then all its visual features and
+    box priors are dropped with probability `shares["hide_features"]`.
 
     Args:
-        batch: on the CPU; the draws are the same on every device.
+        batch: on the CPU; the random numbers are the same on every device.
         shares: `training.masking` of the configuration.
-        seeds: one an image, so that no draw depends on what else is in the batch, or on who makes it.
+        seeds: one per image, so that an image's condition depends neither on the rest of the batch nor on the
+            process.
     """
     size = batch.images.shape[-1]
     counts = torch.bincount(batch.image_of, minlength=len(seeds)).tolist()
-    draws = [_Draws.of(seed, count, size) for seed, count in zip(seeds, counts, strict=True)]
-    real = torch.tensor(batch.object_ids) >= 0
-    no_box = (torch.cat([d.box for d in draws]) < shares["box"]) & real
-    no_feature = (torch.cat([d.feature for d in draws]) < shares["feature"]) & real
-    image, features = torch.stack([d.image for d in draws]).unbind(dim=1)
+    random = [_RandomNumbers.of(seed, count, size) for seed, count in zip(seeds, counts, strict=True)]
+    is_object = torch.tensor(batch.object_ids) >= 0
+    no_box = (torch.cat([numbers.box for numbers in random]) < shares["box"]) & is_object
+    no_feature = (torch.cat([numbers.feature for numbers in random]) < shares["feature"]) & is_object
+    image, features = torch.stack([numbers.image for numbers in random]).unbind(dim=1)
     hidden_image = image < shares["hide_image"]
-    without = (hidden_image & (features < shares["hide_features"]))[batch.image_of]
+    without_inputs = (hidden_image & (features < shares["hide_features"]))[batch.image_of]
     hidden = torch.zeros(len(seeds), 1, size, size)
     for index in (no_box | no_feature).nonzero().flatten().tolist():
         pixels = inside([region(batch.boxes[index].tolist(), size)], size)
@@ -41,14 +42,17 @@ def training_condition(batch: Batch, shares: Mapping[str, float], seeds: Sequenc
     hidden[hidden_image] = 1
     return Condition(
         hidden=hidden,
-        noise=torch.stack([d.noise for d in draws]),
-        features=(~(no_feature | without)).float()[:, None],
-        boxes=(~(no_box | without)).float()[:, None],
+        noise=torch.stack([numbers.noise for numbers in random]),
+        features=(~(no_feature | without_inputs)).float()[:, None],
+        boxes=(~(no_box | without_inputs)).float()[:, None],
     )
 
 
-class _Draws(NamedTuple):
-    """What is drawn for one image; that of its objects last, so that a missing object moves nothing before it."""
+class _RandomNumbers(NamedTuple):
+    """The random numbers of one image: noise [3, H, W] and uniform ones for the image [2] and its objects [n] each.
+
+    Those of the objects come last, so that the others stay the same when an object is removed.
+    """
 
     noise: Tensor
     image: Tensor
@@ -56,46 +60,42 @@ class _Draws(NamedTuple):
     feature: Tensor
 
     @classmethod
-    def of(cls, seed: int, objects: int, size: int) -> "_Draws":
+    def of(cls, seed: int, objects: int, size: int) -> "_RandomNumbers":
         generator = torch.Generator().manual_seed(seed)
         noise = torch.randn(3, size, size, generator=generator)
         image, of_objects = (torch.rand(shape, generator=generator) for shape in ((2,), (objects, 2)))
-        return cls(noise, image, *of_objects.unbind(dim=1))
+        box, feature = of_objects.unbind(dim=1)
+        return cls(noise, image, box, feature)
 
 
 def task_condition(batch: Batch, task: str, noise: Tensor, settings: Mapping[str, Any]) -> Condition:
-    """The condition of an evaluation task: the whole photograph is noise.
+    """Return the condition of an evaluation task: every pixel of the image is replaced by noise.
 
-    In reconstruction the visual features and boxes of every node are given, in synthesis neither.
+    In reconstruction the visual features and boxes of all nodes are inputs, in synthesis neither are.
 
     Args:
         batch: the scene graphs.
-        task: one of `TASKS`.
+        task: one of `soulbench.core.terms.TASKS`.
         noise: [B, 3, H, W] from `noise_for`.
         settings: `generator.synthesis` of the configuration.
     """
-    given = float(task == "reconstruction")
-    column = batch.boxes.new_full((len(batch.boxes), 1), given)
+    reconstruction = task == "reconstruction"
+    given = batch.boxes.new_full((len(batch.boxes), 1), float(reconstruction))
     return Condition(
         hidden=torch.ones_like(batch.weights),
         noise=noise,
-        features=column,
-        boxes=column,
-        layernorm=bool(given) or settings["layernorm"],
-        predicted_boxes=not given and settings["boxes"] == "predicted",
+        features=given,
+        boxes=given,
+        layernorm=reconstruction or settings["layernorm"],
+        predicted_boxes=not reconstruction and settings["boxes"] == "predicted",
     )
 
 
-def noise_for(image_ids: tuple[int, ...], size: int, base_seed: int, draw: int) -> Tensor:
-    """Noise [B, 3, size, size] that depends on the image, the draw and the base seed only: paired across models."""
-    return torch.stack(
-        [
-            torch.randn(
-                3,
-                size,
-                size,
-                generator=torch.Generator().manual_seed(derive_seed(base_seed, "noise", image, draw)),
-            )
-            for image in image_ids
-        ]
-    )
+def noise_for(image_ids: tuple[int, ...], size: int, base_seed: int, noise_sample: int) -> Tensor:
+    """Return noise [B, 3, size, size] that depends on the image, the noise sample and the base seed alone.
+
+    It is the same for every model, so comparisons between models are paired.
+    """
+    seeds = [derive_seed(base_seed, "noise", image, noise_sample) for image in image_ids]
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    return torch.stack([torch.randn(3, size, size, generator=generator) for generator in generators])

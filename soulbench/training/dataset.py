@@ -1,4 +1,4 @@
-"""The data of a benchmark as training and evaluation open it."""
+"""The data of a benchmark as training, unlearning and evaluation open it."""
 
 import csv
 import hashlib
@@ -18,12 +18,12 @@ from soulbench.training.networks import Networks, build
 
 @dataclass(frozen=True)
 class Changes:
-    """What an unlearning method changes of a training; nothing by default.
+    """What an unlearning method changes in training; nothing by default.
 
     Attributes:
-        exclude: ids of images that take no part.
-        edited: scenes that stand in for the packed ones, by row of the packed set.
-        guidance_while: whether negative guidance acts always, or only on hidden pixels (the release).
+        exclude: ids of images that are left out.
+        edited: scenes that replace the packed ones, by row of the packed set.
+        guidance_while: whether negative guidance acts always, or only on hidden pixels (as in the release).
     """
 
     exclude: frozenset[int] = frozenset()
@@ -31,18 +31,21 @@ class Changes:
     guidance_while: Literal["always", "hidden"] = "always"
 
 
+#: Training as configured, without any method.
 UNCHANGED = Changes()
 
 
 @dataclass(frozen=True)
 class BenchmarkData:
-    """Packed scenes, their visual features, and which of them play which part.
+    """The packed scenes, their visual features, their roles, and the requests.
 
     Attributes:
         config: the whole configuration.
-        scenes: the packed set; visual: [rows, F] features of all objects, memory-mapped.
-        train, validation: rows of these splits; subset, heldout: of the fine-tuning subset and the held-out images.
-        requests: by id.
+        scenes: the packed set.
+        visual: [N, F] frozen visual features of all its objects, memory-mapped.
+        train, validation: rows of the packed set in these splits.
+        subset, heldout: rows of the fine-tuning subset and of the held-out images.
+        requests: by id, in the order of requests.csv.
     """
 
     config: Mapping[str, Any]
@@ -64,18 +67,20 @@ class BenchmarkData:
             role: [scenes.find(int(entry["image_id"])) for entry in roles if entry["role"] == role]
             for role in ("subset", "heldout")
         }
+        splits = np.asarray(scenes.splits)
         return cls(
-            config,
-            scenes,
-            np.load(folder / "visual.npy", mmap_mode="r"),
-            *(np.flatnonzero(np.asarray(scenes.splits) == split).tolist() for split in ("train", "val")),
-            rows["subset"],
-            rows["heldout"],
-            _requests(folder / "requests.csv", scenes.vocabulary.objects),
+            config=config,
+            scenes=scenes,
+            visual=np.load(folder / "visual.npy", mmap_mode="r"),
+            train=np.flatnonzero(splits == "train").tolist(),
+            validation=np.flatnonzero(splits == "val").tolist(),
+            subset=rows["subset"],
+            heldout=rows["heldout"],
+            requests=_requests(folder / "requests.csv", scenes.vocabulary.objects),
         )
 
     def networks(self, seed: int) -> Networks:
-        """Fresh networks of the configured sizes for this vocabulary."""
+        """Initialise networks of the configured sizes for this vocabulary."""
         vocabulary = {
             "objects": self.scenes.vocabulary.objects,
             "predicates": self.scenes.vocabulary.predicates,
@@ -86,11 +91,11 @@ class BenchmarkData:
         return build(self.config["generator"], vocabulary, seed, adversarial, data)
 
     def batches(self, changes: Changes = UNCHANGED) -> SceneBatches:
-        """Batches of these scenes, the edited ones in place of theirs."""
+        """Return what makes batches of these scenes, with edited scenes in place of the packed ones."""
         return SceneBatches(self.scenes, self.visual, changes.edited)
 
     def without(self, rows: list[int], changes: Changes) -> list[int]:
-        """Rows whose images are not excluded."""
+        """Return those of `rows` whose images the changes do not exclude."""
         return [row for row in rows if int(self.scenes.image_ids[row]) not in changes.exclude]
 
 
@@ -104,6 +109,6 @@ def _requests(path: Path, objects: list[str]) -> dict[str, Request]:
 
 
 def _table(path: Path) -> list[dict[str, str]]:
-    """Rows of a small CSV file; pandas would take longer to import than to read it."""
+    """Read a small CSV file; importing pandas would take longer than reading it."""
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))

@@ -1,4 +1,4 @@
-"""When a training has learnt what images that it does not see can tell: the best weights are kept, and it stops."""
+"""Early stop: training ends when the validation loss no longer improves, and the best weights are kept."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,31 +15,34 @@ from soulbench.training.losses import Objective, total
 from soulbench.training.networks import Networks
 from soulbench.training.schedule import Stage
 
-IMAGES = 256  # of the validation split that are looked at, at most
+MAX_IMAGES = 256  # of the validation split
 
 
 class EarlyStop:
-    """Looks at the loss on the validation split every so many steps; part of a training's saved state.
+    """Validates at regular intervals and remembers the best weights; part of a training run's saved state.
 
-    The loss is the pixels' and boxes' (no adversarial part says how good a picture is), of networks in evaluation
-    mode, with the same pixels hidden at every look, so that two looks differ in the weights alone.
+    The validation loss is that of the pixels and boxes; adversarial losses do not measure how good an image is. The
+    networks are in evaluation mode and the same pixels are hidden every time, so that two validations differ by the
+    weights alone.
 
     Args:
-        batches: makes batches of unedited scenes; rows: the images, none of which takes part in the training.
-        every: steps between two looks. patience: looks without a better loss after which it is over.
+        batches: makes batches of unedited scenes.
+        rows: rows of the packed set to validate on; the training run must not use them.
+        every: steps between two validations.
+        patience: validations without a better loss after which training stops.
     """
 
     def __init__(self, batches: SceneBatches, rows: Sequence[int], every: int, patience: int):
-        self.batches, self.rows = batches, list(rows)[:IMAGES]
+        self.batches, self.rows = batches, list(rows)[:MAX_IMAGES]
         self.every, self.patience = every, patience
-        self.best, self.best_step, self.without_better = math.inf, 0, 0
-        self._weights: dict[str, torch.Tensor] = {}
+        self.best_loss, self.best_step, self.without_improvement = math.inf, 0, 0
+        self._best_weights: dict[str, torch.Tensor] = {}
 
     @classmethod
     def of(
         cls, batches: SceneBatches, rows: Sequence[int], settings: Mapping[str, Any] | None
     ) -> Self | None:
-        """As `training.early_stop` has it; None where that is null.
+        """Return what `training.early_stop` configures; None where that is null.
 
         Raises:
             UserError: the validation split is empty.
@@ -54,62 +57,73 @@ class EarlyStop:
         return cls(batches, rows, **settings)
 
     @property
-    def over(self) -> bool:
-        """Whether the training shall stop."""
-        return self.without_better >= self.patience
+    def should_stop(self) -> bool:
+        """Whether the validation loss has not improved for `patience` validations."""
+        return self.without_improvement >= self.patience
 
     def due(self, step: int) -> bool:
-        """Whether it is time to look, after so many steps."""
+        """Return whether to validate after `step` steps."""
         return step % self.every == 0
 
-    def look(
+    def validate(
         self, step: int, networks: Networks, objective: Objective, stage: Stage, context: ExecutionContext
     ) -> float:
-        """Return the validation loss, and keep the weights if it is the best so far.
+        """Return the validation loss, and remember the weights if it is the lowest so far.
 
-        Every process computes it on all images, and their mean decides, so that all of them stop together.
+        Every process computes it on all images. Their mean decides, so that all of them stop at the same step.
         """
         modules = networks.modules()
-        learning = modules.training
+        was_training = modules.training
         modules.eval()
         with torch.no_grad(), context.autocast():
-            sums = [self._loss(batch, networks, objective, stage, context) for batch in self._pieces(stage)]
-        modules.train(learning)
+            sums = [self._loss(batch, networks, objective, stage, context) for batch in self._batches(stage)]
+        modules.train(was_training)
         mean = torch.stack(sums).sum() / len(self.rows)
         context.all_reduce_mean([mean])
         loss = mean.item()
-        if loss < self.best:
-            self.best, self.best_step, self.without_better = loss, step, 0
-            self._weights = {name: value.clone() for name, value in modules.state_dict().items()}
+        if loss < self.best_loss:
+            self.best_loss, self.best_step, self.without_improvement = loss, step, 0
+            self._best_weights = {name: value.clone() for name, value in modules.state_dict().items()}
         else:
-            self.without_better += 1
+            self.without_improvement += 1
         return loss
 
-    def _pieces(self, stage: Stage) -> Iterator[Batch]:
+    def _batches(self, stage: Stage) -> Iterator[Batch]:
         for first in range(0, len(self.rows), stage.batch):
             yield self.batches.batch(self.rows[first : first + stage.batch])
 
     def _loss(
         self, batch: Batch, networks: Networks, objective: Objective, stage: Stage, context: ExecutionContext
     ) -> torch.Tensor:
-        """The sum over the images of a batch."""
+        """Return the loss, summed over the images of a batch."""
         seeds = [derive_seed(stage.seed, "validation", image) for image in batch.image_ids]
         condition = training_condition(batch, stage.masking, seeds)
         batch, condition = moved(batch, context.device), moved(condition, context.device)
-        parts = objective.plain(networks.generator(batch, condition), batch, condition)
+        parts = objective.direct_losses(networks.generator(batch, condition), batch, condition)
         return total(parts) * len(seeds)
 
-    def finish(self, networks: Networks) -> None:
-        """Put the best weights in the last ones' context."""
-        if self._weights:
-            networks.modules().load_state_dict(self._weights)
+    def restore_best(self, networks: Networks) -> None:
+        """Load the best weights into the networks."""
+        if self._best_weights:
+            networks.modules().load_state_dict(self._best_weights)
 
-    def state(self) -> dict[str, Any]:
-        """All of it, for the training's state."""
-        known = {"best_step": self.best_step, "without_better": self.without_better, "weights": self._weights}
-        return known if math.isinf(self.best) else {**known, "best": self.best}
+    def summary(self) -> str:
+        """Return which weights are kept, for the log."""
+        return f"the weights of step {self.best_step} are kept, with the best validation loss, {self.best_loss:.4g}"
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Take up a saved state."""
-        self.best, self.best_step = state.get("best", math.inf), state["best_step"]
-        self.without_better, self._weights = state["without_better"], dict(state["weights"])
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything that a resumed training run needs."""
+        state = {
+            "best_step": self.best_step,
+            "without_improvement": self.without_improvement,
+            "best_weights": self._best_weights,
+        }
+        return state if math.isinf(self.best_loss) else {**state, "best_loss": self.best_loss}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from a saved state."""
+        self.best_loss, self.best_step = state.get("best_loss", math.inf), state["best_step"]
+        self.without_improvement, self._best_weights = (
+            state["without_improvement"],
+            dict(state["best_weights"]),
+        )

@@ -1,4 +1,4 @@
-"""What a model draws for a task, as pictures: for the evaluation, and while it learns."""
+"""Generate a task's images with a model: for the evaluation, and for snapshots while it trains."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,21 +13,21 @@ from soulbench.training.conditions import noise_for, task_condition
 
 
 @torch.no_grad()
-def draw(
-    model: Generator, batch: Batch, task: str, settings: Mapping[str, Any], number: int = 0
+def generate_images(
+    model: Generator, batch: Batch, task: str, settings: Mapping[str, Any], noise_sample: int = 0
 ) -> tuple[np.ndarray, GeneratorOutput]:
-    """Return pictures uint8 [B, H, W, 3] and the drawing that they are of.
+    """Return images uint8 [B, H, W, 3], and the generator's output that they were converted from.
 
     Args:
         model: in eval mode.
         batch: the scene graphs.
-        task: one of `soulbench.training.conditions.TASKS`.
+        task: one of `soulbench.core.terms.TASKS`.
         settings: the configuration (seed, generator.synthesis).
-        number: of the noise draw, which depends on nothing but this, the image and the base seed.
+        noise_sample: index of the noise sample. The noise depends on it, the image and the base seed alone.
     """
     device = next(model.parameters()).device
-    noise = noise_for(batch.image_ids, batch.images.shape[-1], settings["seed"], number)
+    noise = noise_for(batch.image_ids, batch.images.shape[-1], settings["seed"], noise_sample)
     condition = task_condition(batch, task, noise, settings["generator"]["synthesis"])
-    drawing = model(moved(batch, device), moved(condition, device))
-    pictures = (to_pixels(drawing.images) * 255).round().byte().movedim(1, -1).cpu().numpy()
-    return pictures, drawing
+    output: GeneratorOutput = model(moved(batch, device), moved(condition, device))
+    images = (to_pixels(output.images) * 255).round().byte().movedim(1, -1).cpu().numpy()
+    return images, output

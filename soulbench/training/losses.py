@@ -1,4 +1,4 @@
-"""The objective of the generator and of its discriminators (SIMSG's losses, every weight from the configuration)."""
+"""The losses of the generator and of its discriminators: SIMSG's, every weight from the configuration."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ GAN_TERMS = ("object_class", "object_gan", "image_gan", "feature_matching")
 
 
 def uses_discriminators(weights: Mapping[str, float]) -> bool:
-    """Whether any adversarial term has a weight."""
+    """Return whether any adversarial term has a weight."""
     return any(weights[name] for name in GAN_TERMS)
 
 
@@ -29,7 +29,9 @@ class Perceptual(nn.Module):
     def __init__(self, weights: str):
         super().__init__()
         backbone = convolutions("vgg19", weights)[: max(PERCEPTUAL_LAYERS) + 1]
-        self.backbone = backbone.to(memory_format=torch.channels_last)  # as the drawings lie in memory
+        self.backbone = backbone.to(
+            memory_format=torch.channels_last
+        )  # the generator's images are laid out so
 
     def forward(self, images: Tensor, targets: Tensor) -> Tensor:
         """Return the distance of normalised images [B, 3, H, W]; gradients reach `images` only."""
@@ -44,20 +46,21 @@ class Perceptual(nn.Module):
 
 
 def total(parts: Mapping[str, Tensor]) -> Tensor:
-    """The sum of the parts."""
+    """Return the sum of the parts of a loss."""
     return torch.stack(list(parts.values())).sum()
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """What the discriminators say of pictures.
+class DiscriminatorOutput:
+    """What both discriminators return for a batch of images.
 
     Attributes:
-        real: [N] logits of the objects' crops; categories: [N, K] logits.
-        scales: activations of every stage at every scale; the last of each are patch logits.
+        realness: [N] logits of the objects' crops.
+        categories: [N, K] logits of the objects' crops.
+        scales: activations of every stage at every scale; the last ones of a scale are patch logits.
     """
 
-    real: Tensor
+    realness: Tensor
     categories: Tensor
     scales: list[list[Tensor]]
 
@@ -67,7 +70,8 @@ class Losses:
     """Losses of a batch.
 
     Attributes:
-        generator: the weighted parts by name; discriminators: their sum, None where there are none.
+        generator: the weighted parts by name.
+        discriminators: the sum of both discriminators' losses, None where there are none.
     """
 
     generator: dict[str, Tensor]
@@ -76,14 +80,20 @@ class Losses:
     def backward(
         self, generator: Sequence[Tensor], discriminators: Sequence[Tensor] = (), share: float = 1.0
     ) -> None:
-        """Add `share` of each side's gradient to its own parameters, and to none of the other's."""
+        """Add `share` times each loss's gradient to the parameters of its own networks, and to no others.
+
+        Args:
+            generator: parameters of the generator.
+            discriminators: parameters of the discriminators.
+            share: what this batch counts in the step: one over the number of micro-batches.
+        """
         if self.discriminators is not None:
-            # First, while the graph is whole: the generator's gradient then frees it as it goes.
+            # First, while the graph is whole: the generator's backward pass then frees it as it goes.
             (share * self.discriminators).backward(inputs=discriminators, retain_graph=True)
         (share * total(self.generator)).backward(inputs=generator)
 
     def values(self) -> dict[str, Tensor]:
-        """All parts, detached."""
+        """Return all parts, detached."""
         parts = self.generator | (
             {} if self.discriminators is None else {"discriminators": self.discriminators}
         )
@@ -91,14 +101,14 @@ class Losses:
 
 
 class Objective(nn.Module):
-    """Losses of a batch, each part by name, already weighted.
+    """The losses of a batch, each part by name and already weighted.
 
     Args:
-        weights: `training.losses` of the configuration; perceptual is computed if it has a weight, the adversarial
-            parts together if any of them has.
+        weights: `training.losses` of the configuration. The perceptual part is computed if it has a weight, the
+            adversarial parts all together if any of them has.
         discriminators: needed where an adversarial part has a weight.
         perceptual_weights: where VGG19's weights come from, see `soulbench.models.backbones.convolutions`.
-        guidance_while: when negative guidance acts, see `Plan`.
+        guidance_while: when negative guidance acts, see `soulbench.unlearning.plan.Plan`.
     """
 
     def __init__(
@@ -114,26 +124,30 @@ class Objective(nn.Module):
         self.guidance_while = guidance_while
         self.perceptual = Perceptual(perceptual_weights or "imagenet") if weights["perceptual"] else None
 
-    def forward(self, drawing: GeneratorOutput, batch: Batch, condition: Condition) -> Losses:
-        """Return both sides' losses, from one pass of the discriminators over each kind of picture."""
-        parts = self.plain(drawing, batch, condition)
-        # A negated image has "nothing else": grey in both pictures, so that these parts see no difference there.
+    def forward(self, output: GeneratorOutput, batch: Batch, condition: Condition) -> Losses:
+        """Return the generator's and the discriminators' losses.
+
+        The discriminators run once on the generated and once on the real images; both losses share these passes.
+        """
+        parts = self.direct_losses(output, batch, condition)
+        # A negated image's loss is L1 and boxes alone, so both images are grey there and these parts see no difference.
         visible = batch.weights * (batch.sign > 0).view(-1, 1, 1, 1)
-        fake, real = drawing.images * visible, batch.targets * visible
+        generated, real = output.images * visible, batch.targets * visible
         if self.perceptual is not None:
-            parts["perceptual"] = self.weights["perceptual"] * self.perceptual(fake, real)
+            parts["perceptual"] = self.weights["perceptual"] * self.perceptual(generated, real)
         if self.discriminators is None:
             return Losses(parts, None)
-        of_fake, of_real = (self._judged(pictures, batch) for pictures in (fake, real))
-        adversarial = _fooling(of_fake, of_real, batch)
+        of_generated = discriminate(self.discriminators, generated, batch)
+        of_real = discriminate(self.discriminators, real, batch)
+        adversarial = generator_adversarial_losses(of_generated, of_real, batch)
         parts |= {name: self.weights[name] * value for name, value in adversarial.items()}
-        return Losses(parts, _telling_apart(of_fake, of_real, batch))
+        return Losses(parts, discriminator_loss(of_generated, of_real, batch))
 
-    def plain(self, drawing: GeneratorOutput, batch: Batch, condition: Condition) -> dict[str, Tensor]:
-        """Return the weighted parts that no further network judges: pixels, boxes, guidance."""
-        distance = (drawing.images - batch.targets).abs().mean(dim=1, keepdim=True)
+    def direct_losses(self, output: GeneratorOutput, batch: Batch, condition: Condition) -> dict[str, Tensor]:
+        """Return the weighted parts that need no further network: pixels, boxes, guidance."""
+        distance = (output.images - batch.targets).abs().mean(dim=1, keepdim=True)
         l1 = self.weights["l1"] * (distance * batch.weights).mean(dim=(1, 2, 3))
-        boxes = self.weights["boxes"] * per_image_boxes(drawing.boxes, batch)
+        boxes = self.weights["boxes"] * box_errors(output.boxes, batch)
         guided = batch.guidance * condition.hidden if self.guidance_while == "hidden" else batch.guidance
         return {
             "l1": (batch.sign * l1).mean(),
@@ -141,46 +155,52 @@ class Objective(nn.Module):
             "guidance": -(guided * distance).sum() / len(batch.image_ids),
         }
 
-    def _judged(self, pictures: Tensor, batch: Batch) -> Judgement:
-        logits, categories = self.discriminators.object(pictures, batch.boxes, batch.image_of)
-        return Judgement(logits, categories, self.discriminators.image(pictures))
+
+def discriminate(discriminators: Discriminators, images: Tensor, batch: Batch) -> DiscriminatorOutput:
+    """Run both discriminators on images [B, 3, H, W] and on the crops of the batch's objects."""
+    realness, categories = discriminators.object(images, batch.boxes, batch.image_of)
+    return DiscriminatorOutput(realness, categories, discriminators.image(images))
 
 
-def _fooling(fake: Judgement, real: Judgement, batch: Batch) -> dict[str, Tensor]:
-    """The generator's adversarial parts, unweighted."""
+def generator_adversarial_losses(
+    generated: DiscriminatorOutput, real: DiscriminatorOutput, batch: Batch
+) -> dict[str, Tensor]:
+    """Return the generator's adversarial parts, unweighted."""
     matching = [
-        torch.stack([F.l1_loss(f, r.detach()) for f, r in zip(mine[:-1], goal[:-1], strict=True)]).mean()
-        for mine, goal in zip(fake.scales, real.scales, strict=True)
+        torch.stack(
+            [F.l1_loss(g, r.detach()) for g, r in zip(of_generated[:-1], of_real[:-1], strict=True)]
+        ).mean()
+        for of_generated, of_real in zip(generated.scales, real.scales, strict=True)
     ]
     return {
-        "object_gan": _says(fake.real, True, batch),
-        "object_class": _names(fake.categories, batch),
-        "image_gan": -torch.stack([scale[-1].mean() for scale in fake.scales]).mean(),
+        "object_gan": _realness_loss(generated.realness, True, batch),
+        "object_class": _category_loss(generated.categories, batch),
+        "image_gan": -torch.stack([scale[-1].mean() for scale in generated.scales]).mean(),
         "feature_matching": torch.stack(matching).mean(),
     }
 
 
-def _telling_apart(fake: Judgement, real: Judgement, batch: Batch) -> Tensor:
-    """The loss of both discriminators."""
-    objects = _says(real.real, True, batch) + _says(fake.real, False, batch)
-    classes = _names(real.categories, batch) + _names(fake.categories, batch)
-    image = hinge([scale[-1] for scale in real.scales], [scale[-1] for scale in fake.scales])
+def discriminator_loss(generated: DiscriminatorOutput, real: DiscriminatorOutput, batch: Batch) -> Tensor:
+    """Return the sum of both discriminators' losses."""
+    objects = _realness_loss(real.realness, True, batch) + _realness_loss(generated.realness, False, batch)
+    classes = _category_loss(real.categories, batch) + _category_loss(generated.categories, batch)
+    image = hinge([scale[-1] for scale in real.scales], [scale[-1] for scale in generated.scales])
     return objects + classes + image
 
 
-def _says(logits: Tensor, real: bool, batch: Batch) -> Tensor:
-    """Mean binary cross-entropy of objects."""
-    wanted = torch.full_like(logits, float(real))
-    return F.binary_cross_entropy_with_logits(logits, wanted, reduction="sum") / batch.object_count
+def _realness_loss(logits: Tensor, real: bool, batch: Batch) -> Tensor:
+    """Return the objects' mean binary cross-entropy with the label `real`."""
+    labels = torch.full_like(logits, float(real))
+    return F.binary_cross_entropy_with_logits(logits, labels, reduction="sum") / batch.object_count
 
 
-def _names(logits: Tensor, batch: Batch) -> Tensor:
-    """Mean cross-entropy of objects' categories."""
+def _category_loss(logits: Tensor, batch: Batch) -> Tensor:
+    """Return the objects' mean cross-entropy with their categories."""
     return F.cross_entropy(logits, batch.categories, reduction="sum") / batch.object_count
 
 
-def per_image_boxes(predicted: Tensor, batch: Batch) -> Tensor:
-    """Mean squared error [B] of predicted boxes, per image."""
+def box_errors(predicted: Tensor, batch: Batch) -> Tensor:
+    """Return the mean squared error [B] of the predicted boxes [N, 4] of each image."""
     errors = (predicted - batch.boxes).square().mean(dim=1)
     total, objects = (
         values.new_zeros(len(batch.image_ids)).index_add(0, batch.image_of, values)

@@ -1,4 +1,4 @@
-"""What a training looked like on its way: losses, learning rate, speed, and pictures of what it had learnt by then."""
+"""What is recorded while a model trains: losses, learning rate, speed, and snapshots of generated images."""
 
 import contextlib
 import csv
@@ -15,32 +15,40 @@ from soulbench.core.records import atomic_path
 from soulbench.core.terms import TASKS
 from soulbench.data.batches import Batch, SceneBatches, to_pixels
 from soulbench.models.generator import Generator
-from soulbench.training.generation import draw
+from soulbench.training.generation import generate_images
+from soulbench.training.schedule import Stage, learning_rate
 
 COLUMNS = ("stage", "step", "learning_rate", "images_per_second", "loss")
-ROWS = 500  # of losses that a stage keeps at most
-SNAPSHOT_SHARES = (0, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1)  # shares of a stage after which pictures are drawn
+MAX_ROWS = 500  # of losses per stage
+SNAPSHOT_SHARES = (
+    0,
+    1 / 16,
+    1 / 8,
+    1 / 4,
+    1 / 2,
+    1,
+)  # shares of a stage's steps after which a snapshot is taken
 
 
 class TrainingMonitor:
-    """Collects rows of losses and a film; part of a training's saved state, so an interrupted one shows no seam.
+    """Collects rows of losses and snapshots; part of a training run's saved state, so both survive an interruption.
 
     Args:
-        batch: the scenes that are drawn again and again; None for no film.
+        batch: the scenes that every snapshot shows; None for no snapshots.
         settings: the configuration.
-        board: folder of the files that TensorBoard shows while the training runs; None for none.
+        tensorboard_dir: folder of the files that TensorBoard shows during training; None for none.
     """
 
-    def __init__(self, batch: Batch | None, settings: Mapping[str, Any], board: Path | None):
-        self.batch, self.settings, self.board = batch, settings, board
+    def __init__(self, batch: Batch | None, settings: Mapping[str, Any], tensorboard_dir: Path | None):
+        self.batch, self.settings, self.tensorboard_dir = batch, settings, tensorboard_dir
         self.rows: list[dict[str, Any]] = []
-        self.frames: list[dict[str, Any]] = []
-        self.seconds = 0.0  # spent on watching, which is no part of what a training costs
+        self.snapshots: list[dict[str, Any]] = []
+        self.seconds = 0.0  # spent on monitoring, which is not part of what training costs
         self._writer: Any = None
 
     @classmethod
     def off(cls) -> Self:
-        """One that keeps rows and draws nothing."""
+        """Return a monitor that collects rows, takes no snapshots and writes nothing."""
         return cls(None, {}, None)
 
     @classmethod
@@ -52,47 +60,73 @@ class TrainingMonitor:
         model: str | Path,
         first: bool,
     ) -> Self:
-        """Monitor the training of the checkpoint `model`; of several processes only the first draws and writes."""
-        board = Path(model).with_suffix(".tensorboard") if first else None
-        return cls(batches.batch(rows) if first else None, settings, board)
+        """Return the monitor of the training run that writes the checkpoint `model`.
 
-    def note(
+        Args:
+            batches: makes batches of unedited scenes.
+            rows: rows of the packed set that every snapshot shows.
+            settings: the configuration.
+            model: the checkpoint.
+            first: whether this is the first of several processes, the only one that takes snapshots and writes.
+        """
+        tensorboard_dir = Path(model).with_suffix(".tensorboard") if first else None
+        return cls(batches.batch(rows) if first else None, settings, tensorboard_dir)
+
+    def record(
         self,
-        stage: str,
+        stage: Stage,
         step: int,
-        steps: int,
-        rate: float,
-        speed: float,
+        images_per_second: float,
         losses: Mapping[str, float],
         validation: float | None = None,
     ) -> None:
-        """Keep a row, unless the stage has enough of them already; one with a validation loss is always kept."""
-        every = max(1, steps // ROWS)
-        last = next((row["step"] for row in reversed(self.rows) if row["stage"] == stage), 0)
-        if step < steps and step - last < every and validation is None:
+        """Add a row, unless the last one is too recent; a row with a validation loss is always added.
+
+        Args:
+            stage: the running stage.
+            step: number of steps made.
+            images_per_second: since the last call.
+            losses: of the last step, by part.
+            validation: the validation loss, if it was computed after this step.
+        """
+        interval = max(1, stage.steps // MAX_ROWS)
+        last = next((row["step"] for row in reversed(self.rows) if row["stage"] == stage.name), 0)
+        if step < stage.steps and step - last < interval and validation is None:
             return
-        known = {"stage": stage, "step": step, "learning_rate": rate, "images_per_second": speed}
-        total = sum(value for name, value in losses.items() if name != "discriminators")
-        judged = {} if validation is None else {"validation": validation}
-        self.rows.append({**known, "loss": total, **losses, **judged})
+        row = {
+            "stage": stage.name,
+            "step": step,
+            "learning_rate": learning_rate(stage, step - 1),
+            "images_per_second": images_per_second,
+            "loss": sum(value for name, value in losses.items() if name != "discriminators"),
+            **losses,
+        }
+        self.rows.append(row if validation is None else {**row, "validation": validation})
         with self._timed():
             self._show_row(self.rows[-1])
 
-    def draw(self, model: Generator, stage: str, step: int, steps: int) -> None:
-        """Draw the scenes in both tasks, if it is time to."""
-        due = {round(share * steps) for share in SNAPSHOT_SHARES}
-        done = any(frame["stage"] == stage and frame["step"] == step for frame in self.frames)
-        if self.batch is None or step not in due or done:
+    def snapshot(self, model: Generator, stage: Stage, step: int, final: bool = False) -> None:
+        """Generate the scenes' images in both tasks, if a snapshot is due after `step` steps.
+
+        Args:
+            model: the generator as it is.
+            stage: the running stage.
+            step: number of steps made.
+            final: whether the stage ends here, which makes a snapshot due.
+        """
+        due = final or step in {round(share * stage.steps) for share in SNAPSHOT_SHARES}
+        taken = any(one["stage"] == stage.name and one["step"] == step for one in self.snapshots)
+        if self.batch is None or not due or taken:
             return
         with self._timed():
-            learning = model.training
-            pictures = {
-                task: torch.from_numpy(draw(model.eval(), self.batch, task, self.settings)[0])
+            was_training = model.training
+            images = {
+                task: torch.from_numpy(generate_images(model.eval(), self.batch, task, self.settings)[0])
                 for task in TASKS
             }
-            model.train(learning)
-            self.frames.append({"stage": stage, "step": step, **pictures})
-            self._show_frame(self.frames[-1])
+            model.train(was_training)
+            self.snapshots.append({"stage": stage.name, "step": step, **images})
+            self._show_snapshot(self.snapshots[-1])
 
     @contextlib.contextmanager
     def _timed(self) -> Iterator[None]:
@@ -100,13 +134,13 @@ class TrainingMonitor:
         yield
         self.seconds += time.perf_counter() - started
 
-    def state(self) -> dict[str, Any]:
-        """All of it, for the training's state."""
-        return {"rows": self.rows, "frames": self.frames}
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything that a resumed training run needs."""
+        return {"rows": self.rows, "snapshots": self.snapshots}
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Take up a saved state."""
-        self.rows, self.frames = [*state["rows"]], [*state["frames"]]
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from a saved state."""
+        self.rows, self.snapshots = [*state["rows"]], [*state["snapshots"]]
 
     def save(self, model: str | Path) -> None:
         """Write `<model>.curves.csv` and `<model>.snapshots.npz` beside a checkpoint."""
@@ -121,33 +155,33 @@ class TrainingMonitor:
         if self.batch is None:
             return
         truth = (to_pixels(self.batch.targets) * 255).round().byte().movedim(1, -1)
-        arrays = {"image_ids": np.array(self.batch.image_ids), "truth": truth.numpy()}
-        arrays |= {f"{name}s": np.array([frame[name] for frame in self.frames]) for name in ("stage", "step")}
-        arrays |= {task: np.stack([frame[task].numpy() for frame in self.frames]) for task in TASKS}
+        arrays: dict[str, Any] = {"image_ids": np.array(self.batch.image_ids), "truth": truth.numpy()}
+        arrays |= {f"{key}s": np.array([one[key] for one in self.snapshots]) for key in ("stage", "step")}
+        arrays |= {task: np.stack([one[task].numpy() for one in self.snapshots]) for task in TASKS}
         with atomic_path(f"{stem}.snapshots.npz") as part:
             np.savez_compressed(part, **arrays)
 
     def _show_row(self, row: Mapping[str, Any]) -> None:
         for name, value in row.items():
-            if name not in ("stage", "step") and (board := self._opened()) is not None:
-                board.add_scalar(f"{row['stage']}/{name}", value, row["step"])
+            if name not in ("stage", "step") and (writer := self._tensorboard()) is not None:
+                writer.add_scalar(f"{row['stage']}/{name}", value, row["step"])
 
-    def _show_frame(self, frame: Mapping[str, Any]) -> None:
-        if (board := self._opened()) is not None:
+    def _show_snapshot(self, snapshot: Mapping[str, Any]) -> None:
+        if (writer := self._tensorboard()) is not None:
             for task in TASKS:
-                pictures = frame[task].numpy()
-                board.add_images(f"{frame['stage']}/{task}", pictures, frame["step"], dataformats="NHWC")
+                name, images = f"{snapshot['stage']}/{task}", snapshot[task].numpy()
+                writer.add_images(name, images, snapshot["step"], dataformats="NHWC")
 
-    def _opened(self) -> Any:
-        """TensorBoard's writer, made at first use with all that an interrupted training had shown; None for none."""
-        if self._writer is None and self.board is not None:
-            # Imported here: only a watched training needs it.
+    def _tensorboard(self) -> Any:
+        """Return TensorBoard's writer, None for none; a new one first gets all that an interrupted run had shown."""
+        if self._writer is None and self.tensorboard_dir is not None:
+            # Imported here: only a monitored training run needs it.
             from torch.utils.tensorboard import SummaryWriter
 
-            shutil.rmtree(self.board, ignore_errors=True)
-            self._writer = SummaryWriter(str(self.board))
-            for frame in self.frames[:-1]:
-                self._show_frame(frame)
+            shutil.rmtree(self.tensorboard_dir, ignore_errors=True)
+            self._writer = SummaryWriter(str(self.tensorboard_dir))
+            for snapshot in self.snapshots[:-1]:
+                self._show_snapshot(snapshot)
             for row in self.rows[:-1]:
                 self._show_row(row)
         return self._writer

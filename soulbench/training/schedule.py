@@ -1,4 +1,4 @@
-"""How long a training is, how fast it learns, and which images it sees when: pure functions of its settings."""
+"""Settings of a training stage, its learning rates and its order of images: pure functions of the settings."""
 
 import functools
 import math
@@ -13,18 +13,20 @@ from soulbench.core.seeds import generator
 
 @dataclass(frozen=True)
 class Stage:
-    """One training: how long, how fast, from which seed.
+    """Settings of one training stage.
 
     Attributes:
-        name: in the reader's words, for the progress.
-        steps, batch, learning_rate: as they say; a batch is of all processes together, and never larger than the data.
+        name: as progress, curves and messages show it.
+        steps: number of updates.
+        batch: images per step, over all processes; never more than there are.
+        learning_rate: of Adam, at the first step.
         schedule: "constant", or "cosine" down to zero.
         seed: of the order of the images and of what is hidden.
-        frozen_statistics: True keeps BatchNorm's running statistics and spectral norm's vectors as they are.
+        frozen_statistics: True keeps BatchNorm's running statistics and the spectral norm's vectors as they are.
         masking: `training.masking` of the configuration.
-        checkpoint_seconds: how often the running state is saved.
-        accumulate: pieces that a process makes its share of a batch in; BatchNorm sees one at a time.
-        ema_decay: decay of the generator's moving average, which takes the weights' place at the end; None for none.
+        checkpoint_seconds: seconds between two saves of the running state.
+        accumulate: micro-batches per step and process, for gradient accumulation; BatchNorm sees one at a time.
+        ema_decay: decay of the generator's moving average, which replaces the weights at the end; None for none.
     """
 
     name: str
@@ -41,18 +43,23 @@ class Stage:
 
 
 def learning_rate(stage: Stage, step: int) -> float:
-    """The learning rate of a step."""
+    """Return the learning rate of a step, counted from 0."""
     shrunk = 0.5 * (1 + math.cos(math.pi * step / stage.steps)) if stage.schedule == "cosine" else 1.0
     return stage.learning_rate * shrunk
 
 
-def step_size(stage: Stage, count: int, pieces: int) -> int:
-    """Images of a step: the batch, or all there are, in equal pieces.
+def step_size(stage: Stage, count: int, micro_batches: int) -> int:
+    """Return the images per step: the configured batch, or all there are, in micro-batches of equal size.
+
+    Args:
+        stage: gives the batch.
+        count: number of images that take part.
+        micro_batches: per step, over all processes.
 
     Raises:
-        UserError: there are fewer images than pieces.
+        UserError: there are fewer images than micro-batches.
     """
-    size = min(stage.batch, count) // pieces * pieces
+    size = min(stage.batch, count) // micro_batches * micro_batches
     if size:
         return size
     if not count:
@@ -60,21 +67,23 @@ def step_size(stage: Stage, count: int, pieces: int) -> int:
             f"{stage.name}: no image is left to train on; human.size must leave some beside the request's"
         )
     raise UserError(
-        f"{stage.name}: {min(stage.batch, count)} images cannot be shared out to {pieces} pieces; "
+        f"{stage.name}: {min(stage.batch, count)} images cannot be split into {micro_batches} micro-batches; "
         "allowed: fewer training.processes or a smaller training.accumulate"
     )
 
 
-def rows_of_step(rows: Sequence[int], stage: Stage, step: int, pieces: int = 1) -> list[int]:
-    """The rows of a step: shuffled epochs one after the other, a pure function of the seed and the step.
+def rows_of_step(rows: Sequence[int], stage: Stage, step: int, micro_batches: int = 1) -> list[int]:
+    """Return the rows of a step; the epochs are shuffled and follow one another without a gap.
+
+    A pure function of the seed and the step.
 
     Args:
-        rows: the images that take part.
-        stage: gives the seed and the batch, of all processes together.
+        rows: rows of the packed set whose images take part.
+        stage: gives the seed and the batch size, over all processes.
         step: counted from 0.
-        pieces: equal ones that the batch is made in; what is left over is taken by the next step.
+        micro_batches: per step, of equal size; images left over go to the next step.
     """
-    size = step_size(stage, len(rows), pieces)
+    size = step_size(stage, len(rows), micro_batches)
     positions = range(step * size, (step + 1) * size)
     return [rows[_order(stage.seed, stage.name, len(rows), p // len(rows))[p % len(rows)]] for p in positions]
 

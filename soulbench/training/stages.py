@@ -1,4 +1,4 @@
-"""The two trainings that make an original model, and, under the changes of a method, a retrained one."""
+"""The two stages that train an original model or, under the changes of a method, a retrained one."""
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
@@ -11,16 +11,18 @@ from soulbench.core import device as devices
 from soulbench.core.checkpoint import work_folder
 from soulbench.core.device import ExecutionContext
 from soulbench.core.log import Log
-from soulbench.core.records import provenance, write_json
+from soulbench.core.model_record import ModelRecord, write_model_record
+from soulbench.core.records import provenance
+from soulbench.core.terms import ALL_REQUESTS
 from soulbench.training.dataset import UNCHANGED, BenchmarkData, Changes
 from soulbench.training.early_stop import EarlyStop
 from soulbench.training.losses import Objective
 from soulbench.training.monitor import TrainingMonitor
 from soulbench.training.networks import Networks, new_discriminators
 from soulbench.training.schedule import Stage
-from soulbench.training.trainer import fit
+from soulbench.training.trainer import Trainer, TrainingResult
 
-SNAPSHOT_IMAGES = 4  # of the subset, drawn as a training goes on
+SNAPSHOT_IMAGES = 4  # of the subset
 NAMES = {"pretrain": "pre-training", "finetune": "fine-tuning"}
 
 
@@ -33,35 +35,56 @@ def train_stage(
     work: Path,
     log: Log,
     monitor: TrainingMonitor | None = None,
-) -> dict[str, Any]:
-    """Run one of the two stages ("pretrain" | "finetune") in place, under the changes of a method; return its facts."""
+) -> TrainingResult:
+    """Run one of the two stages in place.
+
+    Args:
+        data: the benchmark's data.
+        networks: hold the initial weights, and afterwards the trained ones.
+        which: "pretrain" or "finetune".
+        changes: what a method changes in training.
+        seed: training seed.
+        work: folder of the running state.
+        log: takes a line.
+        monitor: records losses and snapshots; None for neither.
+    """
     settings = data.config["training"]
     rows = data.without(data.train if which == "pretrain" else data.subset, changes)
     stage = stage_of(settings[which] | {"name": NAMES[which]}, settings, seed)
     context = ExecutionContext.of(data.config)
     objective = objective_for(data.config, networks, changes)
-    # Fine-tuning is there to memorise the subset, which other images cannot judge.
-    early = None
+    # Fine-tuning is meant to memorise the subset, and the loss on other images cannot tell when that is done.
+    early_stop = None
     if which == "pretrain":
-        early = EarlyStop.of(data.batches(), data.validation, settings["early_stop"])
-    return fit(networks, objective, data.batches(changes), rows, stage, context, work, log, monitor, early)
+        early_stop = EarlyStop.of(data.batches(), data.validation, settings["early_stop"])
+    trainer = Trainer(networks, objective, data.batches(changes), rows, stage, context, monitor, early_stop)
+    return trainer.fit(work, log)
 
 
-def stage_of(own: Mapping[str, Any], training: Mapping[str, Any], seed: int, frozen: bool = False) -> Stage:
-    """A stage of its own name, steps and batch (and rate and schedule), and of the common settings."""
+def stage_of(
+    specific: Mapping[str, Any], training: Mapping[str, Any], seed: int, frozen: bool = False
+) -> Stage:
+    """Return a stage's settings.
+
+    Args:
+        specific: its name, steps and batch, and whatever else differs from the common settings.
+        training: the common settings, the `training` section of the configuration.
+        seed: training seed.
+        frozen: whether BatchNorm's running statistics stay as they are.
+    """
     names = [field.name for field in fields(Stage)]
-    settings = {**training, **own, "seed": seed, "frozen_statistics": frozen}
+    settings = {**training, **specific, "seed": seed, "frozen_statistics": frozen}
     return Stage(**{name: settings[name] for name in names})
 
 
 def monitor_for(data: BenchmarkData, rows: list[int], model: str | Path) -> TrainingMonitor:
-    """What watches the training of a checkpoint; of several processes the first."""
+    """Return the monitor of the training run that writes the checkpoint `model`; its snapshots show `rows`."""
     first = not dist.is_initialized() or dist.get_rank() == 0
     return TrainingMonitor.of(data.batches(), rows, data.config, model, first)
 
 
 def objective_for(config: Mapping[str, Any], networks: Networks, changes: Changes) -> Objective:
-    """The configured losses on these networks."""
+    """Return the configured losses on these networks."""
     settings = config["training"]
     return Objective(
         settings["losses"], networks.discriminators, settings["perceptual_weights"], changes.guidance_while
@@ -69,7 +92,7 @@ def objective_for(config: Mapping[str, Any], networks: Networks, changes: Change
 
 
 def between_stages(data: BenchmarkData, networks: Networks, seed: int) -> Networks:
-    """What fine-tuning starts from: the image discriminator is kept, or made anew as the release does."""
+    """Return what fine-tuning starts from: the image discriminator is kept, or initialised anew as in the release."""
     if data.config["training"]["keep_image_discriminator"] or networks.discriminators is None:
         return networks
     categories = len(data.scenes.vocabulary.objects)
@@ -81,13 +104,18 @@ def between_stages(data: BenchmarkData, networks: Networks, seed: int) -> Networ
 def pretrain(
     config: Mapping[str, Any], data_dir: str, seed: int, out_model: str, source: str, log: Log
 ) -> None:
-    """Pre-train on the whole training split; writes the checkpoint and its facts beside it (.json)."""
+    """Pre-train on the whole training split; write the checkpoint, its record, curves and snapshots.
+
+    Args:
+        config: the whole configuration.
+        data_dir: `results/<name>/data`.
+        seed: training seed.
+        out_model: the checkpoint to write.
+        source: hash of the sources, for the record.
+        log: takes a line.
+    """
     data = BenchmarkData.open(config, data_dir)
-    networks = data.networks(seed)
-    with work_folder(out_model) as work:
-        monitor = monitor_for(data, data.subset[:SNAPSHOT_IMAGES], out_model)
-        facts = train_stage(data, networks, "pretrain", UNCHANGED, seed, work, log, monitor)
-        _finish(data, networks, out_model, facts, seed, source, monitor)
+    _train_and_save(data, data.networks(seed), "pretrain", seed, out_model, source, log)
 
 
 def finetune(
@@ -99,38 +127,45 @@ def finetune(
     source: str,
     log: Log,
 ) -> None:
-    """Fine-tune a pre-trained model on the human subset: the original model."""
+    """Fine-tune a pre-trained model on the human subset, which makes the original model.
+
+    Args:
+        pretrained: checkpoint of a pre-trained model; the others as in `pretrain`.
+    """
     data = BenchmarkData.open(config, data_dir)
     networks = data.networks(seed)
     networks.load(pretrained)
-    networks = between_stages(data, networks, seed)
+    _train_and_save(data, between_stages(data, networks, seed), "finetune", seed, out_model, source, log)
+
+
+def _train_and_save(
+    data: BenchmarkData, networks: Networks, which: str, seed: int, out_model: str, source: str, log: Log
+) -> None:
     with work_folder(out_model) as work:
         monitor = monitor_for(data, data.subset[:SNAPSHOT_IMAGES], out_model)
-        facts = train_stage(data, networks, "finetune", UNCHANGED, seed, work, log, monitor)
-        _finish(data, networks, out_model, facts, seed, source, monitor)
-
-
-def _finish(
-    data: BenchmarkData,
-    networks: Networks,
-    out_model: str,
-    facts: Mapping[str, Any],
-    seed: int,
-    source: str,
-    monitor: TrainingMonitor,
-) -> None:
-    if monitor.batch is None:  # another process than the first
-        return
-    networks.save(out_model, seed=seed)
-    monitor.save(out_model)
-    about = origin(data.config, data.config["training"], seed, source)
-    write_json(Path(out_model).with_suffix(".json"), {"seed": seed, **facts, **about})
+        result = train_stage(data, networks, which, UNCHANGED, seed, work, log, monitor)
+        if monitor.batch is None:  # not the first of several processes
+            return
+        networks.save(out_model, seed=seed)
+        monitor.save(out_model)
+        record = ModelRecord(
+            method="pretrained" if which == "pretrain" else "original",
+            request=ALL_REQUESTS,
+            seed=seed,
+            level="reference",
+            family="none",
+            timing=result.timing,
+            images=result.images,
+            losses=result.losses,
+            **origin(data.config, data.config["training"], seed, source),
+        )
+        write_model_record(Path(out_model).with_suffix(".json"), record)
 
 
 def origin(
     config: Mapping[str, Any], parameters: Mapping[str, Any], seed: int, source: str
 ) -> dict[str, Any]:
-    """Where a result comes from: parameters, seeds, sources, versions, device, commit."""
+    """Return where a result comes from: parameters, seeds, sources, versions, device, commit."""
     seeds = {"base": config["seed"], "training": seed}
     device = devices.describe(devices.prepare(config["device"]))
     return provenance(parameters=parameters, seeds=seeds, source_hash=source, device=device)

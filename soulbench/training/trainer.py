@@ -2,8 +2,8 @@
 
 import math
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from soulbench.core.checkpoint import load_state, save_state
 from soulbench.core.device import ExecutionContext, Meter, explained_memory, moved
 from soulbench.core.errors import UserError
 from soulbench.core.log import Log, Progress
+from soulbench.core.model_record import Timing
 from soulbench.core.records import canonical_json
 from soulbench.core.seeds import derive_seed
 from soulbench.data.batches import Batch, SceneBatches
@@ -25,114 +26,71 @@ from soulbench.training.monitor import TrainingMonitor
 from soulbench.training.networks import Networks
 from soulbench.training.schedule import Stage, learning_rate, rows_of_step, step_size
 
-CHECK_EVERY = 10  # steps between looks at the losses; a look waits for the device
+CHECK_EVERY = 10  # steps between two reads of the losses; reading them waits for the device
+LESS_MEMORY = (
+    "A smaller training batch, a larger training.accumulate or training.precision: bfloat16 needs less."
+)
 
 
-def fit(
-    networks: Networks,
-    objective: Objective,
-    batches: SceneBatches,
-    rows: Sequence[int],
-    stage: Stage,
-    context: ExecutionContext,
-    work: Path,
-    log: Log,
-    monitor: TrainingMonitor | None = None,
-    early: EarlyStop | None = None,
-) -> dict[str, Any]:
-    """Train the networks in place; takes up an interrupted run of the same stage where its state was saved.
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a training run did.
+
+    Attributes:
+        timing: cost of its steps, over all attempts of an interrupted run.
+        images: images seen, repetitions counted.
+        losses: the last losses by part.
+    """
+
+    timing: Timing
+    images: int
+    losses: dict[str, float]
+
+
+@dataclass(frozen=True)
+class _StepLosses:
+    """Losses of one step that have not been read from the device yet."""
+
+    step: int
+    image_ids: tuple[int, ...]
+    losses: Mapping[str, Tensor]
+
+
+class Trainer:
+    """Trains networks in place.
 
     Args:
-        networks: start values; hold the result afterwards.
+        networks: hold the initial weights, and after `fit` the trained ones.
         objective: the losses.
-        batches: makes batches of (edited) scenes; rows: the images that take part.
+        batches: makes batches of (edited) scenes.
+        rows: rows of the packed set whose images take part.
         stage: how to train.
-        context: where to.
-        work: folder of the running state; survives a killed job.
-        log: takes a line.
-        monitor: keeps losses and sample pictures; None for neither.
-        early: may stop it, and then gives the best weights that it saw; None for all steps.
-
-    Returns:
-        steps (that were made), images, seconds (spent in steps, over all attempts), peak_mib, last losses by part.
+        context: where to train.
+        monitor: records losses and snapshots; None for neither.
+        early_stop: ends the training run early and restores the best weights; None for all steps.
 
     Raises:
-        UserError: a loss or weight is not finite (names the step, the part and the images), or memory ran out.
+        UserError: there are fewer images than micro-batches in a step.
     """
-    pieces = context.processes * stage.accumulate
-    size = step_size(stage, len(rows), pieces)
-    run = _Run(networks, objective, stage, context, monitor or TrainingMonitor.off(), early)
-    state_file = work / f"{stage.name.replace(' ', '-')}.safetensors"
-    first, watched = run.resume(state_file), run.monitor.seconds
-    advice = (
-        "A smaller training batch, a larger training.accumulate or training.precision: bfloat16 needs less."
-    )
-    with (
-        explained_memory(f"{stage.name} makes {size // pieces} images at a time. {advice}"),
-        Meter(context.device) as meter,
-        Progress(stage.name, stage.steps, log, done=first) as progress,
-    ):
-        made = _steps(run, batches, rows, range(first, stage.steps), state_file, progress)
-    spent = run.spent + meter.seconds - (run.monitor.seconds - watched)
-    run.finish()
-    run.monitor.draw(networks.generator, stage.name, made, made)
-    if early is not None:
-        ended = f"{stage.name}: {made} of {stage.steps} steps; the weights of step {early.best_step} are kept"
-        log(f"{ended}, with the best validation loss, {early.best:.4g}")
-    return {"images": made * size, "losses": run.losses, **meter.timing(made), "seconds": spent}
-
-
-def _steps(
-    run: "_Run",
-    batches: SceneBatches,
-    rows: Sequence[int],
-    steps: range,
-    state_file: Path,
-    progress: Progress,
-) -> int:
-    """Make them, or as many as are wanted; returns how many were made, over all attempts."""
-    seen: list[tuple[int, list[Batch], dict[str, Tensor]]] = []
-    saved = looked = started = run.now()
-    for step in steps:
-        if run.early is not None and run.early.over:
-            return step
-        run.monitor.draw(run.networks.generator, run.stage.name, step, run.stage.steps)
-        pieces = run.pieces(batches, rows, step)
-        seen.append((step, pieces, run.step(step, pieces)))
-        judged = run.early is not None and run.early.due(step + 1)
-        if (step + 1) % CHECK_EVERY == 0 or step + 1 == steps.stop or judged:
-            run.losses = _finite(seen, state_file, run.context)
-            made = len(seen) * step_size(run.stage, len(rows), run.piece_count)
-            rate = learning_rate(run.stage, step)
-            speed = made / (run.now() - looked)
-            validation = run.judged(step + 1) if judged else None
-            run.monitor.note(run.stage.name, step + 1, run.stage.steps, rate, speed, run.losses, validation)
-            seen.clear()
-            looked = run.now()
-            if looked - saved > run.stage.checkpoint_seconds:
-                run.save(state_file, step + 1, run.spent + looked - started)
-                saved = looked
-        images = sum(len(piece.image_ids) for piece in pieces)
-        progress.advance(images=images, **({"loss": sum(run.losses.values())} if run.losses else {}))
-    return steps.stop
-
-
-class _Run:
-    """Networks, optimisers and the step they are at."""
 
     def __init__(
         self,
         networks: Networks,
         objective: Objective,
+        batches: SceneBatches,
+        rows: Sequence[int],
         stage: Stage,
         context: ExecutionContext,
-        monitor: TrainingMonitor,
-        early: EarlyStop | None,
+        monitor: TrainingMonitor | None = None,
+        early_stop: EarlyStop | None = None,
     ):
-        self.networks, self.objective, self.stage, self.monitor = networks, objective, stage, monitor
-        self.context, self.spent, self.early = context, 0.0, early
-        self.losses: dict[str, float] = {}  # at the last look
-        self.piece_count = context.processes * stage.accumulate
+        self.networks, self.objective, self.batches, self.rows = networks, objective, batches, rows
+        self.stage, self.context, self.early_stop = stage, context, early_stop
+        self.monitor = monitor or TrainingMonitor.off()
+        self.micro_batch_count = context.processes * stage.accumulate  # of one step, over all processes
+        self.step_size = step_size(stage, len(rows), self.micro_batch_count)  # images
+        self.step, self.seconds = 0, 0.0  # made and spent so far, over all attempts
+        self.losses: dict[str, float] = {}  # when they were last read
         networks.modules().to(context.device).train()
         objective.to(context.device)
         if stage.frozen_statistics:
@@ -140,29 +98,90 @@ class _Run:
         self.optimisers = {"generator": Adam(networks.generator.parameters())}
         if networks.discriminators is not None:
             self.optimisers["discriminators"] = Adam(networks.discriminators.parameters())
-        self.ema = None
-        if stage.ema_decay is not None:
-            self.ema = {name: value.clone() for name, value in networks.generator.state_dict().items()}
+        averaged = {} if stage.ema_decay is None else networks.generator.state_dict()
+        self.ema = {name: value.clone() for name, value in averaged.items()} or None
 
-    def now(self) -> float:
-        """A clock that stands still while the training is only watched."""
+    def fit(self, work: Path, log: Log) -> TrainingResult:
+        """Train to the last step, from where an interrupted run of the same stage saved its state.
+
+        Args:
+            work: folder of the running state, which survives a killed job.
+            log: takes a line.
+
+        Raises:
+            UserError: a loss or weight is not finite (names the step, the part and the images), or memory ran out.
+        """
+        state_file = work / f"{self.stage.name.replace(' ', '-')}.safetensors"
+        saved = load_state(state_file, self._key())
+        if saved is not None:
+            self.load_state_dict(saved)
+        earlier_seconds, earlier_monitoring = self.seconds, self.monitor.seconds
+        micro_batch_size = self.step_size // self.micro_batch_count
+        with (
+            explained_memory(
+                f"{self.stage.name} processes {micro_batch_size} images at a time. {LESS_MEMORY}"
+            ),
+            Meter(self.context.device) as meter,
+            Progress(self.stage.name, self.stage.steps, log, done=self.step) as progress,
+        ):
+            self._train(state_file, progress)
+        self.seconds = earlier_seconds + meter.seconds - (self.monitor.seconds - earlier_monitoring)
+        self._finish()
+        self.monitor.snapshot(self.networks.generator, self.stage, self.step, final=True)
+        if self.early_stop is not None:
+            log(f"{self.stage.name}: {self.step} of {self.stage.steps} steps; {self.early_stop.summary()}")
+        timing = Timing(self.seconds, meter.peak_mib, self.step)
+        return TrainingResult(timing, self.step * self.step_size, self.losses)
+
+    def _train(self, state_file: Path, progress: Progress) -> None:
+        """Make the remaining steps, or as many as early stop allows."""
+        unread: list[_StepLosses] = []
+        earlier_seconds = self.seconds
+        started = last_read = last_saved = self._now()
+        for step in range(self.step, self.stage.steps):
+            if self.early_stop is not None and self.early_stop.should_stop:
+                return
+            self.monitor.snapshot(self.networks.generator, self.stage, step)
+            micro_batches = self.micro_batches(step)
+            image_ids = tuple(image for batch in micro_batches for image in batch.image_ids)
+            unread.append(_StepLosses(step, image_ids, self.train_step(step, micro_batches)))
+            self.step = step + 1
+            validates = self.early_stop is not None and self.early_stop.due(self.step)
+            if self.step % CHECK_EVERY == 0 or self.step == self.stage.steps or validates:
+                self.losses = _finite_losses(unread, state_file, self.context)
+                images_per_second = len(unread) * self.step_size / (self._now() - last_read)
+                validation = self.validate() if validates else None
+                self.monitor.record(self.stage, self.step, images_per_second, self.losses, validation)
+                unread.clear()
+                last_read = self._now()
+                self.seconds = earlier_seconds + last_read - started
+                if last_read - last_saved > self.stage.checkpoint_seconds:
+                    self._save(state_file)
+                    last_saved = last_read
+            total = {"loss": sum(self.losses.values())} if self.losses else {}
+            progress.advance(images=len(image_ids), **total)
+
+    def _now(self) -> float:
+        """Return the seconds of a clock that stands still while the monitor works."""
         return time.perf_counter() - self.monitor.seconds
 
-    def pieces(self, batches: SceneBatches, rows: Sequence[int], step: int) -> list[Batch]:
-        """This process's pieces of a step's batch, one after the other."""
-        whole = rows_of_step(rows, self.stage, step, self.piece_count)
-        size = len(whole) // self.piece_count
+    def micro_batches(self, step: int) -> list[Batch]:
+        """Return this process's micro-batches of a step."""
+        rows = rows_of_step(self.rows, self.stage, step, self.micro_batch_count)
+        size = len(rows) // self.micro_batch_count
         first = self.context.rank * self.stage.accumulate
-        shares = [whole[size * i : size * (i + 1)] for i in range(first, first + self.stage.accumulate)]
-        count = batches.objects(whole) / self.piece_count
-        return [replace(batches.batch(share), object_count=count) for share in shares]
+        parts = [rows[size * i : size * (i + 1)] for i in range(first, first + self.stage.accumulate)]
+        object_count = self.batches.objects(rows) / self.micro_batch_count
+        return [replace(self.batches.batch(part), object_count=object_count) for part in parts]
 
-    def step(self, step: int, pieces: Sequence[Batch]) -> dict[str, Tensor]:
-        """One update of the generator and of the discriminators; returns the detached losses by part."""
+    def train_step(self, step: int, micro_batches: Sequence[Batch]) -> dict[str, Tensor]:
+        """Update the generator and the discriminators once; return the detached losses by part."""
         for optimiser in self.optimisers.values():
             optimiser.zero_grad()
-        found = [
-            self._losses(batch, seeds) for batch, seeds in zip(pieces, self._seeds(step, pieces), strict=True)
+        seeds = self._condition_seeds(step, micro_batches)
+        losses = [
+            self._accumulate_gradients(batch, batch_seeds)
+            for batch, batch_seeds in zip(micro_batches, seeds, strict=True)
         ]
         rate = learning_rate(self.stage, step)
         self.context.all_reduce_mean(
@@ -171,20 +190,23 @@ class _Run:
         for optimiser in self.optimisers.values():
             optimiser.step(rate)
         if self.ema is not None:
-            self._update_ema()
-        return {name: torch.stack([parts[name] for parts in found]).mean() for name in found[0]}
+            self._update_ema(self.ema)
+        return {name: torch.stack([parts[name] for parts in losses]).mean() for name in losses[0]}
 
-    def _seeds(self, step: int, pieces: Sequence[Batch]) -> list[list[int]]:
-        """A seed for what is hidden of each image: of its place in the stream, whoever makes it."""
-        size = len(pieces[0].image_ids)
-        first = (step * self.piece_count + self.context.rank * self.stage.accumulate) * size
-        places = [range(first + size * i, first + size * (i + 1)) for i in range(len(pieces))]
+    def _condition_seeds(self, step: int, micro_batches: Sequence[Batch]) -> list[list[int]]:
+        """Return one seed per image for what is hidden of it.
+
+        It depends on the image's position in the whole stream of images, not on the process that trains on it.
+        """
+        size = len(micro_batches[0].image_ids)
+        first = (step * self.micro_batch_count + self.context.rank * self.stage.accumulate) * size
         return [
-            [derive_seed(self.stage.seed, "hide", self.stage.name, place) for place in own] for own in places
+            [derive_seed(self.stage.seed, "hide", self.stage.name, start + i) for i in range(size)]
+            for start in range(first, first + size * len(micro_batches), size)
         ]
 
-    def _losses(self, batch: Batch, seeds: Sequence[int]) -> dict[str, Tensor]:
-        """Leave a piece's share of the gradients in the parameters."""
+    def _accumulate_gradients(self, batch: Batch, seeds: Sequence[int]) -> dict[str, Tensor]:
+        """Add a micro-batch's share of the gradients; return its losses."""
         condition = training_condition(batch, self.stage.masking, seeds)
         batch, condition = moved(batch, self.context.device), moved(condition, self.context.device)
         with self.context.autocast():
@@ -194,75 +216,85 @@ class _Run:
         return losses.values()
 
     @torch.no_grad()
-    def _update_ema(self) -> None:
+    def _update_ema(self, ema: dict[str, Tensor]) -> None:
+        assert self.stage.ema_decay is not None
         for name, value in self.networks.generator.state_dict().items():
             if value.is_floating_point():
-                self.ema[name].lerp_(value, 1 - self.stage.ema_decay)
+                ema[name].lerp_(value, 1 - self.stage.ema_decay)
             else:
-                self.ema[name].copy_(value)
+                ema[name].copy_(value)
 
-    def judged(self, step: int) -> float:
-        """The validation loss."""
-        return self.early.look(step, self.networks, self.objective, self.stage, self.context)
+    def validate(self) -> float:
+        """Return the loss on the validation split; early stop remembers it."""
+        assert self.early_stop is not None
+        return self.early_stop.validate(self.step, self.networks, self.objective, self.stage, self.context)
 
-    def finish(self) -> None:
-        """Put the moving average, or the best weights, in the last ones' place, where they are kept."""
-        if self.early is not None:
-            self.early.finish(self.networks)
+    def _finish(self) -> None:
+        """Replace the last weights by the best ones, or by their moving average, where either is kept."""
+        if self.early_stop is not None:
+            self.early_stop.restore_best(self.networks)
         if self.ema is not None:
             self.networks.generator.load_state_dict(self.ema)
 
-    def _key(self) -> str:
-        about = {"stage": vars(self.stage), "precision": self.context.precision}
-        if self.early is not None:
-            about["early_stop"] = {"every": self.early.every, "patience": self.early.patience}
-        return canonical_json({**about, "signature": self.networks.signature})
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything that a resumed training run needs."""
+        return {
+            "networks": dict(self.networks.modules().state_dict()),
+            "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
+            "ema": self.ema,
+            "monitor": self.monitor.state_dict(),
+            "early_stop": None if self.early_stop is None else self.early_stop.state_dict(),
+            "step": self.step,
+            "seconds": self.seconds,
+            "losses": self.losses,
+        }
 
-    def save(self, path: Path, step: int, seconds: float) -> None:
-        """Write the state; one that is not finite is not worth keeping, and the last good one is."""
-        networks = dict(self.networks.modules().state_dict())
-        broken = [name for name, value in networks.items() if not value.isfinite().all()]
-        if broken:
-            raise UserError(
-                f"training stopped at step {step}: {broken[0]} is not finite any more{_kept(path)}. "
-                "A lower learning rate may help."
-            )
-        optimisers = {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()}
-        state = {"networks": networks, "optimisers": optimisers, "ema": self.ema}
-        if self.context.rank == 0:
-            seen = {"monitor": self.monitor.state(), "step": step, "seconds": seconds, "losses": self.losses}
-            seen["early"] = None if self.early is None else self.early.state()
-            save_state(path, {**state, **seen}, self._key())
-
-    def resume(self, path: Path) -> int:
-        state = load_state(path, self._key())
-        if state is None:
-            return 0
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from a saved state."""
         self.networks.modules().load_state_dict(state["networks"])
         for name, optimiser in self.optimisers.items():
             optimiser.load_state_dict(state["optimisers"][name])
         if self.ema is not None:
             self.ema = {name: value.to(self.context.device) for name, value in state["ema"].items()}
-        self.monitor.restore(state["monitor"])
-        if self.early is not None:
-            self.early.restore(state["early"])
-        self.spent, self.losses = state["seconds"], state.get("losses", {})
-        return state["step"]
+        self.monitor.load_state_dict(state["monitor"])
+        if self.early_stop is not None:
+            self.early_stop.load_state_dict(state["early_stop"])
+        self.step, self.seconds, self.losses = state["step"], state["seconds"], state["losses"]
+
+    def _key(self) -> str:
+        """Return the settings that a saved state belongs to."""
+        settings = {"stage": vars(self.stage), "precision": self.context.precision}
+        if self.early_stop is not None:
+            settings["early_stop"] = {"every": self.early_stop.every, "patience": self.early_stop.patience}
+        return canonical_json({**settings, "signature": self.networks.signature})
+
+    def _save(self, path: Path) -> None:
+        """Write the state, unless a weight is not finite: then the last good state is worth more."""
+        state = self.state_dict()
+        broken = [name for name, value in state["networks"].items() if not value.isfinite().all()]
+        if broken:
+            raise UserError(
+                f"training stopped at step {self.step}: {broken[0]} is not finite any more{_kept(path)}. "
+                "A lower learning rate may help."
+            )
+        if self.context.rank == 0:
+            save_state(path, state, self._key())
 
 
-def _finite(
-    seen: list[tuple[int, list[Batch], dict[str, Tensor]]], state_file: Path, context: ExecutionContext
+def _finite_losses(
+    unread: list[_StepLosses], state_file: Path, context: ExecutionContext
 ) -> dict[str, float]:
-    """The last losses as numbers, means over the processes; stops at the first that is not finite."""
-    values = torch.stack([torch.stack(list(parts.values())) for _, _, parts in seen])
+    """Return the last losses, means over the processes; raise a UserError at the first that is not finite."""
+    values = torch.stack([torch.stack(list(step.losses.values())) for step in unread])
     context.all_reduce_mean([values])
-    for (step, pieces, parts), row in zip(seen, values.tolist(), strict=True):
-        losses = dict(zip(parts, row, strict=True))
+    losses: dict[str, float] = {}
+    for step, row in zip(unread, values.tolist(), strict=True):
+        losses = dict(zip(step.losses, row, strict=True))
         for name, value in losses.items():
             if not math.isfinite(value):
-                images = ", ".join(str(image) for piece in pieces for image in piece.image_ids)
+                images = ", ".join(map(str, step.image_ids))
                 raise UserError(
-                    f"training stopped at step {step + 1}: the loss part `{name}` is {value}, on the images "
+                    f"training stopped at step {step.step + 1}: the loss part `{name}` is {value}, on the images "
                     f"{images}{_kept(state_file)}. A lower learning rate may help."
                 )
     return losses

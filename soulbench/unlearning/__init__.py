@@ -1,1 +1,1 @@
-"""Unlearning: a method plans, and the training loop or the influence solver carries the plan out."""
+"""Unlearning: a method returns a plan, and the training loop or the influence solver carries the plan out."""

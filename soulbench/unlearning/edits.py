@@ -1,7 +1,8 @@
-"""From a plan's edits to the tensors of an edited scene. Computed once; edits do not change during training."""
+"""From a plan's edits to the tensors of edited scenes. Computed once: edits do not change during training."""
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,14 +17,14 @@ from soulbench.training.dataset import BenchmarkData, Changes
 from soulbench.unlearning.plan import Edit, Plan, Subset
 
 
-def subset_view(data: BenchmarkData) -> Subset:
-    """The fine-tuning subset as methods see it."""
+def subset_of(data: BenchmarkData) -> Subset:
+    """Return the fine-tuning subset in the form that methods get."""
     scenes = {int(scene.image_id): scene for scene in map(data.scenes.scene, data.subset)}
     return Subset(scenes, data.scenes.image_size, data.config["unlearning"]["roi_margin"])
 
 
-def carried_out(data: BenchmarkData, plan: Plan, *axes: object) -> Changes:
-    """Carry out a plan's edits.
+def apply_plan(data: BenchmarkData, plan: Plan, *axes: object) -> Changes:
+    """Return what a plan changes in training, its edits computed.
 
     Args:
         data: the benchmark's data.
@@ -31,24 +32,33 @@ def carried_out(data: BenchmarkData, plan: Plan, *axes: object) -> Changes:
         axes: seed the noise of the edits, besides the base seed: the request's id, for example.
     """
     seed = derive_seed(data.config["seed"], "edits", *axes)
-    extractor = VisualFeatures(data.config["generator"]["visual"]) if plan.edits else None
-    edited = edited_scenes(plan.edits, data.scenes, data.visual, extractor, seed)
+    edited = edited_scenes(plan.edits, data.scenes, data.visual, data.config["generator"]["visual"], seed)
     return Changes(plan.exclude, edited, plan.guidance_while)
 
 
 def edited_scenes(
-    edits: Mapping[int, Edit], scenes: PackedScenes, visual: np.ndarray, extractor: VisualFeatures, seed: int
+    edits: Mapping[int, Edit],
+    scenes: PackedScenes,
+    visual: np.ndarray,
+    visual_settings: Mapping[str, Any],
+    seed: int,
 ) -> dict[int, EditedScene]:
-    """Carry out edits by image id; returns edited scenes by row of the packed set.
+    """Return edited scenes by row of the packed set.
 
     Args:
         edits: by image id.
-        scenes, visual: the packed set and its frozen visual features.
-        extractor: computes the features anew where an edit changes what the network sees.
-        seed: of the noise, drawn once per image.
+        scenes: the packed set.
+        visual: [N, F] frozen visual features of all its objects.
+        visual_settings: `generator.visual` of the configuration, to recompute the features of an image whose edit
+            changes what the network sees.
+        seed: of the noise, which is sampled once per image.
     """
+    if not edits:
+        return {}
+    extractor = VisualFeatures(visual_settings)
+    rows = {image_id: scenes.find(image_id) for image_id in edits}
     return {
-        scenes.find(image_id): _edited(edit, scenes.scene(scenes.find(image_id)), visual, extractor, seed)
+        rows[image_id]: _edited(edit, scenes.scene(rows[image_id]), visual, extractor, seed)
         for image_id, edit in edits.items()
     }
 
@@ -61,14 +71,14 @@ def _edited(
     size = original.shape[-1]
     within = torch.from_numpy(inside(edit.regions, size))[None]
     features = np.asarray(visual[scene.first_row : scene.first_row + len(scene.boxes)])
-    seen = filled if edit.mask_on in ("input", "both") else original
-    if seen is not original:
-        features = extractor.of_scene(seen, torch.tensor(scene.boxes)).numpy()
-    graph, kept = _without(scene, edit.removed)
+    image = filled if edit.mask_on in ("input", "both") else original
+    if image is not original:
+        features = extractor.of_scene(image, torch.tensor(scene.boxes)).numpy()
+    graph, remaining = _without(scene, edit.removed)
     return EditedScene(
         scene=graph,
-        visual=features[kept],
-        image=seen,
+        visual=features[remaining],
+        image=image,
         target=filled if edit.mask_on in ("target", "both") else original,
         weights=(~within if edit.weightless else torch.ones_like(within)).to(original.dtype),
         guidance=edit.guidance * _per_region(edit.regions, size, original),
@@ -88,7 +98,7 @@ def _fill(edit: Edit, image: Tensor, seed: int) -> Tensor:
 
 
 def _per_region(regions: tuple[Region, ...], size: int, like: Tensor) -> Tensor:
-    """A map [1, size, size] whose weighted sum is the sum of the regions' means."""
+    """Return weights [1, size, size] with which a map's weighted sum is the sum of its means over the regions."""
     result = like.new_zeros(1, size, size)
     for x0, y0, x1, y1 in regions:
         result[:, y0:y1, x0:x1] += 1 / ((x1 - x0) * (y1 - y0))
@@ -96,16 +106,16 @@ def _per_region(regions: tuple[Region, ...], size: int, like: Tensor) -> Tensor:
 
 
 def _without(scene: Scene, removed: tuple[int, ...]) -> tuple[Scene, np.ndarray]:
-    """The scene without some nodes and their edges, and the mask of nodes that stay."""
-    kept = ~np.isin(scene.object_ids, removed)
-    new_index = np.cumsum(kept) - 1
-    triples = scene.triples[kept[scene.triples[:, 0]] & kept[scene.triples[:, 2]]].copy()
+    """Return the scene without some objects and their edges, and the mask of the remaining nodes."""
+    remaining = ~np.isin(scene.object_ids, removed)
+    new_index = np.cumsum(remaining) - 1
+    triples = scene.triples[remaining[scene.triples[:, 0]] & remaining[scene.triples[:, 2]]].copy()
     triples[:, ::2] = new_index[triples[:, ::2]]
     smaller = replace(
         scene,
-        object_ids=scene.object_ids[kept],
-        categories=scene.categories[kept],
-        boxes=scene.boxes[kept],
+        object_ids=scene.object_ids[remaining],
+        categories=scene.categories[remaining],
+        boxes=scene.boxes[remaining],
         triples=triples,
     )
-    return smaller, kept
+    return smaller, remaining

@@ -1,9 +1,9 @@
-"""Parameters that both influence-function methods share (paper, appendix A; GIF, Wu et al., WWW 2023)."""
+"""The parameters of both influence-function methods (paper, appendix A; GIF, Wu et al., WWW 2023)."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-#: The parts of the generator that can be redacted (`soulbench.models.generator.MODULES` says what each holds).
+#: The parts of the generator that can be redacted (`soulbench.models.generator.MODULES` lists what each consists of).
 Module = Literal[
     "all",
     "object_embedding",
@@ -21,24 +21,26 @@ Module = Literal[
 
 @dataclass(frozen=True)
 class Parameters:
-    """How the parameter change is solved for and applied: theta' = theta + alpha h.
+    """How the parameter change h is solved for and applied: theta' = theta + alpha h.
 
     Attributes:
-        alpha: how far the change is applied.
-        module: which parameters are redacted (`soulbench.models.generator.MODULES`).
-        edit: whose visual feature is set to zero: the requested object's, or all nodes' (release).
-        hessian: images whose learning loss is curved: the subset, or the target image alone (release).
-        solver: damped conjugate gradients, or the LiSSA recursion.
-        iterations, tolerance: of the solver; it stops at a relative residual below the tolerance.
-        damping: added to the diagonal of H (conjugate gradients: as a share of its largest curvature). The
-            Hessian of an L1 loss has negative eigenvalues; from a share of 1 on the damped one has none. On the
-            demo's first models a share of 0.1 was solved with a small residual and a step a thousand times as long,
-            along one such direction.
-        chunk: images whose loss is curved at once: a product with H needs memory for so many. Within one chunk the
-            gradient's graph is kept from product to product; with several it is built anew.
+        alpha: factor of the parameter change: the strength of the redaction.
+        module: which part of the generator is redacted.
+        edit: whose visual features are set to zero: the requested "object"'s, or those of "all" nodes (release).
+        hessian: whose learning loss the Hessian is of: that of the "subset", or of the target "image" (release).
+        solver: "cg" for damped conjugate gradients, "lissa" for the LiSSA recursion.
+        iterations: of the solver, at most.
+        tolerance: relative residual at which conjugate gradients stop, and below which a solution counts as
+            converged.
+        damping: added to the diagonal of the Hessian H; with conjugate gradients, as a multiple of the largest
+            curvature of H. The Hessian of an L1 loss has negative eigenvalues, and H plus damping has none if this
+            is at least 1. On early models of the demo 0.1 gave a small residual, but a step a thousand times as
+            long, along a direction of negative curvature.
+        chunk: images per pass of automatic differentiation, which bounds the memory. If one chunk holds all images,
+            the graph of the first gradient is kept between products with H, otherwise it is rebuilt for each.
         scale: divides H in the LiSSA recursion.
-        discrepancy: of the ROI between drawing and photograph: 1 - mean SSIM, or the release's 1 - sum.
-        reverse: True reverses the sign (release).
+        discrepancy: between the generated and the true RoI: 1 - the "mean" of SSIM's map, or 1 - its "sum" (release).
+        reverse: whether the sign of the parameter change is reversed (release).
     """
 
     alpha: float = 1.0

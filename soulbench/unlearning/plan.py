@@ -1,33 +1,36 @@
-"""What a method changes: edits of images, graphs and losses, and which images take part. Data only, no torch.
+"""The interface of a method: what it may change in images, graphs, losses and parameters. Data only, no torch.
 
-A method's file turns a request into a `Plan`; the training loop and the influence solver carry plans out. So a
-method is a few declarative lines, and no method has a training loop of its own.
+A method's file turns a request into a `Plan`; the training loop or the influence solver carries the plan out. So a
+method is a few declarative lines, and no method has a training loop of its own (docs/add-a-method.md).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from soulbench.data.packed import Scene
 from soulbench.data.regions import Region, region
 from soulbench.data.requests.request import Request
+from soulbench.unlearning.influence_parameters import Parameters
 
 __all__ = ["Edit", "Influence", "Plan", "Request", "Subset"]
 
 
 @dataclass(frozen=True)
 class Edit:
-    """What happens to one image during training.
+    """What changes in one image during training; nothing by default.
 
     Attributes:
-        regions: pixels that the edit is about.
-        fill: what they become: None (left alone), "zero" (normalised space: the mean colour) or "noise" (added).
+        regions: regions of whole pixels that `fill`, `weightless` and `guidance` act on.
+        fill: how the pixels of the regions change: None leaves them as they are, "zero" sets them to 0 in normalised
+            space (the mean colour), "noise" adds Gaussian noise.
         noise: standard deviation of the added noise, in normalised units.
-        mask_on: whether the fill changes what the loss compares with, what the network sees, or both.
-        weightless: True gives the regions no weight in any loss.
-        guidance: this much times the mean L1 over each region is subtracted from the loss.
-        negate: True replaces the image's loss by -(L1 + boxes) and nothing else.
-        removed: object ids whose nodes and edges leave the graph.
+        mask_on: which copy of the image is filled: the target of the loss, the input of the network, or both.
+        weightless: whether the pixels of the regions are left out of all losses.
+        guidance: weight of negative guidance: the mean L1 over each region, times this weight, is subtracted from
+            the loss.
+        negate: whether the image's loss is replaced by -(L1 + boxes), without any other part.
+        removed: ids of objects whose nodes and edges are removed from the scene graph.
     """
 
     regions: tuple[Region, ...] = ()
@@ -42,26 +45,27 @@ class Edit:
 
 @dataclass(frozen=True)
 class Influence:
-    """What an influence function removes: the visual features of objects, by their ROI discrepancy.
+    """Whose influence is removed from the parameters by an influence function.
 
     Attributes:
-        objects: (image id, object id) pairs whose influence is summed.
-        settings: how it is solved (`soulbench.unlearning.influence_parameters.Parameters`).
+        objects: (image id, object id) pairs; the influences of their visual features are summed.
+        settings: how the parameter change is solved for and applied.
     """
 
     objects: tuple[tuple[int, int], ...]
-    settings: object
+    settings: Parameters
 
 
 @dataclass(frozen=True)
 class Plan:
-    """All that a method asks for.
+    """What a method changes in training; by default nothing, so that `Plan()` is plain fine-tuning.
 
     Attributes:
-        exclude: ids of images that take no part.
-        edits: by image id.
-        guidance_while: negative guidance always, or only on hidden pixels (the release).
-        influence: set by methods that redact instead of train.
+        exclude: ids of images that are left out.
+        edits: by image id; images without an edit are trained on as they are.
+        guidance_while: "always", or "hidden": negative guidance acts only on pixels that are hidden from the network
+            in a step (as in the release).
+        influence: set by methods that redact parameters; they do not train, and the other fields have no effect.
     """
 
     exclude: frozenset[int] = frozenset()
@@ -72,12 +76,12 @@ class Plan:
 
 @dataclass(frozen=True)
 class Subset:
-    """The fine-tuning subset as methods see it: scenes, and the ROI of an object.
+    """The fine-tuning subset, as far as methods need it.
 
     Attributes:
         scenes: by image id.
-        size: pixels a side.
-        margin: pixels around a box that belong to its ROI.
+        size: side of an image in pixels.
+        margin: pixels around a box that belong to its RoI.
     """
 
     scenes: Mapping[int, Scene]
@@ -85,27 +89,42 @@ class Subset:
     margin: int
 
     def roi(self, image_id: int, object_id: int) -> Region:
-        """ROI of one object."""
+        """Return the RoI of one object: its box plus the margin, in whole pixels."""
         scene = self.scenes[image_id]
         index = scene.object_ids.tolist().index(object_id)
         return region(scene.boxes[index].tolist(), self.size, self.margin)
 
     def instances(self, category: int, which: Literal["all", "first"] = "all") -> dict[int, tuple[int, ...]]:
-        """Object ids of a category, by image id; with "first", one an image (as the release does)."""
-        found = {}
-        for image_id, scene in self.scenes.items():
-            objects = tuple(scene.object_ids[scene.categories == category].tolist())
-            if objects:
-                found[image_id] = objects if which == "all" else objects[:1]
-        return found
+        """Return the ids of the objects of a category, by image id.
 
-    def target(self, request: Request, **edit: object) -> dict[int, Edit]:
-        """One edit of the request's image, about the target's ROI."""
+        Args:
+            category: index in the vocabulary.
+            which: "all" objects, or the "first" one of each image (as in the release).
+        """
+        object_ids = {
+            image_id: tuple(scene.object_ids[scene.categories == category].tolist())
+            for image_id, scene in self.scenes.items()
+        }
+        return {image_id: ids if which == "all" else ids[:1] for image_id, ids in object_ids.items() if ids}
+
+    def edit_target(self, request: Request, **edit: Any) -> dict[int, Edit]:
+        """Return an edit of the target image whose region is the target's RoI.
+
+        Args:
+            request: the request.
+            **edit: the other fields of `Edit`.
+        """
         return {request.image_id: Edit(regions=(self.roi(request.image_id, request.object_id),), **edit)}
 
-    def category(self, request: Request, which: Literal["all", "first"], **edit: object) -> dict[int, Edit]:
-        """One edit of every image, about the ROIs of the objects of the target's category."""
+    def edit_category(self, request: Request, which: Literal["all", "first"], **edit: Any) -> dict[int, Edit]:
+        """Return an edit of every image that shows the target's category; its regions are the RoIs of these objects.
+
+        Args:
+            request: the request.
+            which: as in `instances`.
+            **edit: the other fields of `Edit`.
+        """
         return {
-            image_id: Edit(regions=tuple(self.roi(image_id, o) for o in objects), **edit)
-            for image_id, objects in self.instances(request.category, which).items()
+            image_id: Edit(regions=tuple(self.roi(image_id, object_id) for object_id in object_ids), **edit)
+            for image_id, object_ids in self.instances(request.category, which).items()
         }

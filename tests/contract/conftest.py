@@ -1,4 +1,4 @@
-"""One tiny benchmark with an original model, for all contract tests of a process."""
+"""One tiny benchmark with an original model, shared by all contract tests of a process."""
 
 import sys
 
@@ -14,12 +14,12 @@ from soulbench.core.checkpoint import load
 
 
 @pytest.fixture(scope="session")
-def world(tmp_path_factory):
-    """Never written to by a test."""
-    return Benchmark(tmp_path_factory.mktemp("world")).write().train()
+def benchmark(tmp_path_factory):
+    """A tiny benchmark; no test writes to it."""
+    return Benchmark(tmp_path_factory.mktemp("benchmark")).write().train()
 
 
 @pytest.fixture(scope="session")
-def original(world):
+def original(benchmark):
     """The original model's tensors."""
-    return load(world.original)[0]
+    return load(benchmark.original)[0]

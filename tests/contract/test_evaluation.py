@@ -29,30 +29,30 @@ COLUMNS = {
 }
 
 
-def judged(world, method, *cases):
-    evaluate(world.config, method, 1, cases, world.data, "source", no_log)
+def judged(benchmark, method, *cases):
+    evaluate(benchmark.config, method, 1, cases, benchmark.data, "source", no_log)
     return [{name: pd.read_csv(case.out / f"{name}.csv") for name in TABLES} for case in cases]
 
 
 @pytest.fixture(scope="module")
-def model(world, tmp_path_factory):
+def model(benchmark, tmp_path_factory):
     """One unlearned model."""
     path = tmp_path_factory.mktemp("unlearned") / "model.safetensors"
-    world.unlearn("obj-mk-pa", path)
+    benchmark.unlearn("obj-mk-pa", path)
     return path
 
 
 @pytest.fixture(scope="module")
-def records(world, model, tmp_path_factory):
+def records(benchmark, model, tmp_path_factory):
     """Cases and tables of the original, of itself as if it were a method, and of a method beside an oracle."""
     folder = tmp_path_factory.mktemp("records")
-    original = Case("r1", world.original, None, None, folder / "original" / "r1")
+    original = Case("r1", benchmark.original, None, None, folder / "original" / "r1")
     cases = {
         "original": original,
-        "itself": Case("r1", world.original, original.out, None, folder / "itself" / "r1"),
+        "itself": Case("r1", benchmark.original, original.out, None, folder / "itself" / "r1"),
         "method": Case("r1", model, original.out, original.out, folder / "obj-mk-pa" / "r1"),
     }
-    return {name: (case, judged(world, name, case)[0]) for name, case in cases.items()}
+    return {name: (case, judged(benchmark, name, case)[0]) for name, case in cases.items()}
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -115,9 +115,9 @@ def test_a_model_that_differs_does(records):
 
 
 @pytest.mark.parametrize("name", ["original", "method"])
-def test_every_query_is_answered_or_says_why_not(world, records, name):
+def test_every_query_is_answered_or_says_why_not(benchmark, records, name):
     queries = records[name][1]["queries"]
-    assert {*queries["query"]} == {"none", *world.config["evaluation"]["queries"]}
+    assert {*queries["query"]} == {"none", *benchmark.config["evaluation"]["queries"]}
     for (_, query), rows in queries.groupby(["task", "query"]):
         if rows["status"].iloc[0] == "ok":
             assert {*rows["metric"]} == METRICS
@@ -126,7 +126,7 @@ def test_every_query_is_answered_or_says_why_not(world, records, name):
             assert rows["status"].str.match(r"not applicable: \w+").all()
             assert rows["value"].isna().all()
             assert query != "none"
-    # In this world: no "person" to generalise to; woman is two hops away; the tree stands alone.
+    # In this benchmark: no "person" to generalise to; woman is two hops away; the tree stands alone.
     status = queries.drop_duplicates("query").set_index("query")["status"]
     assert status["fuzzy"] == "not applicable: the vocabulary has no person"
     assert (status[["neighbor", "neighbor-1hop", "singleton"]] == "ok").all()
@@ -140,7 +140,7 @@ def test_the_unaltered_query_is_the_fidelity(records):
         assert plain[key] == pytest.approx(fidelity[key], rel=0.02, abs=0.02), key
 
 
-def test_outputs(records, world):
+def test_outputs(records, benchmark):
     with np.load(records["method"][0].out / "outputs.npz") as outputs:
         assert outputs["image_ids"].tolist() == [*SUBSET, *HELDOUT]
         assert outputs["roles"].tolist() == ["subset"] * len(SUBSET) + ["heldout"] * len(HELDOUT)
@@ -170,39 +170,39 @@ def test_the_record_says_where_it_comes_from(records):
 
 
 @pytest.mark.parametrize("name", ["original", "method"])
-def test_the_same_bytes_again_and_nothing_else_touched(world, records, tmp_path, name):
+def test_the_same_bytes_again_and_nothing_else_touched(benchmark, records, tmp_path, name):
     case, _ = records[name]
-    before = {path: file_hash(path) for path in sorted(world.folder.rglob("*")) if path.is_file()}
+    before = {path: file_hash(path) for path in sorted(benchmark.folder.rglob("*")) if path.is_file()}
     torch.manual_seed(5)  # no one may look at it
     again = Case(case.request, case.model, case.original, case.retrained, tmp_path)
-    judged(world, name, again)
+    judged(benchmark, name, again)
     for file in FILES:
         assert (tmp_path / file).read_bytes() == (case.out / file).read_bytes(), file
-    assert before == {path: file_hash(path) for path in sorted(world.folder.rglob("*")) if path.is_file()}
+    assert before == {path: file_hash(path) for path in sorted(benchmark.folder.rglob("*")) if path.is_file()}
 
 
-def test_requests_that_share_a_job_do_not_share_results(world, model, records, tmp_path):
+def test_requests_that_share_a_job_do_not_share_results(benchmark, model, records, tmp_path):
     original = records["original"][0].out
     first = Case("r1", model, original, None, tmp_path / "r1")
     second = Case("r2", model, original, None, tmp_path / "r2")
-    alone, other = judged(world, "obj-mk-pa", first, second)
+    alone, other = judged(benchmark, "obj-mk-pa", first, second)
     expected = records["method"][1]["metrics"]
     expected = expected[~expected["dimension"].isin(AGAINST_RETRAIN)].reset_index(drop=True)
     pd.testing.assert_frame_equal(alone["metrics"], expected)
     assert not other["metrics"]["value"].equals(alone["metrics"]["value"])
 
 
-def test_models_that_share_a_job_are_each_judged(world, model, records, tmp_path):
+def test_models_that_share_a_job_are_each_judged(benchmark, model, records, tmp_path):
     original = records["original"][0].out
-    cases = [Case("r1", path, original, None, tmp_path / path.stem) for path in (world.original, model)]
-    for tables, name in zip(judged(world, "two", *cases), ("itself", "method"), strict=True):
+    cases = [Case("r1", path, original, None, tmp_path / path.stem) for path in (benchmark.original, model)]
+    for tables, name in zip(judged(benchmark, "two", *cases), ("itself", "method"), strict=True):
         pd.testing.assert_frame_equal(tables["latent"], records[name][1]["latent"])
 
 
 @pytest.fixture(scope="module")
-def judge(world):
+def judge(benchmark):
     """Rows of metrics.csv for given pictures of both tasks."""
-    data, compare = BenchmarkData.open(world.config, world.data), comparison(world.config)
+    data, compare = BenchmarkData.open(benchmark.config, benchmark.data), comparison(benchmark.config)
     setting = Setting.of(data, data.requests["r1"])
 
     def rows(pictures):
@@ -230,10 +230,10 @@ def test_a_collapsed_model_is_flagged(judge, kind):
     assert rows(pictures)["diversity", "collapsed"] == 1
 
 
-def test_ablations_measure_and_take_every_redaction_back(world, tmp_path):
+def test_ablations_measure_and_take_every_redaction_back(benchmark, tmp_path):
     changed = {"modules": ["graph", "decoder", "box_head"], "alphas": [0.0, 1.0, 30.0]}
-    config = {**world.config, "ablations": {**world.config["ablations"], **changed}}
-    inputs = ("r1", 1, world.data, world.original)
+    config = {**benchmark.config, "ablations": {**benchmark.config["ablations"], **changed}}
+    inputs = ("r1", 1, benchmark.data, benchmark.original)
     ablations.ablate_modules(config, *inputs, tmp_path / "modules.csv", no_log)
     modules = pd.read_csv(tmp_path / "modules.csv")
     assert modules.columns.tolist() == [

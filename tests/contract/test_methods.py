@@ -1,4 +1,4 @@
-"""Every file in soulbench/unlearning/methods keeps what a method promises, on a tiny benchmark."""
+"""Every file in soulbench/unlearning/methods keeps the contract of a method, on a tiny benchmark."""
 
 import copy
 import json
@@ -7,18 +7,18 @@ from dataclasses import replace
 
 import pytest
 import torch
-from benchmark_factory import ALL_LOSSES, SUBSET, TARGET, Benchmark, config
+from benchmark_factory import ALL_LOSSES, REQUESTS, SUBSET, TARGET, Benchmark, config
 from scenes_factory import no_log
 
 from soulbench.config import files
 from soulbench.core import registry
+from soulbench.core.model_record import read_model_record
 from soulbench.core.records import file_hash
 from soulbench.core.terms import ALL_REQUESTS
 from soulbench.data.regions import region
 from soulbench.evaluation.run import Case, evaluate
-from soulbench.training.dataset import UNCHANGED, BenchmarkData
-from soulbench.training.stages import objective_for
-from soulbench.unlearning.edits import subset_view
+from soulbench.training.dataset import BenchmarkData
+from soulbench.unlearning.edits import subset_of
 from soulbench.unlearning.influence import Redaction
 from soulbench.unlearning.plan import Edit, Plan
 from soulbench.unlearning.run import _learning_losses
@@ -37,31 +37,31 @@ def same(first, second):
 
 
 @pytest.fixture(scope="session")
-def runs(world, tmp_path_factory):
-    """Each method's tensors and record, trained once in a process."""
-    folder, known = tmp_path_factory.mktemp("unlearned"), {}
+def runs(benchmark, tmp_path_factory):
+    """Return a function from a method to its tensors and checkpoint; each is trained once per process."""
+    folder, results = tmp_path_factory.mktemp("unlearned"), {}
 
     def run(method):
-        if method not in known:
+        if method not in results:
             out = folder / method / "model.safetensors"
-            known[method] = world.unlearn(method, out, request_of(method)), out
-        return known[method]
+            results[method] = benchmark.unlearn(method, out, request_of(method)), out
+        return results[method]
 
     return run
 
 
 @pytest.mark.parametrize("name", UNTOUCHED)
-def test_a_method_that_is_never_run_asks_for_nothing(world, name):
-    data = BenchmarkData.open(world.config, world.data)
+def test_a_method_that_never_runs_has_an_empty_plan(benchmark, name):
+    data = BenchmarkData.open(benchmark.config, benchmark.data)
     code = registry.method(name)
-    assert code.plan(data.requests["r1"], subset_view(data), code.parameters()) == Plan()
+    assert code.plan(data.requests["r1"], subset_of(data), code.parameters()) == Plan()
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_it_changes_weights_and_leaves_its_inputs_alone(world, original, runs, name):
-    before = {path: file_hash(path) for path in sorted(world.folder.rglob("*")) if path.is_file()}
+def test_a_method_changes_weights_and_not_its_inputs(benchmark, original, runs, name):
+    before = {path: file_hash(path) for path in sorted(benchmark.folder.rglob("*")) if path.is_file()}
     tensors, out = runs(name)
-    after = {path: file_hash(path) for path in sorted(world.folder.rglob("*")) if path.is_file()}
+    after = {path: file_hash(path) for path in sorted(benchmark.folder.rglob("*")) if path.is_file()}
     assert before == after
     assert tensors.keys() == original.keys()
     assert not same(tensors, original)
@@ -70,46 +70,49 @@ def test_it_changes_weights_and_leaves_its_inputs_alone(world, original, runs, n
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_the_same_seed_gives_the_same_bytes(world, runs, tmp_path, name):
+def test_the_same_seed_gives_the_same_bytes(benchmark, runs, tmp_path, name):
     _, first = runs(name)
     torch.manual_seed(123)
-    world.unlearn(name, tmp_path / "model.safetensors", request_of(name))
+    benchmark.unlearn(name, tmp_path / "model.safetensors", request_of(name))
     assert (tmp_path / "model.safetensors").read_bytes() == first.read_bytes()
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_the_record_beside_the_model(runs, name):
-    record = json.loads(runs(name)[1].with_suffix(".json").read_text())
+    record = read_model_record(runs(name)[1].with_suffix(".json"))
     code = registry.method(name)
-    assert (record["method"], record["request"], record["seed"]) == (name, request_of(name), 1)
-    assert (record["family"], record["level"]) == (code.family, code.level)
-    assert {*record["timing"]} == {"seconds", "peak_mib", "steps"}
-    assert all(value > 0 for value in record["timing"].values())
-    assert record["source_hash"] == "source"
-    assert record["parameters"]["method"].keys() == {*code.parameters.__dataclass_fields__}
+    assert (record.method, record.request, record.seed) == (name, request_of(name), 1)
+    assert (record.family, record.level) == (code.family, code.level)
+    assert min(record.timing.seconds, record.timing.peak_mib, record.timing.steps) > 0
+    assert record.source_hash == "source"
+    assert record.parameters["method"].keys() == {*code.parameters.__dataclass_fields__}
     if code.family == "redaction":
-        assert {"residual", "iterations", "converged"} <= {*record["solver"]}
+        assert record.solver.iterations == record.timing.steps
+        assert record.solver.residual < 1
+        assert record.images is record.losses is None
     else:
-        assert record["images"] > 0
+        assert record.images > 0
+        assert {"l1", "boxes", "guidance"} <= {*record.losses}
+        assert record.solver is None
 
 
 @pytest.mark.parametrize(
     "name", [m for m in METHODS if registry.method(m).family in ("finetune", "redaction")]
 )
-def test_another_request_gives_another_model(world, runs, tmp_path, name):
-    other = world.unlearn(name, tmp_path / "model.safetensors", "r2")
+def test_another_request_gives_another_model(benchmark, runs, tmp_path, name):
+    other = benchmark.unlearn(name, tmp_path / "model.safetensors", "r2")
     assert same(other, runs(name)[0]) != registry.method(name).per_request
 
 
 @pytest.mark.parametrize("name", [m for m in METHODS if registry.method(m).family == "finetune"])
-def test_nothing_is_learnt_at_a_learning_rate_of_0(world, original, tmp_path, name):
-    still = {"unlearning": {"learning_rate": 0.0, "norm_statistics": "frozen"}}
-    assert same(world.unlearn(name, tmp_path / "model.safetensors", request_of(name), still), original)
+def test_a_learning_rate_of_0_changes_nothing(benchmark, original, tmp_path, name):
+    overlay = {"unlearning": {"learning_rate": 0.0, "norm_statistics": "frozen"}}
+    assert same(benchmark.unlearn(name, tmp_path / "model.safetensors", request_of(name), overlay), original)
 
 
-def test_updated_statistics_move_without_learning(world, original, tmp_path):
-    moving = {"unlearning": {"learning_rate": 0.0, "norm_statistics": "updated"}}
-    tensors = world.unlearn("noop-ft", tmp_path / "model.safetensors", ALL_REQUESTS, moving)
+def test_updated_statistics_change_at_a_learning_rate_of_0(benchmark, original, tmp_path):
+    overlay = {"unlearning": {"learning_rate": 0.0, "norm_statistics": "updated"}}
+    tensors = benchmark.unlearn("noop-ft", tmp_path / "model.safetensors", ALL_REQUESTS, overlay)
     changed = {name for name in original if not torch.equal(tensors[name], original[name])}
     assert changed
     statistics = ("running_mean", "running_var", "num_batches_tracked", "left", "right")
@@ -117,7 +120,7 @@ def test_updated_statistics_move_without_learning(world, original, tmp_path):
 
 
 @pytest.mark.parametrize("name", [m for m in METHODS if registry.method(m).family == "redaction"])
-def test_a_redaction_changes_its_module_alone(world, original, runs, name):
+def test_a_redaction_changes_its_module_alone(benchmark, original, runs, name):
     tensors, _ = runs(name)
     changed = {key for key in original if not torch.equal(tensors[key], original[key])}
     assert changed
@@ -125,22 +128,21 @@ def test_a_redaction_changes_its_module_alone(world, original, runs, name):
 
 
 @pytest.mark.parametrize("name", [m for m in METHODS if registry.method(m).family == "redaction"])
-def test_alpha_0_changes_nothing(world, original, tmp_path, name):
-    still = {"methods": {name: {"alpha": 0.0}}}
-    assert same(world.unlearn(name, tmp_path / "model.safetensors", "r1", still), original)
+def test_alpha_0_changes_nothing(benchmark, original, tmp_path, name):
+    overlay = {"methods": {name: {"alpha": 0.0}}}
+    assert same(benchmark.unlearn(name, tmp_path / "model.safetensors", "r1", overlay), original)
 
 
-def test_a_hessian_in_chunks_is_the_whole(world, tmp_path):
-    """With all losses: means over a chunk's objects have to become means over all."""
+def test_a_hessian_in_chunks_equals_the_whole(benchmark, tmp_path):
+    """With the adversarial losses, which are means over objects: the chunks' means must add up to that of all."""
     adversarial = {"object_class": 0.1, "object_gan": 0.1, "image_gan": 1.0, "feature_matching": 5.0}
-    changed = files.merge(world.config, {"training": {"losses": adversarial}})
-    data = BenchmarkData.open(changed, world.data)
+    settings = files.merge(benchmark.config, {"training": {"losses": adversarial}})
+    data = BenchmarkData.open(settings, benchmark.data)
     products = []
     for chunk in (16, 2):
         networks = data.networks(1)
         networks.modules().eval()
-        objective = objective_for(changed, networks, UNCHANGED)
-        losses = list(_learning_losses(data, networks, objective, data.subset, chunk, 1, torch.device("cpu")))
+        losses = list(_learning_losses(data, networks, data.subset, chunk, 1, torch.device("cpu")))
         assert len(losses) == (1 if chunk == 16 else 3)
         redaction = Redaction(networks.generator, "graph")
         vector = torch.randn(redaction.size, generator=torch.Generator().manual_seed(0))
@@ -166,36 +168,36 @@ VARIANTS = {
 
 
 @pytest.mark.parametrize(
-    ("name", "changed"), [(name, p) for name, all_of in VARIANTS.items() for p in all_of]
+    ("name", "changed"), [(name, changed) for name, variants in VARIANTS.items() for changed in variants]
 )
-def test_a_parameter_makes_a_difference(world, runs, tmp_path, name, changed):
-    setting = {"methods": {name: changed}}
-    variant = world.unlearn(name, tmp_path / "variant.safetensors", "r1", setting)
+def test_every_parameter_changes_the_model(benchmark, runs, tmp_path, name, changed):
+    overlay = {"methods": {name: changed}}
+    variant = benchmark.unlearn(name, tmp_path / "variant.safetensors", "r1", overlay)
     assert not same(variant, runs(name)[0])
 
 
-def test_as_released_noise_masking_is_patch_masking(world, runs, tmp_path):
+def test_released_noise_masking_equals_patch_masking(benchmark, runs, tmp_path):
     released = {"methods": {"obj-mk-ns": {"fill": "zero"}}}
     assert same(
-        world.unlearn("obj-mk-ns", tmp_path / "model.safetensors", "r1", released), runs("obj-mk-pa")[0]
+        benchmark.unlearn("obj-mk-ns", tmp_path / "model.safetensors", "r1", released), runs("obj-mk-pa")[0]
     )
 
 
-def copied(world, folder):
-    """The same benchmark in a folder of its own."""
-    shutil.copytree(world.folder, folder)
-    return Benchmark(folder, copy.deepcopy(world.config))
+def copied(benchmark, folder):
+    """Return a copy of the benchmark in a folder of its own."""
+    shutil.copytree(benchmark.folder, folder)
+    return Benchmark(folder, copy.deepcopy(benchmark.config))
 
 
-def disguised(world, folder, everything=False):
-    """The same benchmark with another object in the target's place (or another image in its image's place)."""
-    other = copied(world, folder)
-    data = BenchmarkData.open(world.config, world.data)
+def with_target_replaced(benchmark, folder, whole_image=False):
+    """Return a copy of the benchmark in which the target, or its whole image, looks different and has other labels."""
+    other = copied(benchmark, folder)
+    data = BenchmarkData.open(benchmark.config, benchmark.data)
     row = data.scenes.find(TARGET[0])
     scene = data.scenes.scene(row)
     index = scene.object_ids.tolist().index(TARGET[1])
-    x0, y0, x1, y1 = region(scene.boxes[index].tolist(), 16, world.config["unlearning"]["roi_margin"])
-    if everything:
+    x0, y0, x1, y1 = region(scene.boxes[index].tolist(), 16, benchmark.config["unlearning"]["roi_margin"])
+    if whole_image:
         x0, y0, x1, y1 = 0, 0, 16, 16
 
     def repaint(pixels):
@@ -204,49 +206,53 @@ def disguised(world, folder, everything=False):
 
     def relabel(categories):
         first = scene.first_row
-        chosen = range(first, first + len(scene.categories) - 1) if everything else [first + index]
-        for place in chosen:
-            categories[place] = categories[place] % (len(data.scenes.vocabulary.objects) - 1) + 1
+        chosen = range(first, first + len(scene.categories) - 1) if whole_image else [first + index]
+        for row_of_object in chosen:
+            categories[row_of_object] = (
+                categories[row_of_object] % (len(data.scenes.vocabulary.objects) - 1) + 1
+            )
         return categories
 
     other.change("pixels", repaint)
     other.change("categories", relabel)
     name = data.scenes.vocabulary.objects[
-        BenchmarkData.open(world.config, other.data).scenes.scene(row).categories[index]
+        BenchmarkData.open(benchmark.config, other.data).scenes.scene(row).categories[index]
     ]
-    other.table("requests", ("request", "image_id", "object_id", "category"), [("r1", *TARGET, name)])
+    requests = [("r1", *TARGET, name), ("r2", *REQUESTS["r2"])]
+    other.table("requests", ("request", "image_id", "object_id", "category"), requests)
     other.features()
     assert name != data.scenes.vocabulary.objects[scene.categories[index]]
     return other
 
 
-def test_retraining_never_reads_the_object(world, runs, tmp_path):
-    other = disguised(world, tmp_path / "other")
+def test_retraining_never_reads_the_object(benchmark, runs, tmp_path):
+    other = with_target_replaced(benchmark, tmp_path / "other")
     assert same(other.unlearn("retrain", tmp_path / "model.safetensors"), runs("retrain")[0])
-    # All others do: the disguise is one that shows.
+    # The other methods do read it, so the replacement makes a difference.
     assert not same(other.unlearn("noop-ft", tmp_path / "noop.safetensors", ALL_REQUESTS), runs("noop-ft")[0])
-    assert not same(other.unlearn("retrain-sample", tmp_path / "b.safetensors", "r2"),
-                    world.unlearn("retrain-sample", tmp_path / "c.safetensors", "r2"))  # fmt: skip
+    out = tmp_path / "sample.safetensors"
+    replaced = other.unlearn("retrain-sample", out, "r2")
+    assert not same(replaced, benchmark.unlearn("retrain-sample", out, "r2"))
 
 
-def test_retraining_without_the_sample_never_reads_the_image(world, runs, tmp_path):
-    other = disguised(world, tmp_path / "other", everything=True)
+def test_retraining_without_the_sample_never_reads_the_image(benchmark, runs, tmp_path):
+    other = with_target_replaced(benchmark, tmp_path / "other", whole_image=True)
     assert same(other.unlearn("retrain-sample", tmp_path / "model.safetensors"), runs("retrain-sample")[0])
     assert not same(other.unlearn("retrain", tmp_path / "retrain.safetensors"), runs("retrain")[0])
 
 
-def test_the_methods_that_leave_the_image_out_never_read_it(world, runs, tmp_path):
-    other = disguised(world, tmp_path / "other", everything=True)
+def test_fine_tuning_without_the_sample_never_reads_the_image(benchmark, runs, tmp_path):
+    other = with_target_replaced(benchmark, tmp_path / "other", whole_image=True)
     assert same(other.unlearn("sample-ft", tmp_path / "model.safetensors"), runs("sample-ft")[0])
 
 
-def test_every_loss_switched_on(world, tmp_path):
-    """Adversarial and perceptual parts through both trainings, a method, and the release's fresh discriminator."""
+def test_all_losses_together(benchmark, tmp_path):
+    """Adversarial and perceptual losses in both stages and a method, with and without a fresh image discriminator."""
     overlay = {**ALL_LOSSES, "pretrain": {"steps": 2}, "finetune": {"steps": 2}}
     models = {}
     for keep in (True, False):
         setting = config(training={**overlay, "keep_image_discriminator": keep}, unlearning={"steps": 2})
-        other = copied(world, tmp_path / str(keep))
+        other = copied(benchmark, tmp_path / str(keep))
         other.config = setting
         other.train()
         tensors = other.unlearn("obj-mk-pa", tmp_path / f"{keep}.safetensors")
@@ -262,17 +268,17 @@ def test_every_loss_switched_on(world, tmp_path):
     assert models[True].original.read_bytes() != models[False].original.read_bytes()
 
 
-def test_pretrained_as_the_start(world, runs, tmp_path):
-    early = {"unlearning": {"start": "pretrained"}}
+def test_unlearning_can_start_from_the_pretrained_model(benchmark, runs, tmp_path):
+    overlay = {"unlearning": {"start": "pretrained"}}
     assert not same(
-        world.unlearn("noop-ft", tmp_path / "model.safetensors", ALL_REQUESTS, early), runs("noop-ft")[0]
+        benchmark.unlearn("noop-ft", tmp_path / "model.safetensors", ALL_REQUESTS, overlay),
+        runs("noop-ft")[0],
     )
 
 
-def test_plans_of_the_subset(world):
-    """Each method's plan is about the right images, by what the specification says of it."""
-    data = BenchmarkData.open(world.config, world.data)
-    request, subset = data.requests["r1"], subset_view(data)
+def test_plans_edit_the_images_that_the_specification_names(benchmark):
+    data = BenchmarkData.open(benchmark.config, benchmark.data)
+    request, subset = data.requests["r1"], subset_of(data)
 
     def plan(name, **changed):
         code = registry.method(name)
@@ -288,15 +294,15 @@ def test_plans_of_the_subset(world):
     assert plan("obj-if").influence.objects == ((1, 11),)
     assert {image for image, _ in plan("feat-if").influence.objects} == with_men
     assert len(plan("feat-if").influence.objects) == 5
-    left_out = {"fill": "zero", "mask_on": "both", "weightless": True, "removed": (11,)}
-    assert plan("retrain").edits == {1: Edit(regions=(subset.roi(1, 11),), **left_out)}
+    hidden = {"fill": "zero", "mask_on": "both", "weightless": True, "removed": (11,)}
+    assert plan("retrain").edits == {1: Edit(regions=(subset.roi(1, 11),), **hidden)}
     assert with_men < {*SUBSET}
 
 
-def test_noise_is_drawn_once_a_request(world, runs, tmp_path):
-    other = copied(world, tmp_path / "other")
+def test_noise_is_sampled_once_per_request(benchmark, runs, tmp_path):
+    other = copied(benchmark, tmp_path / "other")
     rows = [(name, *TARGET, "man") for name in ("r1", "r3")]
     other.table("requests", ("request", "image_id", "object_id", "category"), rows)
-    for name, drawn in (("obj-mk-ns", True), ("obj-mk-pa", False)):
+    for name, noisy in (("obj-mk-ns", True), ("obj-mk-pa", False)):
         assert same(other.unlearn(name, tmp_path / "r1.safetensors", "r1"), runs(name)[0])
-        assert same(other.unlearn(name, tmp_path / "r3.safetensors", "r3"), runs(name)[0]) != drawn
+        assert same(other.unlearn(name, tmp_path / "r3.safetensors", "r3"), runs(name)[0]) != noisy

@@ -1,4 +1,4 @@
-"""On a GPU: a step of the CPU within a stated tolerance. Without one these tests are skipped."""
+"""A GPU computes the same step as the CPU, within a stated tolerance. Without a GPU these tests are skipped."""
 
 import sys
 from pathlib import Path
@@ -17,11 +17,11 @@ LOSSES = {
     **dict.fromkeys(("l1", "boxes", "object_class", "object_gan", "image_gan", "feature_matching"), 1.0),
     **{"perceptual": 0.0},
 }
-#: Distance of two devices and precisions as a share of the values' size. On one CPU bfloat16 is 2e-2 (drawing), 6e-4
-#: (losses) and 1e-1 (gradients) from float32 here.
-NEAR = {
-    "float32": {"drawing": 1e-3, "losses": 1e-3, "gradients": 1e-3},
-    "bfloat16": {"drawing": 5e-2, "losses": 5e-3, "gradients": 0.3},
+#: Largest relative distance from the CPU's float32. On one CPU, bfloat16's distance was 2e-2 (images), 6e-4 (losses)
+#: and 1e-1 (gradients).
+TOLERANCE = {
+    "float32": {"images": 1e-3, "losses": 1e-3, "gradients": 1e-3},
+    "bfloat16": {"images": 5e-2, "losses": 5e-3, "gradients": 0.3},
 }
 
 
@@ -32,41 +32,41 @@ def gpu():
     return prepare("gpu")
 
 
-def made(device, precision):
-    """The drawing, the losses by part and the gradients of a step, on the CPU."""
-    place = ExecutionContext(device, precision)
+def step_of(device, precision):
+    """Return the images, the losses by part and the gradients of a step, moved to the CPU."""
+    context = ExecutionContext(device, precision)
     nets = networks()
     nets.modules().to(device).train()
     batch = random_batch([5, 3, 6], dtype=torch.float32)
     condition = random_condition(batch)
     batch, condition = moved(batch, device, torch.float32), moved(condition, device, torch.float32)
     objective = Objective(LOSSES, nets.discriminators, None).to(device)
-    with place.autocast():
-        drawing = nets.generator(batch, condition)
-        losses = objective(drawing, batch, condition)
+    with context.autocast():
+        output = nets.generator(batch, condition)
+        losses = objective(output, batch, condition)
     parameters = [list(network.parameters()) for network in nets.modules().values()]
     losses.backward(*parameters)
-    gradients = [p.grad.flatten().float().cpu() for own in parameters for p in own if p.grad is not None]
+    gradients = [p.grad.flatten().float().cpu() for group in parameters for p in group if p.grad is not None]
     values = torch.stack(list(losses.values().values())).float().cpu()
     return {
-        "drawing": drawing.images.detach().float().cpu(),
+        "images": output.images.detach().float().cpu(),
         "losses": values,
         "gradients": torch.cat(gradients),
     }
 
 
-@pytest.mark.parametrize("precision", list(NEAR))
-def test_a_step_is_the_cpus(gpu, precision):
-    wanted = made(torch.device("cpu"), "float32")
-    for name, found in made(gpu, precision).items():
-        distance = (found - wanted[name]).norm() / wanted[name].norm()
-        assert distance < NEAR[precision][name], f"{name}: {distance:.1e}"
+@pytest.mark.parametrize("precision", list(TOLERANCE))
+def test_a_step_equals_the_cpus(gpu, precision):
+    expected = step_of(torch.device("cpu"), "float32")
+    for name, actual in step_of(gpu, precision).items():
+        distance = (actual - expected[name]).norm() / expected[name].norm()
+        assert distance < TOLERANCE[precision][name], f"{name}: {distance:.1e}"
 
 
-def test_float32_is_not_rounded_to_fewer_bits(gpu):
+def test_float32_is_not_rounded_to_tensorfloat32(gpu):
     generator = torch.Generator().manual_seed(0)
     x, kernel = (torch.randn(shape, generator=generator) for shape in ((2, 64, 16, 16), (64, 64, 3, 3)))
-    wanted = torch.nn.functional.conv2d(x.double(), kernel.double())
-    found = torch.nn.functional.conv2d(x.to(gpu), kernel.to(gpu)).cpu()
-    # TensorFloat-32, which GPUs convolve in unless told otherwise, is off by 1e-3.
-    assert (found - wanted).abs().max() / wanted.abs().max() < 1e-5
+    expected = torch.nn.functional.conv2d(x.double(), kernel.double())
+    actual = torch.nn.functional.conv2d(x.to(gpu), kernel.to(gpu)).cpu()
+    # TensorFloat-32, the default of GPUs for convolutions, is off by 1e-3.
+    assert (actual - expected).abs().max() / expected.abs().max() < 1e-5

@@ -1,4 +1,4 @@
-"""A whole benchmark of eight pictures of 16 x 16 pixels: data folder, configuration, and a moment's training."""
+"""A whole benchmark of eight images of 16 x 16 pixels: data folder, configuration and seconds of training."""
 
 import csv
 from dataclasses import dataclass, field
@@ -54,13 +54,13 @@ ALL_LOSSES = {
 
 
 def config(**overlay: Any) -> dict[str, Any]:
-    """The demo's configuration at the smallest sizes."""
+    """Return the demo's configuration at the smallest sizes."""
     demo = yaml.safe_load((ROOT / "config.yaml").read_text())
     return files.merge(files.merge(demo, TINY), overlay)
 
 
-def everyone(image: int) -> list[dict[str, Any]]:
-    """A man, a woman, a dog beside them and a tree; the second image has two men, the fourth none."""
+def objects_of(image: int) -> list[dict[str, Any]]:
+    """Return a man, a woman, a dog and a tree; the second image has two men, the fourth none."""
     people = [
         entry(10 * image + 1, "dog" if image == 4 else "man", (5, 10, 35, 60)),
         entry(10 * image + 2, "woman", (45, 15, 30, 60)),
@@ -74,7 +74,7 @@ def everyone(image: int) -> list[dict[str, Any]]:
 
 @dataclass
 class Benchmark:
-    """Where everything lies."""
+    """The folder of a benchmark and its configuration."""
 
     folder: Path
     config: dict[str, Any] = field(default_factory=config)
@@ -94,7 +94,7 @@ class Benchmark:
     def write(self) -> "Benchmark":
         """Write packed scenes, features, subset and requests."""
         numbers = range(1, 9)
-        objects = {image: everyone(image) for image in numbers}
+        objects = {image: objects_of(image) for image in numbers}
         edges = {
             i: [edge(10 * i + 1, "with", 10 * i + 3), edge(10 * i + 3, "near", 10 * i + 2)] for i in numbers
         }
@@ -104,16 +104,16 @@ class Benchmark:
         packing(steps, source, self.data)
         rng = np.random.default_rng(0)
         self.change("pixels", lambda pixels: rng.integers(0, 256, pixels.shape, np.uint8))
-        # Held-out images are in no training.
+        # No model is trained on held-out images.
         self.change("splits", lambda splits: np.array(["train"] * 6 + ["test"] * 2).astype(splits.dtype.kind))
         roles = [(image, "subset") for image in SUBSET] + [(image, "heldout") for image in HELDOUT]
         self.table("subset", ("image_id", "role"), roles)
-        asked = [(name, *request) for name, request in REQUESTS.items()]
-        self.table("requests", ("request", "image_id", "object_id", "category"), asked)
+        requests = [(name, *request) for name, request in REQUESTS.items()]
+        self.table("requests", ("request", "image_id", "object_id", "category"), requests)
         return self.features()
 
     def features(self) -> "Benchmark":
-        """Compute the frozen features of the pixels as they now are."""
+        """Compute the frozen features of the current pixels."""
         compute_features(self.config, self.data, self.data / "visual.npy", no_log)
         return self
 
@@ -121,7 +121,7 @@ class Benchmark:
         """Rewrite one of the packed arrays."""
         path = self.data / "packed" / f"{array}.npy"
         changed = by(np.load(path))
-        path.unlink()  # it may be mapped
+        path.unlink()  # a process may have mapped it
         np.save(path, changed)
 
     def table(self, name: str, columns: tuple[str, ...], rows: list[tuple]) -> None:
@@ -129,7 +129,7 @@ class Benchmark:
             csv.writer(file).writerows([columns, *rows])
 
     def train(self) -> "Benchmark":
-        """Both trainings of the original model."""
+        """Pre-train and fine-tune the original model."""
         pretrain(self.config, self.data, 1, self.pretrained, "source", no_log)
         finetune(self.config, self.data, self.pretrained, 1, self.original, "source", no_log)
         return self
@@ -137,8 +137,8 @@ class Benchmark:
     def unlearn(
         self, method: str, out: Path, request: str = "r1", overlay: dict[str, Any] | None = None
     ) -> dict[str, Tensor]:
-        """Run a method, the configuration changed by an overlay; returns the model's tensors."""
-        setting = files.merge(self.config, overlay or {})
+        """Run a method, the configuration changed by an overlay; return the model's tensors."""
+        settings = files.merge(self.config, overlay or {})
         inputs = (self.data, self.original, self.pretrained)
-        unlearn(setting, method, request, 1, *inputs, out, "source", no_log)
+        unlearn(settings, method, request, 1, *inputs, out, "source", no_log)
         return load(out)[0]

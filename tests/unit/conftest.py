@@ -1,18 +1,18 @@
-"""What several files of tests are given."""
+"""Fixtures of several test files."""
 
 import pytest
 from trainer_factory import tiny
 
-from soulbench.training import trainer as loop
+from soulbench.training import trainer
 
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory):
-    """The data of a tiny benchmark; nobody writes to it."""
+    """The data of a tiny benchmark; no test changes it."""
     return tiny(tmp_path_factory.mktemp("tiny"))
 
 
 @pytest.fixture
-def looks_often(monkeypatch):
-    """Look at the losses, and save, every other step."""
-    monkeypatch.setattr(loop, "CHECK_EVERY", 2)
+def frequent_checks(monkeypatch):
+    """Read the losses, and save the state, after every second step."""
+    monkeypatch.setattr(trainer, "CHECK_EVERY", 2)

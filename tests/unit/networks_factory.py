@@ -1,4 +1,4 @@
-"""Batches of random scene graphs and networks of a few thousand weights."""
+"""Batches of random scene graphs, and networks of a few thousand weights."""
 
 import torch
 
@@ -28,22 +28,22 @@ VOCABULARY = {"objects": ["__image__", "man", "dog", "tree"], "predicates": ["__
 
 
 def random_boxes(count, generator):
-    """Boxes [count, 4] in [0, 1] with sides of at least a tenth."""
+    """Return boxes [count, 4] in [0, 1] with sides of at least a tenth."""
     low = torch.rand(count, 2, generator=generator) * 0.9
     high = low + 0.1 + torch.rand(count, 2, generator=generator) * (0.9 - low)
     return torch.cat([low, high.clamp(max=1)], dim=1)
 
 
 def random_batch(counts, size=16, seed=0, dtype=torch.float64, boxes=None):
-    """Scenes of `counts` objects each, the last one of a scene its image node; `boxes` replaces all but those."""
+    """Return scenes of `counts` nodes each, the last one the image node; `boxes` replaces those of all objects."""
     generator = torch.Generator().manual_seed(seed)
     total, slots = sum(counts), max(counts)
     firsts = [sum(counts[:i]) for i in range(len(counts))]
     nodes = [first + count - 1 for first, count in zip(firsts, counts, strict=True)]
-    drawn = random_boxes(total, generator)
+    all_boxes = random_boxes(total, generator)
     if boxes is not None:
-        drawn[[i for i in range(total) if i not in nodes]] = torch.as_tensor(boxes)
-    drawn[nodes] = torch.tensor([0.0, 0.0, 1.0, 1.0])
+        all_boxes[[i for i in range(total) if i not in nodes]] = torch.as_tensor(boxes)
+    all_boxes[nodes] = torch.tensor([0.0, 0.0, 1.0, 1.0])
     categories = torch.randint(1, len(VOCABULARY["objects"]), (total,), generator=generator)
     categories[nodes] = 0
     triples = []
@@ -67,7 +67,7 @@ def random_batch(counts, size=16, seed=0, dtype=torch.float64, boxes=None):
         sign=torch.ones(len(counts), dtype=dtype),
         visual=torch.randn(total, SIZES["visual"]["features"], generator=generator).to(dtype),
         categories=categories,
-        boxes=drawn.to(dtype),
+        boxes=all_boxes.to(dtype),
         triples=torch.tensor(triples, dtype=torch.int64).view(-1, 3),
         image_of=torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts)),
         slot_index=torch.cat([slots * i + torch.arange(count) for i, count in enumerate(counts)]),
@@ -77,7 +77,7 @@ def random_batch(counts, size=16, seed=0, dtype=torch.float64, boxes=None):
 
 
 def random_condition(batch, seed=1, **fields):
-    """Half of every picture hidden, some features and boxes dropped."""
+    """Return a condition that hides half of the pixels and drops half of the features and boxes."""
     generator = torch.Generator().manual_seed(seed)
 
     def some(*shape):
@@ -89,17 +89,17 @@ def random_condition(batch, seed=1, **fields):
 
 
 def generator(seed=0, dtype=torch.float64, **sizes) -> Generator:
-    """A generator whose every weight has been moved, so that none is at a value that hides a mistake."""
+    """Return a generator with every weight perturbed, so that none has an initial value that hides a mistake."""
     model = build(SIZES | sizes, VOCABULARY, seed, adversarial=False).generator.to(dtype)
-    shake = torch.Generator().manual_seed(seed)
+    perturbation = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter += 0.1 * torch.randn(parameter.shape, generator=shake).to(dtype)
-        # The ReLU behind would make boxes of nothing.
+            parameter += 0.1 * torch.randn(parameter.shape, generator=perturbation).to(dtype)
+        # Without a positive bias, the ReLU after it would return empty boxes.
         model.box_head[-2].bias.copy_(torch.tensor([0.1, 0.2, 0.7, 0.9]))
     return model
 
 
 def networks(seed=0, adversarial=True, vocabulary=None, **sizes) -> Networks:
-    """Generator and discriminators in float32."""
+    """Return a generator and its discriminators in float32."""
     return build(SIZES | sizes, vocabulary or VOCABULARY, seed, adversarial)

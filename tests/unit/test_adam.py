@@ -19,7 +19,7 @@ def run(optimiser, parameter, all_gradients, rates):
         optimiser.step(rate)
 
 
-def test_updates_by_the_formulas():
+def test_updates_follow_the_formulas():
     parameter, rates = nn.Parameter(torch.tensor(START, dtype=torch.float64)), [0.1, 0.05, 0.1, 0.0, 0.2]
     run(Adam([parameter]), parameter, gradients(5), rates)
     expected, mean, square = torch.tensor(START, dtype=torch.float64), 0.0, 0.0
@@ -30,7 +30,7 @@ def test_updates_by_the_formulas():
     torch.testing.assert_close(parameter.data, expected, rtol=1e-12, atol=1e-12)
 
 
-def test_a_parameter_without_gradient_stays_and_does_not_age():
+def test_a_parameter_without_gradient_keeps_its_value_and_step_count():
     used, unused = nn.Parameter(torch.tensor(START)), nn.Parameter(torch.tensor(START))
     optimiser = Adam([unused, used])
     run(optimiser, used, gradients(2).float(), [0.1, 0.1])
@@ -39,7 +39,7 @@ def test_a_parameter_without_gradient_stays_and_does_not_age():
     assert [int(steps) for steps in optimiser.state["state_steps"]] == [0, 2]
 
 
-def test_a_saved_state_goes_on_where_it_was():
+def test_a_loaded_state_continues_where_it_was_saved():
     whole = nn.Parameter(torch.tensor(START, dtype=torch.float64))
     run(Adam([whole]), whole, gradients(6), [0.1] * 6)
     first = nn.Parameter(torch.tensor(START, dtype=torch.float64))
@@ -52,19 +52,19 @@ def test_a_saved_state_goes_on_where_it_was():
     assert torch.equal(second, whole)
 
 
-def test_kernels_that_lie_channels_last_learn_as_others_even_from_a_saved_state():
+def test_channels_last_kernels_are_updated_as_others_even_from_a_loaded_state():
     shape, random = (4, 3, 3, 3), torch.Generator().manual_seed(0)
-    begun, *slopes = (torch.randn(shape, generator=random) for _ in range(5))
-    plain = nn.Parameter(begun.clone())
-    turned = nn.Parameter(begun.clone(memory_format=torch.channels_last))
-    for parameter in (plain, turned):
+    start, *gradients_of_steps = (torch.randn(shape, generator=random) for _ in range(5))
+    plain = nn.Parameter(start.clone())
+    channels_last = nn.Parameter(start.clone(memory_format=torch.channels_last))
+    for parameter in (plain, channels_last):
         optimiser = Adam([parameter])
-        for gradient in slopes:
+        for gradient in gradients_of_steps:
             again = Adam([parameter])
-            saved = optimiser.state_dict()  # as a file gives it back: in rows
+            saved = optimiser.state_dict()  # from a file it comes back contiguous
             again.load_state_dict({name: [v.contiguous() for v in values] for name, values in saved.items()})
             optimiser = again
             parameter.grad = torch.empty_like(parameter).copy_(gradient)
             optimiser.step(0.1)
-    assert torch.equal(plain, turned)
-    assert not torch.equal(plain, begun)
+    assert torch.equal(plain, channels_last)
+    assert not torch.equal(plain, start)

@@ -1,4 +1,4 @@
-"""What training hides, in which shares, and what the two tasks leave to be seen."""
+"""What training hides and how often, and what the two tasks hide."""
 
 from dataclasses import replace
 
@@ -27,8 +27,9 @@ def condition_of(batch, shares, seed):
     return training_condition(batch, shares, [1000 * seed + i for i in range(len(batch.image_ids))])
 
 
-def near(found, share, count):
-    return abs(float(found) - share) < 4 * (share * (1 - share) / count) ** 0.5
+def near(actual, share, count):
+    """Return whether a share of `count` random events is within four standard deviations of the expected one."""
+    return abs(float(actual) - share) < 4 * (share * (1 - share) / count) ** 0.5
 
 
 def test_nothing_is_hidden_with_shares_of_zero(batch):
@@ -38,7 +39,7 @@ def test_nothing_is_hidden_with_shares_of_zero(batch):
     assert condition.boxes.all()
 
 
-def test_the_shares_are_kept(batch):
+def test_shares_are_as_configured(batch):
     shares = {"box": 0.35, "feature": 0.25, "hide_image": 0.4, "hide_features": 0.3}
     condition = condition_of(batch, shares, 1)
     whole = condition.hidden.flatten(1).all(dim=1)
@@ -52,11 +53,11 @@ def test_the_shares_are_kept(batch):
     no_box, no_feature = condition.boxes[free] == 0, condition.features[free] == 0
     assert near(no_box.float().mean(), 0.35, count)
     assert near(no_feature.float().mean(), 0.25, count)
-    assert near((no_box & no_feature).float().mean(), 0.35 * 0.25, count)  # drawn independently
+    assert near((no_box & no_feature).float().mean(), 0.35 * 0.25, count)  # independent of each other
 
 
 @pytest.mark.parametrize("what", ["box", "feature"])
-def test_the_image_node_is_never_dropped_and_pixels_are_hidden_where_objects_are(batch, what):
+def test_the_image_node_is_never_dropped_and_dropped_objects_are_hidden(batch, what):
     condition = condition_of(batch, NOTHING | {what: 1.0}, 2)
     node = nodes(batch)
     column, other = (
@@ -82,13 +83,13 @@ def test_a_hidden_image_with_and_without_its_features(batch, features, given):
     assert (condition.boxes == given).all()
 
 
-def test_features_of_an_image_that_is_shown_are_not_hidden_as_a_whole(batch):
+def test_features_are_dropped_as_a_whole_only_where_the_image_is_hidden(batch):
     condition = condition_of(batch, NOTHING | {"hide_features": 1.0}, 4)
     assert condition.features.all()
     assert not condition.hidden.any()
 
 
-def test_draws_depend_on_the_seed_alone(batch):
+def test_a_condition_depends_on_the_seeds_alone(batch):
     shares = dict.fromkeys(NOTHING, 0.5)
     torch.manual_seed(1)
     first = condition_of(batch, shares, 7)
@@ -101,7 +102,7 @@ def test_draws_depend_on_the_seed_alone(batch):
 
 @pytest.mark.parametrize("layernorm", [True, False])
 @pytest.mark.parametrize("boxes", ["truth", "predicted"])
-def test_the_tasks(layernorm, boxes):
+def test_conditions_of_the_tasks(layernorm, boxes):
     batch, settings = random_batch([3, 2]), {"layernorm": layernorm, "boxes": boxes}
     noise = torch.randn(batch.images.shape)
     reconstruction = task_condition(batch, "reconstruction", noise, settings)
@@ -118,7 +119,7 @@ def test_the_tasks(layernorm, boxes):
 
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("what", ["images", "visual", "boxes", "categories"])
-def test_what_a_task_hides_does_not_reach_the_drawing(task, what):
+def test_hidden_inputs_do_not_reach_the_generated_images(task, what):
     model, batch = generator().eval(), random_batch([3, 4])
     noise = noise_for(batch.image_ids, 16, 0, 0).double()
     changed = {
@@ -136,7 +137,7 @@ def test_what_a_task_hides_does_not_reach_the_drawing(task, what):
     assert torch.equal(before, after) == (what in hidden)
 
 
-def test_noise_depends_on_image_draw_and_base_seed_alone():
+def test_noise_depends_on_image_noise_sample_and_base_seed_alone():
     noise = noise_for((7, 8, 9), 4, 0, 0)
     assert noise.shape == (3, 3, 4, 4)
     torch.manual_seed(5)

@@ -1,14 +1,15 @@
-"""The generator against a plain one: the layout painted object by object, pixel by pixel, and convolved."""
+"""The generator against its usual form: the whole layout, computed object by object and convolved."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
-from literal import draw, painted, placed
+from literal import generate, pasted, whole_layout
 from networks_factory import generator, random_batch, random_boxes, random_condition
 from torch.nn import functional as F
 
-from soulbench.models.decoder import Layout, spread
+from soulbench.models.decoder import Layout, convolve_layout
 
 EXACT = {"rtol": 1e-9, "atol": 1e-9}
 GRAPHS = {"one object": [2], "thirty objects": [31], "differing sizes": [4, 2, 7], "image node alone": [1, 3]}
@@ -16,12 +17,12 @@ GRAPHS = {"one object": [2], "thirty objects": [31], "differing sizes": [4, 2, 7
 
 @pytest.mark.parametrize("counts", GRAPHS.values(), ids=GRAPHS)
 @pytest.mark.parametrize("training", [False, True])
-def test_outputs_and_gradients_equal_the_painted_layouts(counts, training):
+def test_outputs_and_gradients_equal_those_of_the_whole_layout(counts, training):
     model = generator().train(training)
     other = copy.deepcopy(model)
     batch = random_batch(counts)
     condition = random_condition(batch)
-    fast, slow = model(batch, condition).images, draw(other, batch, condition)[0]
+    fast, slow = model(batch, condition).images, generate(other, batch, condition)[0]
     assert fast.std() > 1e-3
     torch.testing.assert_close(fast, slow, **EXACT)
     probe = torch.randn(fast.shape, generator=torch.Generator().manual_seed(2), dtype=fast.dtype)
@@ -42,7 +43,7 @@ def test_outputs_and_gradients_equal_the_painted_layouts(counts, training):
 
 
 @pytest.mark.parametrize("counts", [[2], [4, 2]])
-def test_hessian_vector_products_equal_the_painted_layouts(counts):
+def test_hessian_vector_products_equal_those_of_the_whole_layout(counts):
     model = generator(decoder=[5, 4]).eval()
     batch = random_batch(counts, size=8)
     condition = random_condition(batch)
@@ -56,7 +57,7 @@ def test_hessian_vector_products_equal_the_painted_layouts(counts):
         inner = sum((g * v).sum() for g, v in zip(first, vectors, strict=True) if g is not None)
         return torch.autograd.grad(inner, parameters, allow_unused=True)
 
-    fast, slow = product(model(batch, condition).images), product(draw(model, batch, condition)[0])
+    fast, slow = product(model(batch, condition).images), product(generate(model, batch, condition)[0])
     assert max(f.abs().max() for f in fast if f is not None) > 1e-3
     for f, s in zip(fast, slow, strict=True):
         assert (f is None) == (s is None)
@@ -75,57 +76,56 @@ DEGENERATE = {
 
 
 @pytest.mark.parametrize("box", DEGENERATE.values(), ids=DEGENERATE)
-def test_degenerate_boxes_equal_the_painted_layouts(box):
+def test_degenerate_boxes_equal_those_of_the_whole_layout(box):
     model = generator().eval()
     batch = random_batch([3], boxes=[[0.1, 0.2, 0.7, 0.8], box])
     condition = random_condition(batch)
-    drawn = model(batch, condition).images
-    assert drawn.isfinite().all()
-    torch.testing.assert_close(drawn, draw(model, batch, condition)[0], **EXACT)
-    gradients = torch.autograd.grad(drawn.square().mean(), list(model.parameters()), allow_unused=True)
+    images = model(batch, condition).images
+    assert images.isfinite().all()
+    torch.testing.assert_close(images, generate(model, batch, condition)[0], **EXACT)
+    gradients = torch.autograd.grad(images.square().mean(), list(model.parameters()), allow_unused=True)
     assert all(g.isfinite().all() for g in gradients if g is not None)
 
 
 @pytest.mark.parametrize("size", [4, 8, 16])
-def test_spread_is_the_convolution_of_the_painted_layout(size):
-    draws = torch.Generator().manual_seed(size)
+def test_the_factored_convolution_is_that_of_the_whole_layout(size):
+    random = torch.Generator().manual_seed(size)
     batch = random_batch([3, 5], size=16)
-    masks = torch.rand(len(batch.boxes), 4, 4, generator=draws, dtype=torch.float64)
-    vectors = torch.randn(len(batch.boxes), 6, generator=draws, dtype=torch.float64)
-    weight = torch.randn(10, 6, 3, 3, generator=draws, dtype=torch.float64)
-    bias = torch.randn(10, generator=draws, dtype=torch.float64)
-    placed_masks = torch.stack([placed(m, b, 16) for m, b in zip(masks, batch.boxes, strict=True)])
-    picture = torch.zeros(2, 1, size, size, dtype=torch.float64)
-    layout = Layout.at(batch.pad(vectors), batch.pad(placed_masks), picture)
-    whole = F.interpolate(painted(vectors, masks, batch, 16), (size, size))
-    maps = spread(layout, weight, bias, parts=2)
+    masks = torch.rand(len(batch.boxes), 4, 4, generator=random, dtype=torch.float64)
+    vectors = torch.randn(len(batch.boxes), 6, generator=random, dtype=torch.float64)
+    weight = torch.randn(10, 6, 3, 3, generator=random, dtype=torch.float64)
+    bias = torch.randn(10, generator=random, dtype=torch.float64)
+    pasted_masks = torch.stack([pasted(m, b, 16) for m, b in zip(masks, batch.boxes, strict=True)])
+    image_features = torch.zeros(2, 1, size, size, dtype=torch.float64)
+    layout = Layout.at(batch.pad(vectors), batch.pad(pasted_masks), image_features)
+    whole = F.interpolate(whole_layout(vectors, masks, batch, 16), (size, size))
+    maps = convolve_layout(layout, weight, bias, parts=2)
     torch.testing.assert_close(torch.cat(maps, dim=1), F.conv2d(whole, weight, bias, padding=1), **EXACT)
 
 
-def test_images_of_a_batch_do_not_see_each_other():
+def test_images_of_a_batch_do_not_influence_each_other():
     model = generator().eval()
     both = random_batch([3, 4], seed=5)
     condition = random_condition(both)
-    drawn = model(both, condition).images
-    moved = both.visual.clone()
-    moved[3:] += 1
-    other = model(type(both)(**{**vars(both), "visual": moved}), condition).images
-    torch.testing.assert_close(drawn[0], other[0], **EXACT)
-    assert not torch.allclose(drawn[1], other[1])
+    images = model(both, condition).images
+    changed = both.visual.clone()
+    changed[3:] += 1
+    other = model(replace(both, visual=changed), condition).images
+    torch.testing.assert_close(images[0], other[0], **EXACT)
+    assert not torch.allclose(images[1], other[1])
 
 
-def test_predicted_boxes_place_the_masks_where_the_box_head_says():
+def test_masks_are_pasted_into_the_predicted_boxes():
     model = generator().eval()
     batch = random_batch([3, 4])
-    ask = random_condition(batch, predicted_boxes=True)
-    drawing = model(batch, ask)
+    predicted = random_condition(batch, predicted_boxes=True)
     elsewhere = random_boxes(len(batch.boxes), torch.Generator().manual_seed(9)).double()
-    assert not torch.allclose(drawing.boxes.clamp(max=1), batch.boxes)
-    # Where the box prior is dropped, the true boxes reach the drawing through nothing but the layout.
-    ask = type(ask)(**{**vars(ask), "boxes": torch.zeros_like(ask.boxes)})
-    moved = type(batch)(**{**vars(batch), "boxes": elsewhere})
-    assert torch.equal(model(batch, ask).images, model(moved, ask).images)
-    truth = type(ask)(**{**vars(ask), "predicted_boxes": False})
-    assert not torch.allclose(model(batch, truth).images, model(moved, truth).images)
-    where = type(batch)(**{**vars(batch), "boxes": model(batch, ask).boxes.clamp(max=1)})
-    torch.testing.assert_close(model(where, truth).images, model(batch, ask).images, **EXACT)
+    assert not torch.allclose(model(batch, predicted).boxes.clamp(max=1), batch.boxes)
+    # Where the box prior is dropped, the true boxes reach the images through nothing but the layout.
+    predicted = replace(predicted, boxes=torch.zeros_like(predicted.boxes))
+    moved = replace(batch, boxes=elsewhere)
+    assert torch.equal(model(batch, predicted).images, model(moved, predicted).images)
+    true = replace(predicted, predicted_boxes=False)
+    assert not torch.allclose(model(batch, true).images, model(moved, true).images)
+    at_predicted = replace(batch, boxes=model(batch, predicted).boxes.clamp(max=1))
+    torch.testing.assert_close(model(at_predicted, true).images, model(batch, predicted).images, **EXACT)

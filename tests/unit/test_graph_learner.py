@@ -30,18 +30,18 @@ def looped(layer, objects, predicates, edges):
 
 
 @pytest.mark.parametrize("edges", EDGES.values(), ids=EDGES)
-def test_equal_to_loops(edges):
+def test_a_triple_convolution_equals_loops(edges):
     torch.manual_seed(0)
     layer = TripleConvolution(6, 4, 20, 3).double()
     objects, predicates = torch.randn(5, 6).double(), torch.randn(len(edges), 4).double()
     table = torch.tensor(edges, dtype=torch.int64).view(-1, 2)
     new_objects, new_predicates = layer(objects, predicates, table)
-    wanted_objects, wanted_predicates = looped(layer, objects, predicates, edges)
+    expected_objects, expected_predicates = looped(layer, objects, predicates, edges)
     assert new_objects.any()
-    torch.testing.assert_close(new_objects, torch.stack(wanted_objects))
+    torch.testing.assert_close(new_objects, torch.stack(expected_objects))
     assert new_predicates.shape == (len(edges), 3)
-    for found, wanted in zip(new_predicates, wanted_predicates, strict=True):
-        torch.testing.assert_close(found, wanted)
+    for actual, expected in zip(new_predicates, expected_predicates, strict=True):
+        torch.testing.assert_close(actual, expected)
 
 
 def test_every_linear_layer_is_followed_by_a_relu():
@@ -63,7 +63,7 @@ def test_a_stack_passes_new_predicates_on():
     assert not torch.allclose(other, expected)
 
 
-def test_what_no_edge_reaches_does_not_matter_to_a_node():
+def test_a_node_depends_on_nothing_that_no_path_connects_it_to():
     torch.manual_seed(1)
     learner = GraphLearner(6, 4, layers=2, hidden=5, width=3).double()
     objects, predicates = torch.randn(5, 6).double(), torch.randn(2, 4).double()

@@ -1,4 +1,4 @@
-"""Influence functions against exact Hessians, on networks of a few dozen redacted values."""
+"""Influence functions against exact Hessians, with a few dozen redacted values."""
 
 import contextlib
 from dataclasses import replace
@@ -30,9 +30,9 @@ WEIGHTS = {"l1": 1.0, "boxes": 1.0, "perceptual": 0.0} | dict.fromkeys(
 
 
 def symmetric(eigenvalues, seed=0):
-    """A matrix with these eigenvalues in a random basis."""
-    draws = torch.randn(len(eigenvalues), len(eigenvalues), generator=torch.Generator().manual_seed(seed))
-    basis, _ = torch.linalg.qr(draws.double())
+    """Return a matrix with these eigenvalues in a random basis."""
+    random = torch.randn(len(eigenvalues), len(eigenvalues), generator=torch.Generator().manual_seed(seed))
+    basis, _ = torch.linalg.qr(random.double())
     return basis @ torch.diag(torch.tensor(eigenvalues, dtype=torch.float64)) @ basis.T
 
 
@@ -70,7 +70,7 @@ def test_lissa_agrees_with_the_inverse():
     torch.testing.assert_close(found.step, torch.linalg.solve(damped, v), rtol=1e-9, atol=1e-9)
 
 
-def test_lissa_as_its_recursion_says():
+def test_lissa_follows_its_recursion():
     matrix, v = symmetric(SPECTRA["positive"]), vector(6)
     found = solved(matrix, v, solver="lissa", damping=0.1, scale=5.0, iterations=3)
     h = v
@@ -81,16 +81,16 @@ def test_lissa_as_its_recursion_says():
 
 
 @pytest.mark.parametrize("solver", ["cg", "lissa"])
-def test_the_residual_is_the_true_one(solver):
+def test_the_residual_is_that_of_the_damped_system(solver):
     matrix, v = symmetric([100.0, 10.0, 1.0, 0.5, 0.1, 0.01]), vector(6)
     found = solved(matrix, v, solver=solver, damping=0.001, scale=200.0, iterations=2, tolerance=1e-6)
-    rest = v - matrix @ found.step - found.damping * found.step
-    assert found.residual == pytest.approx(float(rest.norm() / v.norm()), rel=1e-9)
+    difference = v - matrix @ found.step - found.damping * found.step
+    assert found.residual == pytest.approx(float(difference.norm() / v.norm()), rel=1e-9)
     assert found.residual > 1e-3
     assert not found.converged
 
 
-def test_products_are_counted_and_bounded():
+def test_products_with_the_hessian_are_counted_and_bounded():
     matrix, calls = symmetric(SPECTRA["positive"]), []
 
     def product(h):
@@ -102,7 +102,7 @@ def test_products_are_counted_and_bounded():
     assert len(calls) == found.iterations + 6 + 1  # largest curvature; the residual
 
 
-def test_nothing_to_remove_changes_nothing():
+def test_a_right_hand_side_of_zeros_changes_nothing():
     found = solved(symmetric(SPECTRA["positive"]), torch.zeros(6, dtype=torch.float64))
     assert not found.step.any()
     assert found.converged
@@ -116,7 +116,7 @@ def test_nothing_to_remove_changes_nothing():
         ({"solver": "cg", "damping": 0.0}, "a larger damping may help"),
     ],
 )
-def test_a_solver_that_diverges_is_stopped_before_it_destroys_the_model(settings, message):
+def test_a_diverging_solver_is_an_error(settings, message):
     flat = {"lissa": symmetric(SPECTRA["positive"]), "cg": torch.zeros(6, 6, dtype=torch.float64)}
     with (
         pytest.warns(RuntimeWarning) if settings["solver"] == "cg" else contextlib.nullcontext(),
@@ -133,8 +133,8 @@ def test_the_largest_curvature_is_the_largest_absolute_eigenvalue():
 
 
 @pytest.fixture(scope="module")
-def world():
-    """A tiny generator in eval mode, a batch and a condition, in float64."""
+def setting():
+    """Return a tiny generator in eval mode, a batch and a condition, in float64."""
     batch = random_batch([4, 3])
     condition = random_condition(batch)
     return (
@@ -145,31 +145,31 @@ def world():
 
 
 @pytest.fixture(scope="module")
-def loss_of(world):
-    """The learning loss as a function of the redacted values."""
-    model, batch, condition = world
+def redacted_loss(setting):
+    """Return a redaction, the objective, the learning loss as a function of the redacted values, and these."""
+    model, batch, condition = setting
     redaction, objective = Redaction(model, "visual_projection"), Objective(WEIGHTS, None, None)
 
     def loss(values):
         parts = values.split([p.numel() for p in redaction.parameters.values()])
         named = zip(redaction.parameters.items(), parts, strict=True)
         changed = {name: part.view_as(p) for (name, p), part in named}
-        drawing = functional_call(model, changed, (batch, condition))
-        return torch.stack(list(objective(drawing, batch, condition).generator.values())).sum()
+        output = functional_call(model, changed, (batch, condition))
+        return torch.stack(list(objective(output, batch, condition).generator.values())).sum()
 
     values = torch.cat([p.detach().flatten() for p in redaction.parameters.values()])
     return redaction, objective, loss, values
 
 
 @pytest.fixture(scope="module")
-def exact(loss_of):
-    _, _, loss, values = loss_of
+def exact(redacted_loss):
+    _, _, loss, values = redacted_loss
     return torch.autograd.functional.hessian(loss, values)
 
 
-def test_gradients_and_hessian_vector_products_are_exact(world, loss_of, exact):
-    model, batch, condition = world
-    redaction, objective, loss, values = loss_of
+def test_gradients_and_hessian_vector_products_are_exact(setting, redacted_loss, exact):
+    model, batch, condition = setting
+    redaction, objective, loss, values = redacted_loss
     assert redaction.size == len(values) == 36
     value = learning_loss(objective, model, batch, condition)
     torch.testing.assert_close(value, loss(values))
@@ -182,9 +182,9 @@ def test_gradients_and_hessian_vector_products_are_exact(world, loss_of, exact):
         torch.testing.assert_close(product(v), exact @ v, rtol=1e-9, atol=1e-12)
 
 
-def test_a_step_of_the_network_agrees_with_the_exact_inverse(world, loss_of, exact):
-    model, batch, condition = world
-    redaction, objective, *_ = loss_of
+def test_a_networks_step_agrees_with_the_exact_inverse(setting, redacted_loss, exact):
+    model, batch, condition = setting
+    redaction, objective, *_ = redacted_loss
     product = redaction.hessian(lambda: learning_loss(objective, model, batch, condition))
     found = solve(product, vector(36), Parameters(tolerance=1e-11, iterations=500), no_log)
     damped = exact + found.damping * torch.eye(36, dtype=torch.float64)
@@ -192,57 +192,57 @@ def test_a_step_of_the_network_agrees_with_the_exact_inverse(world, loss_of, exa
     torch.testing.assert_close(found.step, torch.linalg.solve(damped, vector(36)), rtol=1e-7, atol=1e-9)
 
 
-def test_a_module_that_the_loss_does_not_depend_on(world):
-    model, batch, condition = world
+def test_a_module_that_the_loss_does_not_depend_on(setting):
+    model, batch, condition = setting
     redaction = Redaction(model, "box_head")
-    drawn = model(batch, condition).images.mean()  # true boxes are used
-    assert not redaction.gradient(drawn).any()
+    mean = model(batch, condition).images.mean()  # the true boxes place the masks
+    assert not redaction.gradient(mean).any()
     product = redaction.hessian(lambda: model(batch, condition).images.mean())
     assert not product(vector(redaction.size)).any()
 
 
-def test_the_discrepancy_is_one_minus_the_similarity_of_the_crops(world):
-    model, batch, condition = world
+def test_the_discrepancy_is_one_minus_the_similarity_of_the_crops(setting):
+    model, batch, condition = setting
     objects, expected = [0, 5], {"mean": 0.0, "sum": 0.0}
-    drawn, true = to_pixels(model(batch, condition).images), to_pixels(batch.targets)
+    generated, true = to_pixels(model(batch, condition).images), to_pixels(batch.targets)
     side = influence.CROP
     for index in objects:
         crops = []
-        for pictures in (drawn, true):
+        for images in (generated, true):
             x0, y0, x1, y1 = batch.boxes[index].tolist()
             # Bilinear samples at the centres of equal parts of the box, by PyTorch's own sampler.
             x, y = ((torch.arange(side).double() + 0.5) / side * (b - a) + a for a, b in ((x0, x1), (y0, y1)))
             grid = torch.stack(torch.meshgrid(2 * y - 1, 2 * x - 1, indexing="ij")[::-1], dim=-1)[None]
-            image = pictures[batch.image_of[index]][None]
+            image = images[batch.image_of[index]][None]
             crops.append(F.grid_sample(image, grid, padding_mode="border", align_corners=False)[0])
         first, second = (crop.movedim(0, -1).detach().numpy() for crop in crops)
         mean = structural_similarity(first, second, win_size=3, channel_axis=-1, data_range=1)
         expected["mean"] += 1 - mean
         expected["sum"] += 1 - mean * 3 * (side - 2) ** 2
-    for how, value in expected.items():
-        found = discrepancy(model, batch, condition, objects, how)
+    for reduction, value in expected.items():
+        found = discrepancy(model, batch, condition, objects, reduction)
         assert float(found.detach()) == pytest.approx(value, rel=1e-9)
 
 
 @pytest.mark.parametrize("edit", ["object", "all"])
-def test_the_difference_of_gradients(world, edit):
-    model, batch, condition = world
+def test_the_difference_of_gradients(setting, edit):
+    model, batch, condition = setting
     redaction, objects = Redaction(model, "graph"), [1]
     removed = condition.features.clone()
     removed[[1] if edit == "object" else slice(None)] = 0
 
     def gradient(features):
-        asked = replace(condition, features=features)
-        return redaction.gradient(discrepancy(model, batch, asked, objects, "mean"))
+        edited = replace(condition, features=features)
+        return redaction.gradient(discrepancy(model, batch, edited, objects, "mean"))
 
     expected = gradient(condition.features) - gradient(removed)
     assert expected.any()
     found = difference_of_gradients(redaction, batch, condition, objects, Parameters(edit=edit))
     torch.testing.assert_close(found, expected)
-    turned = difference_of_gradients(
+    reversed_sign = difference_of_gradients(
         redaction, batch, condition, objects, Parameters(edit=edit, reverse=True)
     )
-    torch.testing.assert_close(turned, -expected)
+    torch.testing.assert_close(reversed_sign, -expected)
     assert condition.features.all()
 
 
@@ -251,13 +251,13 @@ def test_a_step_is_added_to_its_module_alone():
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
     redaction = Redaction(model, "box_head")
     redaction.apply(torch.arange(redaction.size, dtype=torch.float64))
-    place = 0
+    first = 0
     for name, parameter in model.named_parameters():
         change = parameter.detach() - before[name]
         if name.startswith("box_head"):
-            wanted = torch.arange(place, place + parameter.numel(), dtype=torch.float64).view_as(parameter)
-            torch.testing.assert_close(change, wanted)
-            place += parameter.numel()
+            expected = torch.arange(first, first + parameter.numel(), dtype=torch.float64).view_as(parameter)
+            torch.testing.assert_close(change, expected)
+            first += parameter.numel()
         else:
             assert not change.any(), name
-    assert place == redaction.size
+    assert first == redaction.size

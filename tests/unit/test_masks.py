@@ -1,4 +1,4 @@
-"""The convolution of an enlarged map that is never made, and the mask head against plain layers."""
+"""The convolution of an enlarged map that is never computed, and the mask head, against plain layers."""
 
 import literal
 import pytest
@@ -14,22 +14,22 @@ def usual(x, weight, bias):
     return F.conv2d(F.interpolate(x, scale_factor=2, mode="nearest"), weight, bias, padding=1)
 
 
-def drawn(*shape, seed=0, dtype=torch.float64):
+def random(*shape, seed=0, dtype=torch.float64):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
 
 
 def operands(height, width, dtype=torch.float64):
     shapes = ((3, 5, height, width), (6, 5, 3, 3), (6,))
-    return [drawn(*shape, seed=i, dtype=dtype).requires_grad_() for i, shape in enumerate(shapes)]
+    return [random(*shape, seed=i, dtype=dtype).requires_grad_() for i, shape in enumerate(shapes)]
 
 
 @pytest.mark.parametrize("sides", [(1, 1), (2, 2), (4, 4), (8, 8), (5, 7), (4, 1)])
-def test_values_and_gradients_are_the_usual_ones(sides):
+def test_values_and_gradients_equal_the_usual_ones(sides):
     inputs = operands(*sides)
     fast, slow = convolve_enlarged(*inputs), usual(*inputs)
     assert fast.shape == (3, 6, 2 * sides[0], 2 * sides[1])
     torch.testing.assert_close(fast, slow, **EXACT)
-    probe = drawn(*fast.shape, seed=9)
+    probe = random(*fast.shape, seed=9)
     for one, other in zip(
         *(torch.autograd.grad((y * probe).sum(), inputs) for y in (fast, slow)), strict=True
     ):
@@ -40,17 +40,17 @@ def test_second_derivatives_are_right():
     assert torch.autograd.gradgradcheck(convolve_enlarged, operands(4, 4))
 
 
-def test_in_float32_within_five_digits():
+def test_float32_is_exact_to_five_digits():
     inputs = operands(8, 8, torch.float32)
     torch.testing.assert_close(convolve_enlarged(*inputs), usual(*inputs), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("training", [False, True])
-def test_the_head_is_its_plain_layers(training):
+def test_the_head_equals_its_plain_layers(training):
     head, other = (MaskHead(5, 6, 16).double().train(training) for _ in range(2))
     other.load_state_dict(head.state_dict())
-    vectors = drawn(7, 5)
-    for _ in range(2):  # twice: what the first pass recorded counts in the second
+    vectors = random(7, 5)
+    for _ in range(2):  # twice: the second pass depends on the statistics that the first has recorded
         torch.testing.assert_close(head(vectors), literal.masks(other, vectors), **EXACT)
     for name, value in head.state_dict().items():
         torch.testing.assert_close(value, other.state_dict()[name], **EXACT, msg=name)

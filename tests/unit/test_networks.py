@@ -8,8 +8,8 @@ from soulbench.core.errors import UserError
 from soulbench.training.networks import new_discriminators
 
 
-def state(built):
-    return {name: value.clone() for name, value in built.modules().state_dict().items()}
+def state(nets):
+    return {name: value.clone() for name, value in nets.modules().state_dict().items()}
 
 
 def test_weights_depend_on_the_seed_alone():
@@ -29,13 +29,13 @@ def test_the_generator_is_the_same_with_and_without_discriminators():
     assert all(torch.equal(alone[name], both[name]) for name in alone)
 
 
-def test_discriminators_of_another_role_start_elsewhere():
+def test_discriminators_of_another_role_have_other_weights():
     first = new_discriminators(SIZES, 4, 1, "discriminators")
     second = new_discriminators(SIZES, 4, 1, "finetune-discriminators")
     assert not torch.equal(first.object.real.weight, second.object.real.weight)
 
 
-def test_a_checkpoint_gives_back_every_tensor(tmp_path):
+def test_a_checkpoint_restores_every_tensor(tmp_path):
     saved, loaded = networks(seed=1), networks(seed=2)
     saved.save(tmp_path / "model.safetensors", seed=1)
     loaded.load(tmp_path / "model.safetensors")

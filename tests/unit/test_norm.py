@@ -1,4 +1,4 @@
-"""Normalisations against PyTorch's own."""
+"""Normalisations against PyTorch's."""
 
 import copy
 
@@ -12,30 +12,30 @@ from soulbench.models.norm import BatchNorm, SpectralConv2d
 EXACT = {"rtol": 1e-10, "atol": 1e-10}
 
 
-def drawn(*shape, seed=0):
+def random(*shape, seed=0):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 def pair():
-    """A convolution of each kind, with the same kernel and the same singular vectors."""
-    mine = SpectralConv2d(4, 6, 3, padding=1).double()
+    """Return the package's and PyTorch's convolution with the same kernel and the same singular vectors."""
+    ours = SpectralConv2d(4, 6, 3, padding=1).double()
     plain = nn.Conv2d(4, 6, 3, padding=1).double()
-    plain.load_state_dict({name: mine.state_dict()[name] for name in ("weight", "bias")})
+    plain.load_state_dict({name: ours.state_dict()[name] for name in ("weight", "bias")})
     theirs = spectral_norm(plain)
     state = theirs.parametrizations.weight[0]
-    state._u.copy_(mine.left)
-    # PyTorch's columns are channel, row, column.
-    state._v.copy_(mine.right.view(3, 3, 4).permute(2, 0, 1).flatten())
-    return mine, theirs
+    state._u.copy_(ours.left)
+    # The order of PyTorch's columns is channel, row, column.
+    state._v.copy_(ours.right.view(3, 3, 4).permute(2, 0, 1).flatten())
+    return ours, theirs
 
 
-def test_a_spectral_convolution_is_pytorchs_over_many_steps():
-    mine, theirs = pair()
-    x = drawn(2, 4, 5, 5)
+def test_a_spectral_convolution_equals_pytorchs_over_many_steps():
+    ours, theirs = pair()
+    x = random(2, 4, 5, 5)
     for step in range(4):
-        results, kernels = (mine(x), theirs(x)), (mine.weight, theirs.parametrizations.weight.original)
+        results, kernels = (ours(x), theirs(x)), (ours.weight, theirs.parametrizations.weight.original)
         torch.testing.assert_close(*results, **EXACT)
-        probe = drawn(*results[0].shape, seed=step)
+        probe = random(*results[0].shape, seed=step)
         gradients = [
             torch.autograd.grad((y * probe).sum(), k)[0] for y, k in zip(results, kernels, strict=True)
         ]
@@ -45,26 +45,26 @@ def test_a_spectral_convolution_is_pytorchs_over_many_steps():
                 kernel -= 0.1 * gradient
 
 
-def test_a_used_model_is_not_moved_by_a_pass():
-    mine, _ = pair()
-    mine.eval()
-    before = copy.deepcopy(mine.state_dict())
-    torch.testing.assert_close(mine(drawn(1, 4, 3, 3)), mine(drawn(1, 4, 3, 3)))
-    assert all(torch.equal(value, before[name]) for name, value in mine.state_dict().items())
+def test_a_forward_pass_in_eval_mode_changes_nothing():
+    ours, _ = pair()
+    ours.eval()
+    before = copy.deepcopy(ours.state_dict())
+    torch.testing.assert_close(ours(random(1, 4, 3, 3)), ours(random(1, 4, 3, 3)))
+    assert all(torch.equal(value, before[name]) for name, value in ours.state_dict().items())
 
 
 def test_the_largest_singular_value_is_found():
-    mine, _ = pair()
+    ours, _ = pair()
     for _ in range(50):
-        sigma = mine.sigma()
-    true = torch.linalg.matrix_norm(mine.weight.flatten(1), 2)
+        sigma = ours.sigma()
+    true = torch.linalg.matrix_norm(ours.weight.flatten(1), 2)
     torch.testing.assert_close(sigma, true, rtol=1e-6, atol=0)
 
 
-def test_normalising_before_an_enlargement_is_normalising_after():
+def test_normalising_before_an_enlargement_equals_normalising_after_it():
     small, large = BatchNorm(3).double(), nn.BatchNorm2d(3).double()
     for seed in range(3):
-        x = drawn(2, 3, 2, 2, seed=seed) + 5
+        x = random(2, 3, 2, 2, seed=seed) + 5
         enlarged = F.interpolate(x, scale_factor=2, mode="nearest")
         first = F.interpolate(small(x, repeats=4), scale_factor=2, mode="nearest")
         torch.testing.assert_close(first, large(enlarged), **EXACT)

@@ -55,11 +55,11 @@ def test_every_module_is_counted(counted):
 
 
 @pytest.mark.parametrize("name", COUNTS)
-def test_module(counted, name):
+def test_a_module_has_the_published_number_of_parameters(counted, name):
     assert counted[name][0] == COUNTS[name]
 
 
-def test_what_is_trained(counted):
+def test_only_the_visual_features_are_frozen(counted):
     assert counted["generator"][1] == 37_889_568
     assert counted["visual_features"][1] == 0
     for name in COUNTS.keys() - {"generator", "visual_features"}:
@@ -83,13 +83,15 @@ def test_modules_of_an_ablation_do_not_overlap(model):
     assert sorted(parts) == sorted(key for key, _ in model.named_parameters())
 
 
-def test_the_judges_take_pictures_of_the_configured_size(sizes):
-    judged = Discriminators({**sizes["discriminators"], "object_filters": 4, "image_filters": 4}, CATEGORIES)
+def test_the_discriminators_take_images_of_the_configured_size(sizes):
+    discriminators = Discriminators(
+        {**sizes["discriminators"], "object_filters": 4, "image_filters": 4}, CATEGORIES
+    )
     images, boxes = torch.randn(2, 3, 64, 64), torch.tensor([[0.0, 0.0, 1.0, 1.0]] * 3)
-    logits, categories = judged.object(images, boxes, torch.tensor([0, 1, 1]))
+    logits, categories = discriminators.object(images, boxes, torch.tensor([0, 1, 1]))
     assert logits.shape == (3,)
     assert categories.shape == (3, CATEGORIES)
-    scales = judged.image(images)
+    scales = discriminators.image(images)
     assert [len(scale) for scale in scales] == [sizes["discriminators"]["image_layers"] + 2] * 2
     assert scales[0][-1].shape[-1] > scales[1][-1].shape[-1]
-    assert not any(isinstance(part, nn.BatchNorm2d) for part in judged.image[0][0])
+    assert not any(isinstance(part, nn.BatchNorm2d) for part in discriminators.image[0][0])

@@ -1,4 +1,4 @@
-"""The queries on graphs made by hand."""
+"""The queries on hand-made graphs."""
 
 from dataclasses import replace
 
@@ -14,18 +14,18 @@ BOX = (1, 1, 5, 5)
 
 
 def graph(categories, edges):
-    """Objects 0, 1, ... with directed edges among them, beside those to the image node."""
+    """Return a scene of objects 0, 1, ... with these directed edges, besides those to the image node."""
     plain = scene(1, *((10 + i, category, BOX) for i, category in enumerate(categories)))
     among = np.array([(s, 1, o) for s, o in edges], dtype=np.int64).reshape(-1, 3)
     return replace(plain, triples=np.concatenate([among, plain.triples]))
 
 
-def ask(query, asked, target=0, names=NAMES, seed=0):
-    return registry.module("queries", query).rewrite(asked, target, names, np.random.default_rng(seed))
+def rewrite(query, scene, target=0, names=NAMES, seed=0):
+    return registry.module("queries", query).rewrite(scene, target, names, np.random.default_rng(seed))
 
 
 def changed(before, after):
-    """Indices of the objects whose label is another; everything else must be as it was."""
+    """Return the indices of the relabelled objects; everything else must be equal."""
     for name in ("image_id", "pixels", "object_ids", "boxes", "triples", "first_row"):
         np.testing.assert_array_equal(getattr(before, name), getattr(after, name))
     return np.flatnonzero(before.categories != after.categories).tolist()
@@ -38,38 +38,38 @@ REACHED = {"neighbor": {2}, "neighbor-1hop": {1}, "singleton": {4, 5, 6}}
 
 @pytest.mark.parametrize("query", REACHED)
 def test_one_of_the_right_objects_is_relabelled(query):
-    seen = set()
+    relabelled = set()
     for seed in range(60):
-        found = ask(query, CHAIN, seed=seed)
-        (index,) = changed(CHAIN, found)
-        assert found.categories[index] in range(1, len(NAMES))
-        seen.add(index)
-    assert seen == REACHED[query]
+        altered = rewrite(query, CHAIN, seed=seed)
+        (index,) = changed(CHAIN, altered)
+        assert altered.categories[index] in range(1, len(NAMES))
+        relabelled.add(index)
+    assert relabelled == REACHED[query]
 
 
 @pytest.mark.parametrize("query", REACHED)
-def test_every_other_label_of_the_vocabulary_is_drawn_and_never_the_images(query):
+def test_new_labels_are_all_others_of_the_vocabulary_but_never_the_image_nodes(query):
     labels = set()
     for seed in range(200):
-        found = ask(query, CHAIN, seed=seed)
-        (index,) = changed(CHAIN, found)
+        altered = rewrite(query, CHAIN, seed=seed)
+        (index,) = changed(CHAIN, altered)
         if CHAIN.categories[index] == (TREE if query == "neighbor" else DOG):
-            labels.add(int(found.categories[index]))
-    own = TREE if query == "neighbor" else DOG
-    assert labels == {*range(1, len(NAMES))} - {own}
+            labels.add(int(altered.categories[index]))
+    label = TREE if query == "neighbor" else DOG
+    assert labels == {*range(1, len(NAMES))} - {label}
 
 
 @pytest.mark.parametrize(("query", "target"), [("neighbor", 3), ("neighbor-1hop", 3), ("singleton", 4)])
 def test_hops_are_counted_from_the_target(query, target):
     allowed = {("neighbor", 3): {1}, ("neighbor-1hop", 3): {2}, ("singleton", 4): {0, 1, 2, 3, 5, 6}}
     for seed in range(20):
-        (index,) = changed(CHAIN, ask(query, CHAIN, target, seed=seed))
+        (index,) = changed(CHAIN, rewrite(query, CHAIN, target, seed=seed))
         assert index in allowed[query, target]
 
 
-def test_a_direct_connection_beats_a_longer_way_round():
+def test_hops_are_those_of_the_shortest_path():
     triangle = graph([MAN, DOG, TREE], [(0, 1), (1, 2), (0, 2)])
-    assert ask("neighbor", triangle) == "no object is 2 hops from the target"
+    assert rewrite("neighbor", triangle) == "no object is 2 hops from the target"
 
 
 NOT_APPLICABLE = {
@@ -83,26 +83,26 @@ NOT_APPLICABLE = {
 }
 
 
-@pytest.mark.parametrize(("query", "asked", "reason"), NOT_APPLICABLE.values(), ids=NOT_APPLICABLE)
-def test_what_is_not_applicable_says_why(query, asked, reason):
-    assert ask(query, asked) == reason
+@pytest.mark.parametrize(("query", "unaltered", "reason"), NOT_APPLICABLE.values(), ids=NOT_APPLICABLE)
+def test_a_query_that_does_not_apply_gives_the_reason(query, unaltered, reason):
+    assert rewrite(query, unaltered) == reason
 
 
 @pytest.mark.parametrize("name", ["man", "woman", "boy", "girl", "lady", "child"])
-def test_fuzzy_makes_a_person_of_everyone(name):
+def test_fuzzy_generalises_every_kind_of_person(name):
     names = ["__image__", name, "dog", "person"]
-    asked = graph([DOG, MAN, MAN], [(0, 1)])
-    found = ask("fuzzy", asked, target=1, names=names)
-    assert changed(asked, found) == [1]
-    assert names[found.categories[1]] == "person"
+    unaltered = graph([DOG, MAN, MAN], [(0, 1)])
+    altered = rewrite("fuzzy", unaltered, target=1, names=names)
+    assert changed(unaltered, altered) == [1]
+    assert names[altered.categories[1]] == "person"
 
 
-def test_fuzzy_makes_people_of_a_person():
-    asked = graph([PERSON, MAN], [])
-    found = ask("fuzzy", asked)
-    assert changed(asked, found) == [0]
-    assert found.categories[0] == PEOPLE
+def test_fuzzy_generalises_a_person_to_people():
+    unaltered = graph([PERSON, MAN], [])
+    altered = rewrite("fuzzy", unaltered)
+    assert changed(unaltered, altered) == [0]
+    assert altered.categories[0] == PEOPLE
 
 
 def test_fuzzy_needs_the_general_name_in_the_vocabulary():
-    assert ask("fuzzy", graph([MAN], []), names=["__image__", "man"]) == "the vocabulary has no person"
+    assert rewrite("fuzzy", graph([MAN], []), names=["__image__", "man"]) == "the vocabulary has no person"

@@ -1,4 +1,4 @@
-"""Learning rates and the order of images: pure functions of a training's settings."""
+"""Learning rates and the order of images: pure functions of a stage's settings."""
 
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ def test_a_cosine_schedule_ends_at_zero():
 
 
 @pytest.mark.parametrize(("count", "batch"), [(5, 2), (6, 3), (7, 1), (4, 9), (1, 3)])
-def test_every_row_once_an_epoch(count, batch):
+def test_every_row_comes_once_per_epoch(count, batch):
     rows = [10 * i for i in range(count)]
     stage = replace(STAGE, batch=batch)
     stream = [row for step in range(3 * count) for row in rows_of_step(rows, stage, step)]
@@ -29,7 +29,7 @@ def test_every_row_once_an_epoch(count, batch):
     assert count == 1 or len({tuple(epoch) for epoch in epochs.tolist()}) > 1
 
 
-def test_stages_of_another_name_take_another_order():
+def test_stages_of_other_names_have_other_orders():
     rows = list(range(20))
     first = rows_of_step(rows, STAGE, 0), rows_of_step(rows, STAGE, 1)
     other = replace(STAGE, name="unlearning")

@@ -23,8 +23,8 @@ PAIRS = {
 }
 
 
-def tensor(*pictures):
-    return torch.from_numpy(np.stack(pictures)).movedim(-1, 1)
+def tensor(*images):
+    return torch.from_numpy(np.stack(images)).movedim(-1, 1)
 
 
 @pytest.mark.parametrize(("first", "second"), PAIRS.values(), ids=PAIRS)
@@ -35,20 +35,20 @@ def test_equal_to_scikit_image(first, second):
     assert float(found.mean()) == pytest.approx(expected, abs=1e-12)
 
 
-def test_the_map_is_scikit_images():
+def test_the_map_equals_scikit_images():
     first, second = PAIRS["noise"]
     _, expected = by_scikit_image(first, second, win_size=3, channel_axis=-1, data_range=1, full=True)
     found = structural_similarity(tensor(first), tensor(second))[0].movedim(0, -1).numpy()
     np.testing.assert_allclose(found, expected[1:-1, 1:-1], atol=1e-12)
 
 
-def test_pictures_of_a_batch_are_compared_one_by_one():
+def test_images_of_a_batch_are_compared_one_by_one():
     (a, b), (c, d) = PAIRS["noise"], (noise((12, 12), 7), noise((12, 12), 8))
     both = structural_similarity(tensor(a, c), tensor(b, d))
     torch.testing.assert_close(both[1:], structural_similarity(tensor(c), tensor(d)))
 
 
-def test_the_gradient_is_right_twice():
+def test_first_and_second_derivatives_are_right():
     first = tensor(noise((4, 5), 0)).requires_grad_()
     second = tensor(noise((4, 5), 1))
     assert torch.autograd.gradcheck(lambda x: structural_similarity(x, second), first)

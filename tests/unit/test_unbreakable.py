@@ -1,4 +1,4 @@
-"""A training that is killed again and again, at any moment, ends with the bits of one that was left alone."""
+"""A training run that is killed again and again, at random moments, ends with the bits of an undisturbed one."""
 
 import multiprocessing
 import random
@@ -11,12 +11,12 @@ from scenes_factory import no_log
 
 from soulbench.core.checkpoint import load
 from soulbench.core.device import ExecutionContext
-from soulbench.training import trainer as loop
+from soulbench.training import trainer as trainer_module
 from soulbench.training.dataset import BenchmarkData
 from soulbench.training.losses import Objective
 from soulbench.training.schedule import Stage
 from soulbench.training.stages import monitor_for
-from soulbench.training.trainer import fit
+from soulbench.training.trainer import Trainer
 
 KILLS = 20
 MASKING = {"box": 0.35, "feature": 0.25, "hide_image": 0.5, "hide_features": 0.5}
@@ -28,23 +28,23 @@ STAGE = Stage("fine-tuning", 100, 2, 1e-3, "cosine", 1, False, MASKING, 0.0, ema
 
 
 def train(settings, data_dir, folder):
-    """A process of its own: trains to the end, or as far as it gets."""
-    loop.CHECK_EVERY = 2  # the state is written every other step, so a kill often comes while it is
+    """Train to the end; runs in a process of its own, which may be killed."""
+    trainer_module.CHECK_EVERY = 2  # the state is saved after every second step, so kills often hit a save
     torch.set_num_threads(1)
     data = BenchmarkData.open(settings, data_dir)
     networks = data.networks(1)
-    objective, monitor = (
-        Objective(LOSSES, networks.discriminators, None),
-        monitor_for(data, data.subset, folder / "m"),
+    objective = Objective(LOSSES, networks.discriminators, None)
+    monitor = monitor_for(data, data.subset, folder / "m")
+    monitor.tensorboard_dir = None
+    context = ExecutionContext(torch.device("cpu"))
+    Trainer(networks, objective, data.batches(), data.subset, STAGE, context, monitor).fit(
+        folder / "work", no_log
     )
-    monitor.board = None
-    place = ExecutionContext(torch.device("cpu"))
-    fit(networks, objective, data.batches(), data.subset, STAGE, place, folder / "work", no_log, monitor)
     networks.save(folder / "model.safetensors")
     monitor.save(folder / "model.safetensors")
 
 
-def test_killed_twenty_times_it_ends_with_the_same_bits(tmp_path):
+def test_a_run_killed_twenty_times_ends_with_the_same_bits(tmp_path):
     settings = config(training={"losses": LOSSES})
     written = Benchmark(tmp_path / "tiny", settings).write()
     whole, part = tmp_path / "whole", tmp_path / "part"
@@ -65,7 +65,7 @@ def test_killed_twenty_times_it_ends_with_the_same_bits(tmp_path):
     while killed < KILLS:
         victim = start(part)
         victim.join(moments.uniform(0.02, 0.25) * length)
-        if victim.exitcode is not None:  # it got to the end first: nothing is left to kill, so it begins anew
+        if victim.exitcode is not None:  # it finished before the kill, so it has to start again
             assert victim.exitcode == 0
             (part / "model.safetensors").unlink()
             (part / "work" / "fine-tuning.safetensors").unlink()
@@ -80,5 +80,5 @@ def test_killed_twenty_times_it_ends_with_the_same_bits(tmp_path):
     first, second = (load(folder / "model.safetensors")[0] for folder in (whole, part))
     assert {*first} == {*second}
     assert all(torch.equal(value, second[name]) for name, value in first.items())
-    drawn = [(folder / "model.snapshots.npz").read_bytes() for folder in (whole, part)]
-    assert drawn[0] == drawn[1]
+    snapshots = [(folder / "model.snapshots.npz").read_bytes() for folder in (whole, part)]
+    assert snapshots[0] == snapshots[1]

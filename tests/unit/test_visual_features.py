@@ -1,4 +1,4 @@
-"""Visual features of the whole packed set: the file is what one object after the other gives."""
+"""Visual features of the whole packed set: the file equals features computed object by object."""
 
 import io
 
@@ -13,7 +13,7 @@ from soulbench.data.packed import PackedScenes
 from soulbench.models import visual_features as module
 from soulbench.models.visual_features import VisualFeatures, compute_features
 
-TRUNKS = {
+BACKBONES = {
     "projection": {"backbone": "projection", "weights": None, "crop": 8, "features": 24},
     "vgg16": {"backbone": "vgg16", "weights": "seeded", "crop": 16, "features": 512},
 }
@@ -21,7 +21,7 @@ TRUNKS = {
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """Seven pictures of noise with one to four objects."""
+    """Seven images of noise with one to four objects each."""
     folder = tmp_path_factory.mktemp("data")
     boxes = [(0, 0, 40, 40), (30, 20, 50, 33), (5, 60, 90, 15), (90, 1, 10, 70)]
     objects = {i: [entry(10 * i + k, "man", boxes[k]) for k in range(1 + i % 4)] for i in range(1, 8)}
@@ -34,24 +34,26 @@ def data(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("settings", TRUNKS.values(), ids=TRUNKS)
+@pytest.mark.parametrize("settings", BACKBONES.values(), ids=BACKBONES)
 def test_the_file_holds_each_objects_features_in_packed_order(data, tmp_path, monkeypatch, settings):
     monkeypatch.setattr(module, "CHUNK", 3)  # the last one is smaller
     compute_features({"generator": {"visual": settings}}, data, tmp_path / "visual.npy", no_log)
-    found, scenes = np.load(tmp_path / "visual.npy"), PackedScenes.open(data / "packed")
+    features, scenes = np.load(tmp_path / "visual.npy"), PackedScenes.open(data / "packed")
     extractor, expected = VisualFeatures(settings), []
     for scene in map(scenes.scene, range(len(scenes))):
         image = normalise(torch.tensor(scene.pixels))[None]
         expected += [extractor(image, torch.tensor(box)[None])[0].numpy() for box in scene.boxes]
-    assert found.dtype == np.float32
-    assert found.shape == (len(scenes.object_ids), settings["features"])
-    np.testing.assert_allclose(found, np.stack(expected), rtol=1e-4, atol=1e-6)
-    assert len(np.unique(found.round(6), axis=0)) == len(found)  # no two are alike, so none is misplaced
+    assert features.dtype == np.float32
+    assert features.shape == (len(scenes.object_ids), settings["features"])
+    np.testing.assert_allclose(features, np.stack(expected), rtol=1e-4, atol=1e-6)
+    assert len(np.unique(features.round(6), axis=0)) == len(
+        features
+    )  # no two are equal, so none is in the wrong row
 
 
-def test_the_same_bytes_again_and_as_numpy_writes_them(data, tmp_path):
+def test_the_file_is_the_same_every_time_and_as_numpy_writes_it(data, tmp_path):
     for name in "ab":
-        compute_features({"generator": {"visual": TRUNKS["projection"]}}, data, tmp_path / name, no_log)
+        compute_features({"generator": {"visual": BACKBONES["projection"]}}, data, tmp_path / name, no_log)
     written, plain = (tmp_path / "a").read_bytes(), io.BytesIO()
     np.save(plain, np.load(tmp_path / "a"))
     assert (tmp_path / "b").read_bytes() == written == plain.getvalue()
@@ -63,5 +65,5 @@ def test_an_interrupted_computation_leaves_no_file(data, tmp_path, monkeypatch):
 
     monkeypatch.setattr("soulbench.core.records.os.posix_fallocate", full)
     with pytest.raises(OSError, match="No space left"):
-        compute_features({"generator": {"visual": TRUNKS["projection"]}}, data, tmp_path / "v.npy", no_log)
+        compute_features({"generator": {"visual": BACKBONES["projection"]}}, data, tmp_path / "v.npy", no_log)
     assert not list(tmp_path.iterdir())

@@ -11,12 +11,12 @@ EXACT = {"rtol": 1e-9, "atol": 1e-9}
 
 
 def operands(count, channels, side, widths, dtype=torch.float64):
-    draws = torch.Generator().manual_seed(channels)
+    random = torch.Generator().manual_seed(channels)
     shapes = [(count, channels, *side)] + [
         shape for width in widths for shape in ((width, channels, 3, 3), (width,))
     ]
     x, *rest = (
-        torch.randn(*shape, generator=draws, dtype=torch.float64).to(dtype).requires_grad_()
+        torch.randn(*shape, generator=random, dtype=torch.float64).to(dtype).requires_grad_()
         for shape in shapes
     )
     return x, list(zip(rest[::2], rest[1::2], strict=True))
@@ -27,7 +27,7 @@ def usual(x, kernels):
 
 
 @pytest.mark.parametrize("side", [(4, 4), (8, 8), (4, 12), (16, 16)])
-def test_values_and_gradients_are_the_usual_ones(side):
+def test_values_and_gradients_equal_the_usual_ones(side):
     x, kernels = operands(3, 5, side, (6, 2))
     fast, slow = minimal_filtering(x, kernels), usual(x, kernels)
     for one, other in zip(fast, slow, strict=True):
@@ -45,7 +45,7 @@ def test_second_derivatives_are_right():
     assert torch.autograd.gradgradcheck(lambda *v: minimal_filtering(v[0], [v[1:]])[0], (x, weight, bias))
 
 
-def test_in_float32_within_four_digits_of_the_deviation():
+def test_float32_errors_are_a_fraction_of_the_standard_deviation():
     x, kernels = operands(2, 128, (32, 32), (256,), torch.float32)
     for one, other in zip(minimal_filtering(x, kernels), usual(x, kernels), strict=True):
         torch.testing.assert_close(one / other.std(), other / other.std(), rtol=0, atol=2e-4)
@@ -62,14 +62,14 @@ def test_in_float32_within_four_digits_of_the_deviation():
         (64, (16, 16), (64, 64), torch.bfloat16, False),
     ],
 )
-def test_it_is_used_where_it_is_faster(channels, side, widths, dtype, chosen, monkeypatch):
+def test_minimal_filtering_is_used_where_it_is_faster(channels, side, widths, dtype, chosen, monkeypatch):
     used = []
 
-    def noting(*arguments):
+    def recording(*arguments):
         used.append(True)
         return minimal_filtering(*arguments)
 
-    monkeypatch.setattr(winograd, "minimal_filtering", noting)
+    monkeypatch.setattr(winograd, "minimal_filtering", recording)
     x, kernels = operands(1, channels, side, widths, dtype)
     results = convolve(x, kernels)
     assert bool(used) == chosen

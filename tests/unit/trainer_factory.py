@@ -1,15 +1,14 @@
-"""Short trainings of tiny networks, whole or killed."""
+"""Short training runs of tiny networks, complete or interrupted."""
 
 import torch
 from benchmark_factory import ALL_LOSSES, Benchmark, config
 from scenes_factory import no_log
 
 from soulbench.core.device import ExecutionContext
-from soulbench.training import trainer as loop
 from soulbench.training.dataset import BenchmarkData
 from soulbench.training.losses import Objective
 from soulbench.training.schedule import Stage
-from soulbench.training.trainer import fit
+from soulbench.training.trainer import Trainer
 
 CPU = ExecutionContext(torch.device("cpu"))
 MASKING = {"box": 0.35, "feature": 0.25, "hide_image": 0.5, "hide_features": 0.5}
@@ -18,19 +17,24 @@ LOSSES = {**ALL_LOSSES["losses"], "perceptual": 0.0}
 
 
 def tiny(folder):
-    """The data of a tiny benchmark, written to a folder."""
+    """Write the data of a tiny benchmark to a folder and open it."""
     settings = config(training={"losses": LOSSES})
     return BenchmarkData.open(settings, Benchmark(folder, settings).write().data)
 
 
-def train(
-    data, folder, stage=STAGE, networks=None, rows=None, batches=None, log=no_log, early=None, seen=None
+def trainer_of(
+    data, networks, stage=STAGE, rows=None, batches=None, context=CPU, monitor=None, early_stop=None
 ):
-    networks = networks or data.networks(1)
+    """Return a trainer on the subset with all losses but the perceptual one."""
     objective = Objective(LOSSES, networks.discriminators, None)
-    batches = batches or data.batches()
-    facts = fit(networks, objective, batches, rows or data.subset, stage, CPU, folder, log, seen, early)
-    return networks, facts
+    rows, batches = data.subset if rows is None else rows, batches or data.batches()
+    return Trainer(networks, objective, batches, rows, stage, context, monitor, early_stop)
+
+
+def train(data, folder, stage=STAGE, networks=None, log=no_log, **more):
+    """Train fresh networks; return them and the result."""
+    networks = networks or data.networks(1)
+    return networks, trainer_of(data, networks, stage, **more).fit(folder, log)
 
 
 def state(networks):
@@ -43,14 +47,14 @@ def assert_equal(first, second):
         assert torch.equal(first[name], second[name]), name
 
 
-def killed_at(step, monkeypatch):
-    """Make the training die before a step."""
-    original = loop._Run.step
+def interrupt_at(step, monkeypatch):
+    """Make training fail before a step; return what undoes that."""
+    original = Trainer.train_step
 
-    def dying(run, number, batch):
+    def failing(trainer, number, micro_batches):
         if number == step:
             raise KeyboardInterrupt
-        return original(run, number, batch)
+        return original(trainer, number, micro_batches)
 
-    monkeypatch.setattr(loop._Run, "step", dying)
-    return lambda: monkeypatch.setattr(loop._Run, "step", original)
+    monkeypatch.setattr(Trainer, "train_step", failing)
+    return lambda: monkeypatch.setattr(Trainer, "train_step", original)

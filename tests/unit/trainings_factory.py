@@ -1,4 +1,4 @@
-"""What trainings write beside their checkpoints, made up: losses that fall, pictures that come out of the grey."""
+"""Made-up curves and snapshots of training runs: losses that fall, images that emerge from grey."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ TASKS = ("reconstruction", "synthesis")
 STAGES = {"pretrained": ("pre-training", "pretrain"), "original": ("fine-tuning", "finetune")}
 SHARES = (0, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1)
 DEMO = {"l1": 0.5, "boxes": 0.2, "guidance": 0.0}
-# Where each part begins; the adversarial ones go below zero.
+# Initial values of the parts; the adversarial ones become negative.
 EVERY = {
     **DEMO,
     "perceptual": 2.0,
@@ -26,26 +26,26 @@ IMAGES = 4
 
 
 def write_trainings(folder: Path, settings: dict, parts: dict[str, float] = DEMO) -> None:
-    """Write the curves and films of the original models and of every method that fine-tunes."""
+    """Write curves and snapshots of the original models, and snapshots of every method that fine-tunes."""
     for seed in settings["seeds"]:
         for name, (stage, key) in STAGES.items():
             steps = settings["training"][key]["steps"]
             stem = folder / "models" / name / f"seed{seed}"
             write_curves(stem, stage, steps, parts, seed)
             share = (0.0, 0.5) if name == "pretrained" else (0.5, 0.95)
-            write_film(stem, stage, steps, _images(folder)[:IMAGES], share)
+            write_snapshots(stem, stage, steps, _images(folder)[:IMAGES], share)
     requests = pd.read_csv(folder / "data" / "requests.csv").set_index("request")
     for method in runs.methods(settings):
         code = runs.method(settings, method)
         if code.family == "finetune":
             for request in runs.requests_of(settings, method):
-                owner = request if code.per_request else ALL_REQUESTS
-                stem = folder / "unlearned" / method / owner / f"seed{settings['seeds'][0]}" / "model"
+                served = request if code.per_request else ALL_REQUESTS
+                stem = folder / "unlearned" / method / served / f"seed{settings['seeds'][0]}" / "model"
                 if not stem.with_suffix(".snapshots.npz").exists():
                     target = int(requests.loc[request, "image_id"])
                     image = next(pair for pair in _images(folder) if pair[0] == target)
                     ends = (0.95, 0.2) if method.endswith("-ng") else (0.95, 0.9)
-                    write_film(
+                    write_snapshots(
                         stem, "unlearning", settings["unlearning"]["steps"], [image], ends, code.per_request
                     )
 
@@ -57,7 +57,7 @@ def _images(folder: Path) -> list[tuple[int, np.ndarray]]:
 
 
 def write_curves(stem: Path, stage: str, steps: int, parts: dict[str, float], seed: int) -> None:
-    """Write a row every ten steps, `parts` as values at the beginning, and a few of validation."""
+    """Write one row per ten steps, from `parts` as the initial values, with a few validation losses."""
     step = np.array([*range(10, steps, 10), steps])
     noise = np.random.default_rng([seed, steps])
     table: dict[str, object] = {
@@ -78,7 +78,7 @@ def write_curves(stem: Path, stage: str, steps: int, parts: dict[str, float], se
     frame.to_csv(f"{stem}.curves.csv", index=False)
 
 
-def write_film(
+def write_snapshots(
     stem: Path,
     stage: str,
     steps: int,
@@ -86,25 +86,25 @@ def write_film(
     ends: tuple[float, float],
     forgets: bool = False,
 ) -> None:
-    """Write pictures between grey (0) and the truth (1); what `forgets` loses the target's box as well."""
+    """Write images between grey (0) and the truth (1), as far as `ends` says; with `forgets` the target's box fades."""
     ids, truth = [image_id for image_id, _ in images], np.stack([pixels for _, pixels in images])
-    side, moments = truth.shape[1], sorted({round(share * steps) for share in SHARES})
-    drawn = []
-    for moment in moments:
-        done = moment / max(steps, 1)
+    side, snapshot_steps = truth.shape[1], sorted({round(share * steps) for share in SHARES})
+    generated = []
+    for step in snapshot_steps:
+        done = step / max(steps, 1)
         share = ends[0] + (ends[1] - ends[0]) * done
-        picture = 128 + share * (truth.astype(float) - 128)
+        image = 128 + share * (truth.astype(float) - 128)
         if forgets:
             box = np.s_[:, int(0.2 * side) : int(0.9 * side), int(0.3 * side) : int(0.7 * side)]
-            picture[box] += done * (128 - picture[box])
-        drawn.append(picture.astype(np.uint8))
+            image[box] += done * (128 - image[box])
+        generated.append(image.astype(np.uint8))
     stem.parent.mkdir(parents=True, exist_ok=True)
     np.savez(
         f"{stem}.snapshots.npz",
-        stages=np.array([stage] * len(moments)),
-        steps=np.array(moments),
+        stages=np.array([stage] * len(snapshot_steps)),
+        steps=np.array(snapshot_steps),
         image_ids=np.array(ids),
         truth=truth,
-        reconstruction=np.stack(drawn),
-        synthesis=np.stack(drawn)[:, :, :, ::-1],
+        reconstruction=np.stack(generated),
+        synthesis=np.stack(generated)[:, :, :, ::-1],
     )

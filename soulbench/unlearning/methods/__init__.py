@@ -1,1 +1,1 @@
-"""One file a method: its name is the id, its `plan` turns a request into edits (docs/add-a-method.md)."""
+"""One file per method: its name is the id, and its `plan` turns a request into a plan (docs/add-a-method.md)."""

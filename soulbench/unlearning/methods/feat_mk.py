@@ -10,7 +10,13 @@ LEVEL, FAMILY, PER_REQUEST = "feature", "finetune", True
 
 @dataclass(frozen=True)
 class Parameters:
-    """Where the mask goes (release: target, paper: input), whether the ROI counts (paper: outside), instances."""
+    """Parameters of Feat-MK.
+
+    Attributes:
+        mask_on: which copy of the image is masked: the "target" of the loss (release), the "input" (paper), or both.
+        loss_region: whether the loss covers the whole "image" (release), or only the pixels "outside" the RoIs (paper).
+        instances: "all" objects of the category, or only the "first" one of each image.
+    """
 
     mask_on: Literal["target", "input", "both"] = "target"
     loss_region: Literal["image", "outside"] = "image"
@@ -18,7 +24,7 @@ class Parameters:
 
 
 def plan(request: Request, subset: Subset, parameters: Parameters) -> Plan:
-    """Set the category's ROIs to the mean colour in every image."""
+    """Set the category's RoIs to the mean colour in every image."""
     weightless = parameters.loss_region == "outside"
     edit = {"fill": "zero", "mask_on": parameters.mask_on, "weightless": weightless}
-    return Plan(edits=subset.category(request, parameters.instances, **edit))
+    return Plan(edits=subset.edit_category(request, parameters.instances, **edit))

@@ -10,7 +10,13 @@ LEVEL, FAMILY, PER_REQUEST = "feature", "finetune", True
 
 @dataclass(frozen=True)
 class Parameters:
-    """Weight of the guidance; `instances` of an image and when it acts (release: first, hidden)."""
+    """Parameters of Feat-NG.
+
+    Attributes:
+        guidance: weight of the negative guidance.
+        instances: "all" objects of the category, or only the "first" one of each image (release).
+        guidance_while: "always", or only on pixels that are "hidden" from the network in a step (release).
+    """
 
     guidance: float = 1.0
     instances: Literal["all", "first"] = "all"
@@ -18,6 +24,6 @@ class Parameters:
 
 
 def plan(request: Request, subset: Subset, parameters: Parameters) -> Plan:
-    """Subtract the L1 on the category's ROIs in every image."""
-    edits = subset.category(request, parameters.instances, guidance=parameters.guidance)
+    """Subtract the L1 over the category's RoIs from the loss of every image."""
+    edits = subset.edit_category(request, parameters.instances, guidance=parameters.guidance)
     return Plan(edits=edits, guidance_while=parameters.guidance_while)

@@ -1,4 +1,4 @@
-"""Control: the same fine-tuning as every method, with nothing removed; what it changes is no unlearning."""
+"""Control: the same fine-tuning as the other methods, but nothing is removed; its changes are no unlearning."""
 
 from dataclasses import dataclass
 
@@ -9,9 +9,9 @@ LEVEL, FAMILY, PER_REQUEST = "reference", "finetune", False
 
 @dataclass(frozen=True)
 class Parameters:
-    """None."""
+    """This method has no parameters."""
 
 
 def plan(request: Request, subset: Subset, parameters: Parameters) -> Plan:
-    """Train on the whole subset, unedited."""
+    """Fine-tune on the whole subset, unedited."""
     return Plan()

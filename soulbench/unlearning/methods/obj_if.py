@@ -1,4 +1,4 @@
-"""Obj-IF (paper, section 4.2 and appendix A): redact the influence of the requested object's visual feature."""
+"""Obj-IF (paper, section 4.2 and appendix A): redact the influence of the target's visual feature."""
 
 from soulbench.unlearning.influence_parameters import Parameters
 from soulbench.unlearning.plan import Influence, Plan, Request, Subset
@@ -9,5 +9,6 @@ __all__ = ["FAMILY", "LEVEL", "PER_REQUEST", "Parameters", "plan"]
 
 
 def plan(request: Request, subset: Subset, parameters: Parameters) -> Plan:
-    """The influence of one object."""
-    return Plan(influence=Influence(((request.image_id, request.object_id),), parameters))
+    """Remove the influence of the target."""
+    target = (request.image_id, request.object_id)
+    return Plan(influence=Influence((target,), parameters))

@@ -1,6 +1,6 @@
-"""Obj-MK-NS (paper, eq. 7): noise masking, Gaussian noise is added to the target's ROI, drawn once a request.
+"""Obj-MK-NS (paper, eq. 7): noise masking, Gaussian noise is added to the target's RoI; sampled once per request.
 
-As released the noise is never applied and the method equals Obj-MK-PA; that is `fill: zero`.
+In the release the noise is never applied, so that the method equals Obj-MK-PA; `fill: zero` reproduces that.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,14 @@ LEVEL, FAMILY, PER_REQUEST = "object", "finetune", True
 
 @dataclass(frozen=True)
 class Parameters:
-    """Deviation of the noise in normalised units; where it goes and whether the ROI counts, as in Obj-MK-PA."""
+    """Parameters of Obj-MK-NS.
+
+    Attributes:
+        noise: standard deviation of the noise, in normalised units.
+        fill: "noise" (paper), or "zero" for the mean colour (release).
+        mask_on: which copy of the image is masked: the "target" of the loss (release), the "input" (paper), or both.
+        loss_region: whether the loss covers the whole "image" (release), or only the pixels "outside" the RoI (paper).
+    """
 
     noise: float = 0.5
     fill: Literal["noise", "zero"] = "noise"
@@ -22,7 +29,7 @@ class Parameters:
 
 
 def plan(request: Request, subset: Subset, parameters: Parameters) -> Plan:
-    """Add noise to the target's ROI in the target image."""
+    """Add noise to the target's RoI in the target image."""
     weightless = parameters.loss_region == "outside"
     edit = {"fill": parameters.fill, "mask_on": parameters.mask_on, "weightless": weightless}
-    return Plan(edits=subset.target(request, noise=parameters.noise, **edit))
+    return Plan(edits=subset.edit_target(request, noise=parameters.noise, **edit))

@@ -1,4 +1,4 @@
-"""Obj-MK-PA (paper, eq. 7): patch masking, the target's ROI becomes 0 (the mean colour)."""
+"""Obj-MK-PA (paper, eq. 7): patch masking, the target's RoI is set to 0 (the mean colour)."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,14 +10,19 @@ LEVEL, FAMILY, PER_REQUEST = "object", "finetune", True
 
 @dataclass(frozen=True)
 class Parameters:
-    """Where the mask goes (release: target, paper: input) and whether the ROI counts (paper: outside)."""
+    """Parameters of Obj-MK-PA.
+
+    Attributes:
+        mask_on: which copy of the image is masked: the "target" of the loss (release), the "input" (paper), or both.
+        loss_region: whether the loss covers the whole "image" (release), or only the pixels "outside" the RoI (paper).
+    """
 
     mask_on: Literal["target", "input", "both"] = "target"
     loss_region: Literal["image", "outside"] = "image"
 
 
 def plan(request: Request, subset: Subset, parameters: Parameters) -> Plan:
-    """Set the target's ROI to the mean colour in the target image."""
+    """Set the target's RoI to the mean colour in the target image."""
     weightless = parameters.loss_region == "outside"
-    edit = {"fill": "zero", "mask_on": parameters.mask_on, "weightless": weightless}
-    return Plan(edits=subset.target(request, **edit))
+    edits = subset.edit_target(request, fill="zero", mask_on=parameters.mask_on, weightless=weightless)
+    return Plan(edits=edits)

@@ -1,4 +1,4 @@
-"""Obj-NG (paper, eq. 5 and 6): negative guidance on the target's ROI."""
+"""Obj-NG (paper, eq. 5 and 6): negative guidance on the target's RoI."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,13 +10,18 @@ LEVEL, FAMILY, PER_REQUEST = "object", "finetune", True
 
 @dataclass(frozen=True)
 class Parameters:
-    """Weight of the guidance, and when it acts (release: hidden)."""
+    """Parameters of Obj-NG.
+
+    Attributes:
+        guidance: weight of the negative guidance.
+        guidance_while: "always", or only on pixels that are "hidden" from the network in a step (release).
+    """
 
     guidance: float = 1.0
     guidance_while: Literal["always", "hidden"] = "always"
 
 
 def plan(request: Request, subset: Subset, parameters: Parameters) -> Plan:
-    """Subtract the L1 on the target's ROI in the target image."""
-    edits = subset.target(request, guidance=parameters.guidance)
+    """Subtract the L1 over the target's RoI from the loss of the target image."""
+    edits = subset.edit_target(request, guidance=parameters.guidance)
     return Plan(edits=edits, guidance_while=parameters.guidance_while)

@@ -9,9 +9,9 @@ LEVEL, FAMILY, PER_REQUEST = "reference", "none", False
 
 @dataclass(frozen=True)
 class Parameters:
-    """None."""
+    """This method has no parameters."""
 
 
 def plan(request: Request, subset: Subset, parameters: Parameters) -> Plan:
-    """Nothing is done."""
+    """Change nothing."""
     return Plan()

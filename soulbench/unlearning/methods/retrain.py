@@ -1,6 +1,7 @@
-"""Gold standard: both trainings from scratch with the object left out.
+"""Gold standard: both stages are trained from scratch without the object.
 
-Its node and edges leave the graph; its ROI is the mean colour in what the network sees and weighs nothing in any loss.
+Its node and edges are removed from the graph. Its RoI has the mean colour in the network's input and no weight in any
+loss.
 """
 
 from dataclasses import dataclass
@@ -12,10 +13,11 @@ LEVEL, FAMILY, PER_REQUEST = "reference", "retrain", True
 
 @dataclass(frozen=True)
 class Parameters:
-    """None."""
+    """This method has no parameters."""
 
 
 def plan(request: Request, subset: Subset, parameters: Parameters) -> Plan:
-    """Hide the target's ROI everywhere and drop its node."""
+    """Hide the target's RoI from network and losses, and remove its node."""
     removed = (request.object_id,)
-    return Plan(edits=subset.target(request, fill="zero", mask_on="both", weightless=True, removed=removed))
+    edits = subset.edit_target(request, fill="zero", mask_on="both", weightless=True, removed=removed)
+    return Plan(edits=edits)

@@ -1,4 +1,4 @@
-"""Reference: both trainings from scratch without the whole image of the request."""
+"""Reference: both stages are trained from scratch without the whole target image."""
 
 from dataclasses import dataclass
 
@@ -9,9 +9,9 @@ LEVEL, FAMILY, PER_REQUEST = "reference", "retrain", True
 
 @dataclass(frozen=True)
 class Parameters:
-    """None."""
+    """This method has no parameters."""
 
 
 def plan(request: Request, subset: Subset, parameters: Parameters) -> Plan:
-    """Leave the image out."""
+    """Leave the target image out."""
     return Plan(exclude=frozenset({request.image_id}))

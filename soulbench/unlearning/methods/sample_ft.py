@@ -9,9 +9,9 @@ LEVEL, FAMILY, PER_REQUEST = "sample", "finetune", True
 
 @dataclass(frozen=True)
 class Parameters:
-    """None."""
+    """This method has no parameters."""
 
 
 def plan(request: Request, subset: Subset, parameters: Parameters) -> Plan:
-    """Leave the image out."""
+    """Leave the target image out."""
     return Plan(exclude=frozenset({request.image_id}))

@@ -9,9 +9,9 @@ LEVEL, FAMILY, PER_REQUEST = "sample", "finetune", True
 
 @dataclass(frozen=True)
 class Parameters:
-    """None."""
+    """This method has no parameters."""
 
 
 def plan(request: Request, subset: Subset, parameters: Parameters) -> Plan:
-    """The loss of the target image is -(L1 + boxes) and nothing else."""
+    """Replace the target image's loss by -(L1 + boxes)."""
     return Plan(edits={request.image_id: Edit(negate=True)})
