@@ -1,4 +1,4 @@
-"""Distances between object representations, by hand."""
+"""Distances between object representations against values computed by hand."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ SCENES = [
 ]
 
 
-def test_the_groups_leave_image_nodes_out():
+def test_the_groups_exclude_image_nodes():
     found = groups(SCENES, REQUEST)
     assert {name: np.flatnonzero(mask).tolist() for name, mask in found.items()} == {
         "target": [3],
@@ -26,7 +26,7 @@ def test_the_groups_leave_image_nodes_out():
     }
 
 
-def drawings(vectors):
+def outputs(vectors):
     return ModelOutputs({}, {("synthesis", "graph"): np.array(vectors, dtype=np.float32)})
 
 
@@ -35,8 +35,8 @@ def table(model, original, masks):
 
 
 def test_distances():
-    original = drawings([[1, 0], [1, 0], [1, 0], [0, 0]])
-    model = drawings([[4, 4], [0, 2], [2, 0], [0, 0]])
+    original = outputs([[1, 0], [1, 0], [1, 0], [0, 0]])
+    model = outputs([[4, 4], [0, 2], [2, 0], [0, 0]])
     masks = {
         "one": np.array([1, 0, 0, 0], bool),
         "two": np.array([0, 1, 1, 0], bool),
@@ -51,15 +51,15 @@ def test_distances():
     assert found["zero", "cosine"] == 0
 
 
-def test_a_model_is_at_no_distance_from_itself():
-    same = drawings(np.random.default_rng(0).standard_normal((6, 5)))
+def test_a_model_is_at_distance_0_from_itself():
+    same = outputs(np.random.default_rng(0).standard_normal((6, 5)))
     found = table(same, same, {"all": np.ones(6, bool)})
     assert found["all", "l2"] == 0
     assert found["all", "cosine"] == 0
 
 
 def test_an_empty_group_has_no_value():
-    same = drawings([[1.0, 2.0]])
+    same = outputs([[1.0, 2.0]])
     assert np.isnan(table(same, same, {"none": np.zeros(1, bool)})["none", "l2"])
 
 
