@@ -15,7 +15,7 @@ from soulbench.core import registry
 from soulbench.core.records import file_hash
 from soulbench.core.terms import ALL_REQUESTS
 from soulbench.data.regions import region
-from soulbench.evaluation.run import Case, evaluate
+from soulbench.evaluation.run import EvaluationRun, evaluate
 from soulbench.training.dataset import UNCHANGED, BenchmarkData
 from soulbench.training.stages import objective_for
 from soulbench.unlearning.edits import subset_view
@@ -253,7 +253,7 @@ def test_every_loss_switched_on(world, tmp_path):
         assert all(value.isfinite().all() for value in tensors.values())
         record = json.loads(other.original.with_suffix(".json").read_text())
         assert {*ALL_LOSSES["losses"], "guidance", "discriminators"} == {*record["losses"]}
-        case = Case("r1", other.original, None, None, tmp_path / f"record-{keep}")
+        case = EvaluationRun("r1", other.original, None, None, tmp_path / f"record-{keep}")
         evaluate(setting, "original", 1, [case], other.data, "source", no_log)
         assert (case.out / "metrics.csv").is_file()
         models[keep] = other
