@@ -1,4 +1,4 @@
-"""CSV tables: written whole or not at all, and read with a message that names the file."""
+"""CSV tables: read with a clear error, written whole or not at all, with the same bytes on every machine."""
 
 from pathlib import Path
 
@@ -7,24 +7,30 @@ import pandas as pd
 from soulbench.core.errors import UserError
 from soulbench.core.records import atomic_path
 
+#: For boxes and widths, which are shares of an image's side: a millionth of it is far less than a pixel.
+SHARE_FORMAT = "%.6f"
+#: For results of any magnitude: ten significant digits, so that numbers which differ only in their last bits are
+#: written as the same text.
+RESULT_FORMAT = "%.10g"
 
-def write_csv(frame: pd.DataFrame, path: str | Path, float_format: str | None = None) -> None:
-    """Write a table, whole or not at all.
+
+def write_csv(frame: pd.DataFrame, path: str | Path, float_format: str | None) -> None:
+    """Write a table without its index; an interrupted write leaves no file behind.
 
     Args:
-        frame: the rows; its index is not written.
+        frame: the table.
         path: the CSV file.
-        float_format: of floating-point columns, such as `%.10g`; None writes every digit.
+        float_format: `SHARE_FORMAT`, `RESULT_FORMAT`, or None for every digit: the records that tables are made from.
     """
     with atomic_path(path) as part:
-        frame.to_csv(part, index=False, float_format=float_format, lineterminator="\n")
+        frame.to_csv(part, index=False, lineterminator="\n", float_format=float_format)
 
 
 def read_csv(path: str | Path) -> pd.DataFrame:
     """Read a CSV table.
 
     Raises:
-        UserError: the file is absent, empty or not a table.
+        UserError: the file is absent, empty or no table.
     """
     try:
         return pd.read_csv(path)

@@ -43,7 +43,7 @@ class _RedactionTrial:
         self.networks.load(original)
         self.compare = comparison(config)
         self.original = self.generate()
-        self.images: dict[str, np.ndarray] = {}
+        self.images: dict[str, Any] = {}  # uint8 [SHOWN_IMAGES, H, W, 3]
 
     def generate(self) -> ModelOutputs:
         """Return the outputs of the model in its current state."""
@@ -78,7 +78,7 @@ class _RedactionTrial:
 
     def write(self, rows: list[dict[str, Any]], out_csv: str) -> None:
         """Write the table, and the images beside it (.npz)."""
-        write_csv(pd.DataFrame(rows), out_csv)
+        write_csv(pd.DataFrame(rows), out_csv, float_format=None)
         with atomic_path(Path(out_csv).with_suffix(".npz")) as path:
             np.savez_compressed(path, **self.images)
 

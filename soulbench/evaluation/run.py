@@ -181,7 +181,7 @@ def _save(
 ) -> None:
     """Write the tables of a record and its outputs.npz."""
     for name, rows in tables.items():
-        write_csv(pd.DataFrame(rows), run.out / f"{name}.csv")
+        write_csv(pd.DataFrame(rows), run.out / f"{name}.csv", float_format=None)
     query_images = {f"query-{q.query}-{q.task}": q.image for q in query_outputs if q.image is not None}
     image_ids = [scene.image_id for scene in context.scenes]
     outputs.save(run.out / "outputs.npz", image_ids, context.roles, query_images)

@@ -1,4 +1,4 @@
-"""Intervals and tests against closed forms."""
+"""Intervals and tests against closed forms and SciPy."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def test_resampled_means_have_the_variance_of_nested_resampling():
     assert resampled.var() == pytest.approx(exact, rel=0.03)
 
 
-def test_interval_covers_as_often_as_it_says():
+def test_the_interval_covers_as_often_as_its_confidence():
     random = np.random.default_rng(5)
     hits = 0
     for _ in range(300):
@@ -27,7 +27,7 @@ def test_interval_covers_as_often_as_it_says():
     assert 0.91 <= hits / 300 <= 0.985
 
 
-def test_draws_are_common_to_all_methods():
+def test_resamples_are_common_to_all_methods():
     random = np.random.default_rng(2)
     first, second = random.normal(0, 1, (7, 2)), random.normal(0, 1, (7, 2))
     difference = BOOTSTRAP.means((first - second)[:, :, None])
@@ -52,7 +52,7 @@ def test_too_few_requests_get_a_point_and_no_interval():
     assert found.above(0.0) is None
 
 
-def test_ratio_has_no_interval_over_a_denominator_around_zero():
+def test_a_ratio_to_about_zero_has_no_interval():
     top = np.full((8, 1), 2.0)
     assert BOOTSTRAP.ratio(top, np.full((8, 1), 4.0)).low == pytest.approx(0.5)
     noise = np.random.default_rng(1).normal(0, 1, (8, 1))
@@ -70,7 +70,7 @@ def test_holm_by_hand():
     np.testing.assert_allclose(holm(np.array([0.9, 0.8])), [1.0, 1.0])
 
 
-def test_signed_rank_agrees_with_scipy_and_knows_its_extremes():
+def test_signed_rank_agrees_with_scipy_and_has_its_extremes():
     differences = np.array([0.5, 1.0, -0.2, 2.0, 3.0, 0.1])
     p_value, effect = signed_rank(differences)
     assert p_value == stats.wilcoxon(differences).pvalue

@@ -1,13 +1,10 @@
-"""Gather all records into the tables."""
+"""Gather the records into the tables."""
+
+from pathlib import Path
 
 from soulbench.analysis.tables import write_tables
 from soulbench.core.log import job
 
 with job(snakemake.log[0]) as log:
-    write_tables(
-        config=snakemake.params.settings,
-        results_dir=snakemake.params.results,
-        cells=snakemake.params.cells,
-        out_dir=snakemake.params.folder,
-        log=log,
-    )
+    results_dir = Path(snakemake.output.summary).parents[1]
+    write_tables(config=snakemake.params.settings, results_dir=results_dir, log=log)
