@@ -15,7 +15,7 @@ REMOVED_DAMAGED = "removes it, damages the rest"
 REMOVED_UNCLEAR = "removes it, damage unclear"
 STAYS = "it stays"
 COLLAPSED_WORD = "collapsed"
-UNCLEAR = "cannot be told"
+UNCLEAR = "undecided"
 TOO_FEW = "too few requests"
 
 

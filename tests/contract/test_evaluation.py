@@ -87,8 +87,8 @@ def test_metrics_are_complete(records, name):
 
 def test_the_original_against_itself_under_other_noise_is_a_floor(records):
     metrics = records["original"][1]["metrics"]
-    own = metrics[metrics["dimension"].isin(AGAINST_ORIGINAL) & (metrics["metric"] == "mae")]
-    assert (own["value"] > 0).all()
+    changes = metrics[metrics["dimension"].isin(AGAINST_ORIGINAL) & (metrics["metric"] == "mae")]
+    assert (changes["value"] > 0).all()
     latent = records["original"][1]["latent"]
     assert not latent.loc[latent["distance"] == "l2", "value"].any()
 
@@ -221,12 +221,12 @@ def rows_of_images(world):
 
 def test_the_photographs_themselves_have_no_error(rows_of_images):
     context, rows = rows_of_images
-    found = rows(context.truth)
+    values = rows(context.truth)
     for dimension in AGAINST_TRUTH:
-        assert found[dimension, "mae"] == 0
-        assert found[dimension, "ssim"] == pytest.approx(1)
-    assert found["diversity", "collapsed"] == 0
-    assert found["diversity", "spread"] > 30
+        assert values[dimension, "mae"] == 0
+        assert values[dimension, "ssim"] == pytest.approx(1)
+    assert values["diversity", "collapsed"] == 0
+    assert values["diversity", "spread"] > 30
 
 
 @pytest.mark.parametrize("kind", ["constant", "worse than the mean image"])

@@ -161,14 +161,10 @@ class Factory:
         """Return timing_jobs.csv, as far as the claims read it."""
         per_request = [run for run in self.runs if run.method not in ("original", "noop-ft", RESEED)]
         rows = [
-            {
-                **run._asdict(),
-                "family": runs.method(self.settings, run.method).family,
-                "seconds": self.timing(run).seconds,
-            }
+            (*run, runs.method(self.settings, run.method).family, self.timing(run).seconds)
             for run in per_request
         ]
-        return pd.DataFrame(rows)
+        return pd.DataFrame(rows, columns=[*Run._fields, "family", "seconds"])
 
     def ablation(self, name: str) -> pd.DataFrame:
         """Return all rows of the ablation `modules` or `alpha` as one table."""

@@ -164,7 +164,7 @@ def test_a_request_that_was_never_memorised_is_marked(tmp_path):
     by_task = tables["memorised"].groupby("task")["memorised"].sum()
     assert by_task.to_dict() == {"reconstruction": 0, "synthesis": 6}
     scores = tables["scoreboard"].set_index(["method", "task"])
-    assert scores.loc[("obj-mk-pa", "reconstruction"), "outcome"] == "cannot be told"
+    assert scores.loc[("obj-mk-pa", "reconstruction"), "outcome"] == "undecided"
 
 
 def test_costs_count_a_shared_model_once_and_both_stages_of_the_original(tables):

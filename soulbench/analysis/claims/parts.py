@@ -91,7 +91,7 @@ def conclude(parts: Sequence[Part], note: str = "") -> Verdict:
     lead = f"{count} of {len(parts)} parts hold{'' if holds else ' for certain'}"
     if holds:
         deciding = [_weakest(deciding)]
-    label = {True: "the weakest", False: "against it", None: "cannot be told"}[holds]
+    label = {True: "the weakest", False: "against it", None: "undecided"}[holds]
     text = "; ".join(filter(None, (lead, _quoted(deciding, label), note)))
     return Verdict(verdict, deciding[0].effect, _sentence(text), deciding[0].unit)
 

@@ -191,7 +191,7 @@ CLAIMS: dict[str, tuple[str, Callable[[Tables], Verdict]]] = {
 
 
 def evaluate_claims(tables: Tables) -> pd.DataFrame:
-    """Return claims.csv; `unit` says what the effect is."""
+    """Return claims.csv: verdict, effect with its interval and unit, and the reason, for each claim."""
     rows = []
     for claim, (statement, conclusion) in CLAIMS.items():
         verdict = conclusion(tables)
