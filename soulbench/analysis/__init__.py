@@ -1,1 +1,1 @@
-"""Records in; tables, intervals and verdicts out."""
+"""Tables, intervals and verdicts from the records of all runs."""

@@ -1,7 +1,7 @@
-"""A tidy frame seen as arrays [requests, seeds], so that methods pair request by request."""
+"""A tidy frame as arrays [requests, seeds], so that methods can be compared request by request."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -10,13 +10,16 @@ import pandas as pd
 from soulbench.analysis.statistics import Bootstrap, Interval
 
 
-def natural(text: str) -> list[Any]:
-    """Return a sort key under which r2 comes before r10."""
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", str(text))]
+def natural_order(text: str) -> list[Any]:
+    """Return a sort key that puts r2 before r10."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", text)]
 
 
-class Cubes:
-    """Arrays [requests, seeds] of a tidy frame, by the values of its key columns.
+class RunArrays(dict[tuple, np.ndarray]):
+    """Arrays [requests, seeds] by the values of the key columns, in the order of the frame.
+
+    A combination of key values is a key only if something was measured for it. The array of any other combination
+    is all NaN, as is an entry of an array for which there is no run.
 
     Attributes:
         requests: ids, in natural order: the first axis.
@@ -24,42 +27,38 @@ class Cubes:
     """
 
     def __init__(self, frame: pd.DataFrame, keys: Iterable[str], axes: pd.DataFrame | None = None):
-        """Index `frame` (columns request, seed, value and the keys).
+        """Index a frame.
 
-        `axes` gives requests and seeds to line up with.
+        Args:
+            frame: columns `request`, `seed`, `value` and the key columns.
+            keys: the key columns.
+            axes: a frame whose requests and seeds are the axes; by default `frame` itself.
         """
         axes = frame if axes is None else axes
-        self.requests = sorted({str(item) for item in axes["request"]}, key=natural)
+        self.requests = sorted({str(item) for item in axes["request"]}, key=natural_order)
         self.seeds = sorted(set(axes["seed"]))
-        self._arrays = self._index(frame, list(keys))
+        super().__init__(self._index(frame, list(keys)))
 
     def _index(self, frame: pd.DataFrame, keys: list[str]) -> dict[tuple, np.ndarray]:
-        rows = pd.Categorical(frame["request"].astype(str), categories=self.requests).codes
-        columns = pd.Categorical(frame["seed"], categories=self.seeds).codes
+        rows = pd.Index(self.requests).get_indexer(frame["request"].astype(str))
+        columns = pd.Index(self.seeds).get_indexer(frame["seed"])
         inside = (rows >= 0) & (columns >= 0)
         codes, groups = pd.MultiIndex.from_frame(frame[keys]).factorize()
-        cube = np.full((len(groups), len(self.requests), len(self.seeds)), np.nan)
+        arrays = np.full((len(groups), len(self.requests), len(self.seeds)), np.nan)
         values = pd.to_numeric(frame["value"]).to_numpy(float)
-        cube[codes[inside], rows[inside], columns[inside]] = values[inside]
-        return dict(zip(list(groups), cube, strict=True))
+        arrays[codes[inside], rows[inside], columns[inside]] = values[inside]
+        arrays.flags.writeable = False
+        pairs = zip(list(groups), arrays, strict=True)
+        return {key: array for key, array in pairs if not np.isnan(array).all()}
 
-    def __contains__(self, key: tuple) -> bool:
-        """Tell whether anything was measured under these key values."""
-        return key in self._arrays and not np.isnan(self._arrays[key]).all()
-
-    def __getitem__(self, key: tuple) -> np.ndarray:
-        """Return the array [requests, seeds] of a key, NaN where nothing was measured."""
-        empty = np.full((len(self.requests), len(self.seeds)), np.nan)
-        return self._arrays.get(key, empty).copy()
-
-    def __iter__(self) -> Iterator[tuple]:
-        """Iterate over the measured keys, in the order of the frame."""
-        return iter(self._arrays)
+    def __missing__(self, key: tuple) -> np.ndarray:
+        """Return an array that is all NaN: nothing was measured."""
+        return np.full((len(self.requests), len(self.seeds)), np.nan)
 
 
 def intervals(
     config: dict[str, Any], frame: pd.DataFrame, keys: Iterable[str], axes: pd.DataFrame | None = None
 ) -> dict[tuple, Interval]:
-    """Return the mean and interval of every combination of key values in a tidy frame."""
-    cubes, bootstrap = Cubes(frame, keys, axes), Bootstrap.of(config)
-    return {key: bootstrap.interval(cubes[key]) for key in cubes}
+    """Return mean and interval of every combination of key values for which something was measured."""
+    bootstrap = Bootstrap.of(config)
+    return {key: bootstrap.interval(array) for key, array in RunArrays(frame, keys, axes).items()}

@@ -1,7 +1,4 @@
-"""What each dimension and metric is, and which way is better.
-
-The one place that tables, figures and docs read.
-"""
+"""What each dimension compares, and which way is better: the one place that tables, figures and docs read."""
 
 from dataclasses import dataclass
 from typing import TypeVar
@@ -11,18 +8,6 @@ import numpy as np
 Value = TypeVar("Value", np.ndarray, float)
 # Grey levels need no backbone, no resizing and no window: every verdict is reached in them.
 PRIMARY = "mae"
-UNLEARNERS = (
-    "sample-ft",
-    "sample-ng",
-    "feat-ng",
-    "feat-mk",
-    "feat-if",
-    "obj-ng",
-    "obj-mk-pa",
-    "obj-mk-ns",
-    "obj-if",
-)
-REFERENCES = ("original", "noop-ft", "retrain", "retrain-sample")
 
 TOWARDS_RETRAIN = "towards retrain"
 LOWER = "lower"
@@ -31,13 +16,13 @@ HIGHER = "higher"
 
 @dataclass(frozen=True)
 class Dimension:
-    """A row of the dictionary.
+    """What one dimension compares.
 
     Attributes:
         id: as in the tables.
         words: what is compared, for a reader.
-        better: of a distance: `towards retrain` (two-sided), `lower`, `higher`.
-        paper: what the paper says of the distance, or nothing.
+        better: which distance is better: `towards retrain` (two-sided), `lower` or `higher`.
+        paper: which distance the paper calls better; empty if it has no such dimension.
     """
 
     id: str
@@ -59,7 +44,7 @@ _AGAINST_RETRAIN = tuple(
     for item in _CHANGES
     if item.id in ("A1", "A2", "A3", "A4")
 )
-_TRUTH = (
+_ERRORS = (
     Dimension("target_error", "error of the target against its true pixels", TOWARDS_RETRAIN),
     Dimension("retained_error", "error of the retained images against the truth", LOWER),
     Dimension("heldout_error", "error of the held-out images against the truth", LOWER),
@@ -67,38 +52,37 @@ _TRUTH = (
 _OTHER = (
     Dimension("diversity", "spread of the outputs of different graphs; constant output", TOWARDS_RETRAIN),
 )
-DIMENSIONS = {item.id: item for item in (*_CHANGES, *_AGAINST_RETRAIN, *_TRUTH, *_OTHER)}
+DIMENSIONS = {item.id: item for item in (*_CHANGES, *_AGAINST_RETRAIN, *_ERRORS, *_OTHER)}
 CHANGES = tuple(item.id for item in _CHANGES)
 AGAINST_RETRAIN = tuple(item.id for item in _AGAINST_RETRAIN)
+ERRORS = tuple(item.id for item in _ERRORS)
 
 
 def is_similarity(metric: str) -> bool:
-    """Tell whether greater means more alike: SSIM alone."""
+    """Tell whether a greater value means more alike, which is so for SSIM alone."""
     return metric == "ssim"
 
 
 def _of_metric(direction: str, metric: str) -> str:
+    """Return the direction of a distance as that of a metric's value."""
     if metric == "collapsed":
         return LOWER
-    turned = {LOWER: HIGHER, HIGHER: LOWER}
-    return turned.get(direction, direction) if is_similarity(metric) else direction
+    opposite = {LOWER: HIGHER, HIGHER: LOWER}
+    return opposite.get(direction, direction) if is_similarity(metric) else direction
 
 
 def better(dimension: str, metric: str) -> str:
-    """Return which way the number is better: `towards retrain`, `lower` or `higher`.
-
-    Unknown dimensions say so.
-    """
+    """Return which values are better: `towards retrain`, `lower`, `higher`; `not stated` of unknown dimensions."""
     known = DIMENSIONS.get(dimension)
     return _of_metric(known.better, metric) if known else "not stated"
 
 
 def paper_better(dimension: str, metric: str) -> str:
-    """Return what the paper holds to be better, or nothing where it has no such dimension."""
+    """Return which values the paper calls better; empty if it has no such dimension or metric."""
     known = DIMENSIONS.get(dimension)
     return _of_metric(known.paper, metric) if known and metric in ("ssim", "lpips", "mae") else ""
 
 
 def as_distance(metric: str, value: Value) -> Value:
-    """Return a metric's value as a distance, greater = more different: 1 - SSIM, the others as they are."""
+    """Return a value as a distance, where greater means more different: 1 - SSIM, the others as they are."""
     return 1.0 - value if is_similarity(metric) else value

@@ -1,7 +1,4 @@
-"""Read what the jobs wrote, one folder a cell, into tidy frames.
-
-A missing cell stops everything and is named.
-"""
+"""Read what the jobs of the planned runs and ablations wrote into tidy frames."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,14 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from soulbench.config.runs import ablation_runs
+from soulbench.config.runs import Run, ablation_runs
 from soulbench.core.errors import UserError
-from soulbench.core.records import read_json
-from soulbench.core.terms import ALL_REQUESTS
+from soulbench.core.paths import RECORD_TABLES, ResultPaths
+from soulbench.core.tables import read_csv
 
-Cell = Mapping[str, Any]
-RECORD_FILES = ("metrics.csv", "latent.csv", "queries.csv")
-LISTED = 40
+LISTED = 40  # missing files that a message names
 _EFFECT = ["task", "dimension", "metric", "value"]
 ABLATION_COLUMNS = {
     "modules": ["request", "seed", "module", "parameters", "seconds", "residual", *_EFFECT],
@@ -24,54 +19,35 @@ ABLATION_COLUMNS = {
 }
 
 
-def record_folder(results_dir: Path, cell: Cell) -> Path:
-    """Return the folder of a cell's record."""
-    return results_dir / "records" / cell["method"] / cell["request"] / f"seed{cell['seed']}"
+def check_records(paths: ResultPaths, runs: Iterable[Run]) -> None:
+    """Check that every planned run has its tables.
 
-
-def check_records(results_dir: Path, cells: Iterable[Cell]) -> None:
-    """Raise a UserError that lists every file that a planned cell lacks."""
-    missing = [
-        str(path.relative_to(results_dir))
-        for cell in cells
-        for name in RECORD_FILES
-        if not (path := record_folder(results_dir, cell) / name).is_file()
-    ]
+    Raises:
+        UserError: tables are missing; the message lists them.
+    """
+    planned = (paths.record(*run, f"{name}.csv") for run in runs for name in RECORD_TABLES)
+    missing = [path.removeprefix(f"{paths.root}/") for path in planned if not Path(path).is_file()]
     if missing:
         more = f" and {len(missing) - LISTED} more" if len(missing) > LISTED else ""
         raise UserError(
-            f"{results_dir}: {len(missing)} planned records are missing, run their jobs first: "
+            f"{paths.root}: {len(missing)} planned records are missing, run their jobs first: "
             + ", ".join(missing[:LISTED])
             + more
         )
 
 
-def gather(results_dir: Path, cells: Iterable[Cell], name: str) -> pd.DataFrame:
-    """Return one file of every cell's record as one frame, with method, request and seed in front."""
+def gather(paths: ResultPaths, runs: Iterable[Run], name: str) -> pd.DataFrame:
+    """Return one table of every run's record as one frame, with method, request and seed in front."""
     frames = []
-    for cell in cells:
-        frame = read_csv(record_folder(results_dir, cell) / name)
-        for place, axis in enumerate(("method", "request", "seed")):
-            frame.insert(place, axis, cell[axis])
+    for run in runs:
+        frame = read_csv(paths.record(*run, f"{name}.csv"))
+        for index, (column, value) in enumerate(run._asdict().items()):
+            frame.insert(index, column, value)
         frames.append(frame)
     return pd.concat(frames, ignore_index=True)
 
 
-def read_csv(path: Path) -> pd.DataFrame:
-    """Read a CSV table.
-
-    Raises:
-        UserError: the file is absent, empty or no table.
-    """
-    try:
-        return pd.read_csv(path)
-    except FileNotFoundError:
-        raise UserError(f"{path}: there is no such table; run the rule that writes it") from None
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: no table ({error}); delete it and run its rule again") from None
-
-
-def ablation(config: dict[str, Any], results_dir: Path, name: str) -> pd.DataFrame:
+def gather_ablation(config: Mapping[str, Any], paths: ResultPaths, name: str) -> pd.DataFrame:
     """Return the rows of one ablation's planned files, with request and seed in front.
 
     Raises:
@@ -79,18 +55,8 @@ def ablation(config: dict[str, Any], results_dir: Path, name: str) -> pd.DataFra
     """
     frames = []
     for request, seed in ablation_runs(config):
-        frame = read_csv(results_dir / "ablations" / name / request / f"seed{seed}.csv")
+        frame = read_csv(paths.ablation(name, request, seed, "csv"))
         frame.insert(0, "request", request)
         frame.insert(1, "seed", seed)
         frames.append(frame)
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=ABLATION_COLUMNS[name])
-
-
-def model_record(results_dir: Path, cell: Cell) -> dict[str, Any]:
-    """Return what the job that made a cell's model wrote about it; an `original` was made by two jobs."""
-    seed = f"seed{cell['seed']}"
-    if cell["method"] == "original":
-        return read_json(results_dir / "models" / "original" / f"{seed}.json")
-    folder = results_dir / "unlearned" / cell["method"]
-    own = folder / cell["request"] / seed / "model.json"
-    return read_json(own if own.is_file() else folder / ALL_REQUESTS / seed / "model.json")

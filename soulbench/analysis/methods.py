@@ -1,46 +1,60 @@
-"""Which methods there are, in the order in which every table and figure shows them, and what each treats."""
+"""The order in which every table and figure shows the methods, and what each of them treats."""
 
 from collections.abc import Iterable
 from typing import Any
 
-from soulbench.analysis.dimensions import REFERENCES, UNLEARNERS
+from soulbench.config import runs
 from soulbench.core import registry
 from soulbench.core.terms import RESEED
 
-ORDER = (*REFERENCES, RESEED, *UNLEARNERS)
+REFERENCES = ("original", "noop-ft", "retrain", "retrain-sample", RESEED)
+#: The methods of the paper, in its order.
+UNLEARNERS = (
+    "sample-ft",
+    "sample-ng",
+    "feat-ng",
+    "feat-mk",
+    "feat-if",
+    "obj-ng",
+    "obj-mk-pa",
+    "obj-mk-ns",
+    "obj-if",
+)
+#: The paper's Obj-MK methods.
+OBJECT_MASKS = ("obj-mk-pa", "obj-mk-ns")
+ORDER = (*REFERENCES, *UNLEARNERS)
 
 
 def base(config: dict[str, Any], method: str) -> str:
-    """Return the id of the method whose code an entry runs."""
-    entry = config["methods"].get(method) or {}
-    return entry.get("variant_of", method)
+    """Return the id of the method whose file a configured method runs; itself, unless it is a variant."""
+    return method if method == RESEED else runs.base_method(config, method)
 
 
 def level(config: dict[str, Any], method: str) -> str:
-    """Return what a method treats: sample, feature, object or reference."""
-    return "reference" if method == RESEED else registry.method(base(config, method)).level
+    """Return what a method treats: one of `registry.LEVELS`."""
+    return "reference" if method == RESEED else runs.method(config, method).level
 
 
 def family(config: dict[str, Any], method: str) -> str:
-    """Return how a method's cost is counted: finetune, redaction, retrain or none."""
-    return "none" if method == RESEED else registry.method(base(config, method)).family
+    """Return how a method's cost is counted: one of `registry.FAMILIES`."""
+    return "none" if method == RESEED else runs.method(config, method).family
 
 
 def ordered(config: dict[str, Any], methods: Iterable[str]) -> list[str]:
-    """Return the methods in their fixed order: references, then by level.
+    """Return the methods in the order of the tables: references first, then by level.
 
-    Variants and new ones after their kind.
+    A variant follows its base. A method that `ORDER` does not list comes last in its level.
     """
-    levels = ("reference", "sample", "feature", "object")
 
-    def place(method: str) -> tuple[int, int, str]:
-        root = base(config, method)
+    def key(method: str) -> tuple[bool, int, int, str, bool, str]:
+        root, own_level = base(config, method), level(config, method)
         rank = ORDER.index(root) if root in ORDER else len(ORDER)
-        return levels.index(level(config, method)), rank, "" if method == root else method
+        level_rank = own_level != "reference", registry.LEVELS.index(own_level)
+        return *level_rank, rank, root, method != root, method
 
-    return sorted(set(methods), key=place)
+    return sorted(set(methods), key=key)
 
 
 def unlearners(config: dict[str, Any], methods: Iterable[str]) -> list[str]:
-    """Return the methods that are no reference, in order."""
+    """Return the methods that are no references, in order."""
     return [method for method in ordered(config, methods) if level(config, method) != "reference"]

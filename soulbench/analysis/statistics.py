@@ -1,9 +1,8 @@
 """Intervals and tests whose unit is the request.
 
-`scipy.stats.bootstrap` resamples one axis of independent values; nested resampling (requests, then the
-seeds of each) and one set of draws shared by all methods are outside of it, so those are here, as one
-matrix product. Tests and ranks are SciPy's; of multiplicity it has false discovery rates but not Holm's
-procedure.
+`scipy.stats.bootstrap` resamples one axis of independent values. It can neither resample in two levels (requests, then
+the seeds of each) nor share the resamples between methods, so both are done here, as one matrix product. Tests and
+ranks are SciPy's. It corrects for multiple tests by false discovery rates only, so Holm's procedure is here too.
 """
 
 import functools
@@ -27,10 +26,7 @@ class Interval:
     seeds: int
 
     def above(self, threshold: float) -> bool | None:
-        """Tell whether the interval lies above the threshold.
-
-        True, False (below), None (it cannot be told).
-        """
+        """Tell whether the interval lies above the threshold: True, False (below it) or None (it contains it)."""
         if self.low > threshold:
             return True
         return False if self.high < threshold else None
@@ -38,11 +34,16 @@ class Interval:
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """The hierarchical bootstrap of a benchmark: requests with replacement, then seeds within each of them.
+    """The hierarchical bootstrap of a benchmark: requests with replacement, then the seeds of each with replacement.
 
-    The draws depend on nothing but `seed` and which cells are filled, so every method that fills the same
-    cells is resampled alike (common random numbers), and the interval of a difference is that of the paired
-    difference.
+    The resamples depend only on `seed` and on which runs there are. Methods with the same runs are therefore resampled
+    alike (common random numbers), and the interval of a difference is that of the paired difference.
+
+    Attributes:
+        resamples: how many.
+        confidence: of the intervals, such as 0.95.
+        min_requests: with fewer there are no intervals.
+        seed: of the random numbers.
     """
 
     resamples: int
@@ -64,7 +65,7 @@ class Bootstrap:
     def means(self, values: np.ndarray) -> np.ndarray:
         """Return resampled means of `values` [requests, seeds, ...] as [resamples, ...].
 
-        NaN marks an empty cell.
+        NaN marks runs that do not exist.
         """
         flat = values.reshape(values.shape[0] * values.shape[1], -1)
         result = np.full((self.resamples, flat.shape[1]), np.nan)
@@ -77,11 +78,11 @@ class Bootstrap:
         return result.reshape(self.resamples, *values.shape[2:])
 
     def ends(self, resampled: np.ndarray, requests: int) -> tuple[float, float]:
-        """Return the ends of the interval of resampled values [resamples] of so many requests.
+        """Return the ends of the interval of values [resamples] that were resampled from so many requests.
 
-        Percentiles widened for few units (T. Hesterberg, The American Statistician 69, 2015, section 4.3):
-        the plain ones are too narrow by sqrt(1 - 1/n) and by the normal in place of Student's t; 6 requests
-        would have about 87 % where 95 % is printed.
+        They are percentiles, widened for few requests (T. Hesterberg, The American Statistician 69, 2015, section 4.3).
+        Plain percentiles are too narrow by sqrt(1 - 1/n), and by the normal distribution in place of Student's t: with
+        6 requests, an interval called 95 % would cover about 87 %.
         """
         if requests < max(self.min_requests, 2) or np.isnan(resampled).any():
             return np.nan, np.nan
@@ -91,18 +92,15 @@ class Bootstrap:
         return float(low), float(high)
 
     def interval(self, values: np.ndarray) -> Interval:
-        """Return mean and interval of cells [requests, seeds].
-
-        The mean over requests of their means over seeds.
-        """
+        """Return the mean over requests of the means over seeds of `values` [requests, seeds], and its interval."""
         requests, seeds = _extent(values)
         low, high = self.ends(self.means(values), requests)
         return Interval(mean_of_requests(values), low, high, requests, seeds)
 
     def ratio(self, numerator: np.ndarray, denominator: np.ndarray) -> Interval:
-        """Return the ratio of two means of cells [requests, seeds], over the requests that both have.
+        """Return the ratio of the means of two arrays [requests, seeds] over their common runs, and its interval.
 
-        The ends are NaN unless the denominator's own interval is above 0: elsewhere the ratio means nothing.
+        The ends are NaN unless the interval of the denominator is above 0: a ratio to about 0 means nothing.
         """
         both = ~(np.isnan(numerator) | np.isnan(denominator))
         top, bottom = np.where(both, numerator, np.nan), np.where(both, denominator, np.nan)
@@ -117,32 +115,30 @@ class Bootstrap:
 
 @functools.lru_cache(maxsize=64)
 def _weights(bootstrap: Bootstrap, pattern: bytes, shape: tuple[int, int]) -> np.ndarray:
-    """Return the weight of each cell in each resample, [resamples, requests * seeds]."""
+    """Return the weight of each run in each resample, [resamples, requests * seeds]."""
     filled = np.frombuffer(pattern, bool).reshape(shape)
     rows = np.flatnonzero(filled.any(axis=1))
     random = np.random.default_rng(bootstrap.seed)
-    drawn = rows[(random.random((bootstrap.resamples, len(rows))) * len(rows)).astype(int)]
-    counts = filled.sum(axis=1)[drawn]
-    ranks = (random.random((*drawn.shape, shape[1])) * counts[..., None]).astype(int)
-    # The rank-th filled seed of each drawn request; as many draws count as the request has seeds.
-    order = np.argsort(~filled, axis=1, kind="stable")[drawn[..., None], ranks]
+    requests = rows[(random.random((bootstrap.resamples, len(rows))) * len(rows)).astype(int)]
+    counts = filled.sum(axis=1)[requests]
+    ranks = (random.random((*requests.shape, shape[1])) * counts[..., None]).astype(int)
+    # The rank-th existing seed of each resampled request; of its random ranks, as many count as it has seeds.
+    seeds = np.argsort(~filled, axis=1, kind="stable")[requests[..., None], ranks]
     share = (np.arange(shape[1]) < counts[..., None]) / (counts[..., None] * len(rows))
-    cells = drawn[..., None] * shape[1] + order
-    cells += np.arange(bootstrap.resamples)[:, None, None] * filled.size
-    weights = np.bincount(cells.ravel(), weights=share.ravel(), minlength=bootstrap.resamples * filled.size)
+    indices = requests[..., None] * shape[1] + seeds
+    indices += np.arange(bootstrap.resamples)[:, None, None] * filled.size
+    weights = np.bincount(indices.ravel(), weights=share.ravel(), minlength=bootstrap.resamples * filled.size)
     return weights.reshape(bootstrap.resamples, filled.size)
 
 
 def _extent(values: np.ndarray) -> tuple[int, int]:
+    """Return how many requests and how many seeds have a value."""
     filled = ~np.isnan(values)
     return int(filled.any(axis=1).sum()), int(filled.any(axis=0).sum())
 
 
 def request_means(values: np.ndarray) -> np.ndarray:
-    """Return the mean over seeds of cells [requests, seeds, ...] as [requests, ...].
-
-    NaN where a request has none.
-    """
+    """Return the means over seeds of `values` [requests, seeds, ...]; NaN for a request without a value."""
     filled = ~np.isnan(values)
     count = filled.sum(axis=1)
     total = np.where(filled, values, 0.0).sum(axis=1)
@@ -150,28 +146,28 @@ def request_means(values: np.ndarray) -> np.ndarray:
 
 
 def mean_of_requests(values: np.ndarray) -> float:
-    """Return the mean over requests of the means over seeds; NaN if nothing is filled."""
+    """Return the mean over requests of the means over seeds; NaN if there is no value."""
     means = request_means(values)
     return float(means[~np.isnan(means)].mean()) if (~np.isnan(means)).any() else float("nan")
 
 
 def spread_over_seeds(values: np.ndarray) -> np.ndarray:
-    """Fill the empty seeds of cells [requests, seeds] with the request's mean, so that they pair."""
+    """Return `values` [requests, seeds] with missing seeds filled by the request's mean, so that all seeds pair."""
     return np.where(np.isnan(values), request_means(values)[:, None], values)
 
 
 def signed_rank(differences: np.ndarray) -> tuple[float, float]:
-    """Return Wilcoxon's two-sided p and the matched rank-biserial correlation of request differences [n].
+    """Return Wilcoxon's two-sided p and the matched rank-biserial correlation of differences [requests].
 
-    The correlation is (favourable - unfavourable) / all rank sums: D. Kerby, Comprehensive Psychology 3,
-    2014.
+    The correlation is the difference of the positive and negative rank sums over the sum of all ranks (D. Kerby,
+    Comprehensive Psychology 3, 2014).
     """
-    kept = differences[~np.isnan(differences) & (differences != 0)]
-    if not len(kept):
+    nonzero = differences[~np.isnan(differences) & (differences != 0)]
+    if not len(nonzero):
         return 1.0, 0.0
-    ranks = stats.rankdata(np.abs(kept))
-    effect = float((ranks * np.sign(kept)).sum() / ranks.sum())
-    return float(stats.wilcoxon(kept).pvalue), effect
+    ranks = stats.rankdata(np.abs(nonzero))
+    effect = float((ranks * np.sign(nonzero)).sum() / ranks.sum())
+    return float(stats.wilcoxon(nonzero).pvalue), effect
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:

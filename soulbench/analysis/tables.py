@@ -1,79 +1,61 @@
-"""The tables: every record of the plan in, tidy CSV files out."""
+"""The tables: the records of all planned runs in, tidy CSV files out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from soulbench.analysis import methods as roster
+from soulbench.analysis import methods
 from soulbench.analysis.evidence import Evidence
-from soulbench.analysis.gather import Cell, ablation, check_records, gather, read_csv
-from soulbench.analysis.references import costs, distances_to_retraining, jobs, memorised
+from soulbench.analysis.gather import check_records, gather, gather_ablation
+from soulbench.analysis.references import costs, distances_to_retraining, memorised, training_runs
 from soulbench.analysis.scoreboard import scoreboard
 from soulbench.analysis.summary import contrasts, summarise
-from soulbench.core.records import atomic_path
+from soulbench.config import runs
+from soulbench.core.paths import RECORD_TABLES, ResultPaths
+from soulbench.core.tables import RESULT_FORMAT, read_csv, write_csv
 
 Log = Callable[[str], Any]
 
 
-def write_csv(frame: pd.DataFrame, path: Path) -> None:
-    """Write a table whole or not at all, with so many digits that equal numbers are equal text."""
-    with atomic_path(path) as part:
-        frame.to_csv(part, index=False, float_format="%.10g", lineterminator="\n")
-
-
-def write_tables(
-    config: dict[str, Any], results_dir: Path, cells: Sequence[Cell], out_dir: Path, log: Log
-) -> None:
-    """Gather the planned records into the tables (docs/metrics.md says what is in each).
+def write_tables(config: dict[str, Any], results_dir: str | Path, log: Log) -> None:
+    """Gather the records of the planned runs into the tables (docs/metrics.md says what is in each).
 
     Args:
-        config: the whole resolved configuration.
+        config: the resolved configuration.
         results_dir: results/<name>.
-        cells: the plan: mappings with method, request and seed.
-        out_dir: where the CSV files go.
         log: called with a line of text.
 
     Raises:
-        UserError: a planned record is missing (all of them are listed).
+        UserError: planned records are missing; the message lists them.
     """
-    results_dir, out_dir = Path(results_dir), Path(out_dir)
-    cells = _in_order(config, cells)
-    check_records(results_dir, cells)
-    metrics, latent, queries = (
-        gather(results_dir, cells, f"{name}.csv") for name in ("metrics", "latent", "queries")
-    )
-    log(f"{len(cells)} records: {len(metrics)} metrics, {len(latent)} distances, {len(queries)} queries")
+    paths, planned = ResultPaths(str(results_dir)), _planned(config)
+    check_records(paths, planned)
+    metrics, latent, queries = (gather(paths, planned, name) for name in RECORD_TABLES)
+    log(f"{len(planned)} records: {len(metrics)} metrics, {len(latent)} distances, {len(queries)} queries")
     evidence = Evidence(config, metrics, queries)
-    made = jobs(config, results_dir, cells)
-    price = costs(made)
+    timing_jobs = training_runs(config, paths, planned)
+    timing = costs(timing_jobs)
     tables = {
         "metrics": metrics,
         "latent": latent,
         "queries": queries,
-        "timing_jobs": made,
-        "timing": price,
-        "ablation_modules": ablation(config, results_dir, "modules"),
-        "ablation_alpha": ablation(config, results_dir, "alpha"),
+        "timing_jobs": timing_jobs,
+        "timing": timing,
+        "ablation_modules": gather_ablation(config, paths, "modules"),
+        "ablation_alpha": gather_ablation(config, paths, "alpha"),
         "summary": summarise(evidence),
         "contrasts": contrasts(evidence),
         "sod": distances_to_retraining(evidence),
-        "memorised": memorised(evidence, read_csv(results_dir / "data" / "requests.csv")),
-        "scoreboard": scoreboard(evidence, price),
+        "memorised": memorised(evidence, read_csv(paths.data("requests.csv"))),
+        "scoreboard": scoreboard(evidence, timing),
     }
     for name, table in tables.items():
-        write_csv(table, out_dir / f"{name}.csv")
+        write_csv(table, paths.table(name), RESULT_FORMAT)
         log(f"{name}.csv: {len(table)} rows")
 
 
-def _in_order(config: dict[str, Any], cells: Sequence[Cell]) -> list[Cell]:
-    """Sort by method, so that the tables do not depend on the order of the plan.
-
-    Requests and seeds keep theirs.
-    """
-    order = {
-        method: place
-        for place, method in enumerate(roster.ordered(config, {cell["method"] for cell in cells}))
-    }
-    return sorted(cells, key=lambda cell: order[cell["method"]])
+def _planned(config: dict[str, Any]) -> list[runs.Run]:
+    """Return the planned runs in the tables' order of methods; requests and seeds keep theirs."""
+    planned = runs.planned(config)
+    order = methods.ordered(config, {run.method for run in planned})
+    return sorted(planned, key=lambda run: order.index(run.method))

@@ -14,19 +14,19 @@ SHARE_FORMAT = "%.6f"
 RESULT_FORMAT = "%.10g"
 
 
-def write_csv(frame: pd.DataFrame, path: Path, float_format: str) -> None:
+def write_csv(frame: pd.DataFrame, path: str | Path, float_format: str | None) -> None:
     """Write a table without its index; an interrupted write leaves no file behind.
 
     Args:
         frame: the table.
         path: the CSV file.
-        float_format: `SHARE_FORMAT` or `RESULT_FORMAT`.
+        float_format: `SHARE_FORMAT`, `RESULT_FORMAT`, or None for every digit: the records that tables are made from.
     """
     with atomic_path(path) as part:
         frame.to_csv(part, index=False, lineterminator="\n", float_format=float_format)
 
 
-def read_csv(path: Path) -> pd.DataFrame:
+def read_csv(path: str | Path) -> pd.DataFrame:
     """Read a CSV table.
 
     Raises:

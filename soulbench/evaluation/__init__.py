@@ -1,1 +1,1 @@
-"""How an unlearned model is judged: paper's dimensions, fidelity, latent distances, queries, ablations."""
+"""What is measured of an unlearned model: dimensions, errors, latent distances, queries, and ablations."""

@@ -10,29 +10,33 @@ from soulbench.evaluation.outputs import ModelOutputs
 
 
 def groups(scenes: Sequence[Scene], request: Request) -> Mapping[str, np.ndarray]:
-    """Masks [N] over the scenes' objects: the target, others of its image, those of other images."""
+    """Return masks [N] over the scenes' objects: the target, others of its image, those of other images."""
     image = np.concatenate([np.full(len(s.categories), s.image_id) for s in scenes])
     objects = np.concatenate([s.object_ids for s in scenes])
-    here = image == request.image_id
-    target = here & (objects == request.object_id)
-    real = objects >= 0
-    return {"target": target, "same-image": here & real & ~target, "other-images": ~here & real}
+    in_target_image = image == request.image_id
+    target = in_target_image & (objects == request.object_id)
+    real = objects >= 0  # image nodes have negative ids
+    return {
+        "target": target,
+        "same-image": in_target_image & real & ~target,
+        "other-images": ~in_target_image & real,
+    }
 
 
 def rows(
     model: ModelOutputs, original: ModelOutputs, masks: Mapping[str, np.ndarray]
 ) -> Iterator[dict[str, object]]:
-    """Mean L2 and cosine distance of every group, task and representation, as rows of latent.csv.
+    """Return the rows of latent.csv: mean L2 and cosine distance of every group, task and representation.
 
-    1 - cos is computed as half the square of the distance on the unit sphere, the same number without the
-    cancellation: vectors that are equal are at distance 0, not at what rounding leaves.
+    1 - cos is computed as half the squared distance of the unit vectors. It is the same number without cancellation:
+    equal vectors are at distance 0 exactly.
     """
     for (task, representation), vectors in model.objects.items():
-        others = original.objects[task, representation]
-        apart = _directions(vectors) - _directions(others)
+        originals = original.objects[task, representation]
+        unit_difference = _unit_vectors(vectors) - _unit_vectors(originals)
         distances = {
-            "l2": np.linalg.norm(vectors - others, axis=1),
-            "cosine": (apart**2).sum(axis=1) / 2,
+            "l2": np.linalg.norm(vectors - originals, axis=1),
+            "cosine": (unit_difference**2).sum(axis=1) / 2,
         }
         for group, mask in masks.items():
             for name, values in distances.items():
@@ -46,7 +50,7 @@ def rows(
                 }
 
 
-def _directions(vectors: np.ndarray) -> np.ndarray:
-    """Rows [N, D] of length 1; zero where they have none."""
-    wide = vectors.astype(np.float64)
-    return wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), 1e-12)
+def _unit_vectors(vectors: np.ndarray) -> np.ndarray:
+    """Return the rows [N, D] scaled to length 1; zero rows stay zero."""
+    double = vectors.astype(np.float64)
+    return double / np.maximum(np.linalg.norm(double, axis=1, keepdims=True), 1e-12)

@@ -9,25 +9,25 @@ import lpips
 import torch
 from torch import Tensor, nn
 
-from soulbench.models.backbones import convolutions, weights_label
+from soulbench.models.backbones import convolutions
 
 ARCHITECTURES = {"alex": "alex", "squeeze": "squeeze", "vgg": "vgg16"}
 
 
 def build(settings: Mapping[str, str]) -> nn.Module:
-    """Return the distance of package `lpips`, its backbone filled from `settings`.
+    """Return the LPIPS distance of package `lpips` on the configured backbone.
 
-    The package brings the calibrated linear layers; the backbone's weights come through
-    `soulbench.models.backbones.convolutions`, which can read them from a path or leave them untrained.
+    The package brings the calibrated linear layers. `soulbench.models.backbones.convolutions` gives the backbone's
+    weights: it reads them from a path or leaves them untrained.
 
     Args:
         settings: `evaluation.lpips` of the configuration: net and weights.
     """
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")  # torchvision's, of a keyword that the package still uses
+        warnings.simplefilter("ignore")  # torchvision's, about a keyword that the package still uses
         distance = lpips.LPIPS(net=settings["net"], version="0.1", pnet_rand=True, verbose=False)
     backbone = convolutions(ARCHITECTURES[settings["net"]], settings["weights"])
-    # The package cuts torchvision's backbone into slices but keeps the layers' numbers as names.
+    # The package splits torchvision's backbone into slices; the layers keep their numbers as names.
     slices = [part for name, part in distance.net.named_children() if name.startswith("slice")]
     slices += list(getattr(distance.net, "slices", []))
     with torch.no_grad():
@@ -37,11 +37,6 @@ def build(settings: Mapping[str, str]) -> nn.Module:
     return distance.eval().requires_grad_(False)
 
 
-def label(settings: Mapping[str, str]) -> str:
-    """How the distance is named wherever it is shown."""
-    return f"LPIPS ({settings['net']}, {weights_label(settings['weights'])})"
-
-
 def between(distance: nn.Module, first: Tensor, second: Tensor) -> Tensor:
-    """Distances [N] between pictures [N, 3, H, W] in [0, 1]."""
+    """Return the distances [N] between images [N, 3, H, W] in [0, 1]."""
     return distance(first, second, normalize=True).flatten()

@@ -1,4 +1,4 @@
-"""Pictures compared region by region: SSIM, LPIPS, MAE and changed pixels."""
+"""Metrics of image regions: SSIM, LPIPS, mean absolute error and share of changed values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,26 +12,26 @@ from soulbench.evaluation.lpips_backbone import between
 from soulbench.models.sampling import crop
 from soulbench.models.ssim import structural_similarity
 
-CROP = 64  # pixels a side to which regions are resized for SSIM and LPIPS
+CROP = 64  # pixels per side to which regions are resized for SSIM and LPIPS
 
 
 @dataclass(frozen=True)
-class Place:
-    """A region of one picture.
+class ComparedRegion:
+    """A region of one image.
 
     Attributes:
-        picture: index into the pictures that are compared.
+        image_index: index into the images that are compared.
         region: its pixels.
-        without: pixels of it that do not count.
+        exclude: pixels of it that do not count.
     """
 
-    picture: int
+    image_index: int
     region: Region
-    without: Region | None = None
+    exclude: Region | None = None
 
 
 class Comparison:
-    """Compares 8-bit pictures, the same way for every model.
+    """Compares 8-bit images region by region, in the same way for every model.
 
     Args:
         distance: LPIPS (`soulbench.evaluation.lpips_backbone`).
@@ -42,68 +42,74 @@ class Comparison:
         self.distance, self.threshold = distance, threshold
 
     def __call__(
-        self, pictures: np.ndarray, references: np.ndarray, places: Sequence[Place]
+        self, images: np.ndarray, references: np.ndarray, regions: Sequence[ComparedRegion]
     ) -> dict[str, float]:
-        """Return each metric, averaged over the places.
+        """Return each metric, averaged over the regions.
 
-        MAE and changed share are taken on the pixels as they are; for SSIM and LPIPS regions are resized to 64 x 64
-        (bilinear). Pixels that do not count are left out of MAE, of the changed share and of SSIM's average; LPIPS
-        has no average over pixels, there both pictures show the reference.
+        MAE and the changed share are computed on the pixels as they are. For SSIM and LPIPS the regions are resized
+        to 64 x 64 pixels (bilinear). Excluded pixels are left out of MAE, of the changed share and of the mean of the
+        SSIM map. LPIPS has no such map; there, both images show the reference's pixels.
 
         Args:
-            pictures, references: uint8 [M, H, W, 3].
-            places: what is compared; empty gives an empty result.
+            images: uint8 [M, H, W, 3].
+            references: uint8 [M, H, W, 3], what the images are compared with.
+            regions: the regions to compare; without any the result is empty.
         """
-        if not places:
+        if not regions:
             return {}
-        differences = [self._pixels(pictures[p.picture], references[p.picture], p) for p in places]
-        similarity, distance = self._crops(pictures, references, places)
+        differences = [self._pixels(images[r.image_index], references[r.image_index], r) for r in regions]
+        similarity, distance = self._crops(images, references, regions)
         mae, changed = np.mean(differences, axis=0)
         return {"ssim": similarity, "lpips": distance, "mae": float(mae), "changed": float(changed)}
 
-    def _pixels(self, picture: np.ndarray, reference: np.ndarray, place: Place) -> tuple[float, float]:
-        counts = _counting(place, picture.shape[0])
-        difference = np.abs(picture[counts].astype(np.int16) - reference[counts])
+    def _pixels(
+        self, image: np.ndarray, reference: np.ndarray, region: ComparedRegion
+    ) -> tuple[float, float]:
+        """Return MAE in grey levels and the changed share."""
+        counted = _counted_pixels(region, image.shape[0])
+        difference = np.abs(image[counted].astype(np.int16) - reference[counted])
         return difference.mean(), (difference > self.threshold).mean()
 
     @torch.no_grad()
     def _crops(
-        self, pictures: np.ndarray, references: np.ndarray, places: Sequence[Place]
+        self, images: np.ndarray, references: np.ndarray, regions: Sequence[ComparedRegion]
     ) -> tuple[float, float]:
-        size = pictures.shape[1]
-        boxes = torch.tensor([p.region for p in places], dtype=torch.float32) / size
+        """Return SSIM and LPIPS."""
+        size = images.shape[1]
+        boxes = torch.tensor([r.region for r in regions], dtype=torch.float32) / size
         first = torch.stack(
-            [_tensor(_neutral(pictures[p.picture], references[p.picture], p)) for p in places]
+            [_tensor(_without_excluded(images[r.image_index], references[r.image_index], r)) for r in regions]
         )
-        second = torch.stack([_tensor(references[p.picture]) for p in places])
+        second = torch.stack([_tensor(references[r.image_index]) for r in regions])
         first, second = crop(first, boxes, CROP), crop(second, boxes, CROP)
-        counts = torch.stack([torch.from_numpy(_counting(p, size)) for p in places])[:, None].float()
+        counted = torch.stack([torch.from_numpy(_counted_pixels(r, size)) for r in regions])[:, None].float()
         # The SSIM map lacks the outermost pixels, where the 3 x 3 window does not fit.
-        visible = (crop(counts, boxes, CROP)[..., 1:-1, 1:-1] > 0.5).expand(-1, 3, -1, -1)
+        visible = (crop(counted, boxes, CROP)[..., 1:-1, 1:-1] > 0.5).expand(-1, 3, -1, -1)
         similarity = structural_similarity(first, second)
         means = (similarity * visible).sum(dim=(1, 2, 3)) / visible.sum(dim=(1, 2, 3)).clamp(min=1)
         return float(means.mean()), float(between(self.distance, first, second).mean())
 
 
-def _counting(place: Place, size: int) -> np.ndarray:
-    """Mask [size, size] of the pixels that count."""
+def _counted_pixels(region: ComparedRegion, size: int) -> np.ndarray:
+    """Return the mask [size, size] of the pixels that count."""
     mask = np.zeros((size, size), dtype=bool)
-    x0, y0, x1, y1 = place.region
+    x0, y0, x1, y1 = region.region
     mask[y0:y1, x0:x1] = True
-    if place.without is not None:
-        x0, y0, x1, y1 = place.without
+    if region.exclude is not None:
+        x0, y0, x1, y1 = region.exclude
         mask[y0:y1, x0:x1] = False
     return mask
 
 
-def _neutral(picture: np.ndarray, reference: np.ndarray, place: Place) -> np.ndarray:
-    if place.without is None:
-        return picture
-    x0, y0, x1, y1 = place.without
-    result = picture.copy()
+def _without_excluded(image: np.ndarray, reference: np.ndarray, region: ComparedRegion) -> np.ndarray:
+    """Return the image with the reference's pixels where pixels are excluded."""
+    if region.exclude is None:
+        return image
+    x0, y0, x1, y1 = region.exclude
+    result = image.copy()
     result[y0:y1, x0:x1] = reference[y0:y1, x0:x1]
     return result
 
 
-def _tensor(picture: np.ndarray) -> Tensor:
-    return torch.tensor(picture).movedim(-1, 0).float() / 255
+def _tensor(image: np.ndarray) -> Tensor:
+    return torch.tensor(image).movedim(-1, 0).float() / 255

@@ -1,4 +1,4 @@
-"""What a model draws and how it represents objects: the raw material of an evaluation, kept beside the records."""
+"""What a model generates and how it represents objects: what all measurements are made of."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,71 +14,91 @@ from soulbench.data.batches import Batch, SceneBatches
 from soulbench.models.generator import Generator
 from soulbench.training.generation import generate_images
 
-CHUNK = 16  # graphs that are drawn at once
+CHUNK = 16  # scene graphs that are generated at once
+#: Name of a representation -> field of the generator's output.
 REPRESENTATIONS = {"input": "before_graph", "graph": "after_graph"}
 
 
 @dataclass(frozen=True)
 class ModelOutputs:
-    """ModelOutputs and object representations of some scenes.
+    """The images that a model generates for some scenes, and its object representations.
 
     Attributes:
-        pictures: by task, uint8 [draws, M, H, W, 3]; 8 bits, as pictures are delivered, for every model alike.
+        images: by task, uint8 [noise samples, M, H, W, 3].
         objects: by (task, representation), float32 [N, D], in the order of the scenes' objects.
     """
 
-    pictures: Mapping[str, np.ndarray]
+    images: Mapping[str, np.ndarray]
     objects: Mapping[tuple[str, str], np.ndarray]
 
     def save(
-        self, path: Path, image_ids: Sequence[int], roles: Sequence[str], more: Mapping[str, np.ndarray]
+        self,
+        path: Path,
+        image_ids: Sequence[int],
+        roles: Sequence[str],
+        query_images: Mapping[str, np.ndarray],
     ) -> None:
-        """Write outputs.npz: per task the first draw, `task-draws` the others, `latent-task-representation`, more."""
-        arrays = {task: drawn[0] for task, drawn in self.pictures.items()}
-        arrays |= {f"{task}-draws": drawn[1:] for task, drawn in self.pictures.items()}
+        """Write outputs.npz.
+
+        Its arrays: `image_ids` and `roles` of the scenes; for each task the first noise sample under the task's name
+        and the others under `{task}-samples`; `latent-{task}-{representation}`; and the images of the queries.
+
+        Args:
+            path: the file.
+            image_ids: of the scenes.
+            roles: `subset` or `heldout` for each scene.
+            query_images: uint8 [1, H, W, 3] under the names that they get in the file.
+        """
+        arrays = {task: images[0] for task, images in self.images.items()}
+        arrays |= {f"{task}-samples": images[1:] for task, images in self.images.items()}
         arrays |= {f"latent-{task}-{name}": values for (task, name), values in self.objects.items()}
+        arrays |= query_images
         with atomic_path(path) as part:
-            np.savez_compressed(part, image_ids=np.array(image_ids), roles=np.array(roles), **arrays, **more)
+            np.savez_compressed(part, image_ids=np.array(image_ids), roles=np.array(roles), **arrays)
 
     @classmethod
     def load(cls, path: str | Path) -> "ModelOutputs":
-        """Read what `save` wrote."""
+        """Read what `save` wrote, without the images of the queries."""
         with np.load(path) as file:
-            pictures = {task: np.concatenate([file[task][None], file[f"{task}-draws"]]) for task in TASKS}
+            images = {task: np.concatenate([file[task][None], file[f"{task}-samples"]]) for task in TASKS}
             objects = {
                 (task, name): file[f"latent-{task}-{name}"] for task in TASKS for name in REPRESENTATIONS
             }
-        return cls(pictures, objects)
+        return cls(images, objects)
 
 
 class OutputGenerator:
-    """Draws scenes with a model, under noise that depends on the image and the draw only.
+    """Generates images with a model, under noise that depends only on the image and the noise sample.
 
     Args:
         model: the generator; put in eval mode.
-        settings: the whole configuration (seed, generator.synthesis).
-        device: where to draw.
+        config: the whole configuration (seed, generator.synthesis).
+        device: where to generate.
     """
 
-    def __init__(self, model: Generator, settings: Mapping[str, Any], device: torch.device):
-        self.model, self.settings, self.device = model.to(device).eval(), settings, device
+    def __init__(self, model: Generator, config: Mapping[str, Any], device: torch.device):
+        self.model, self.config, self.device = model.to(device).eval(), config, device
 
-    def draw(self, batch: Batch, task: str, number: int = 0) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """Return pictures uint8 [B, H, W, 3] and both object representations [N, D]."""
-        pictures, drawing = generate_images(self.model, batch, task, self.settings, number)
-        return pictures, {
-            name: getattr(drawing, field).cpu().numpy() for name, field in REPRESENTATIONS.items()
-        }
+    def generate(self, batch: Batch, task: str, sample: int = 0) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Return images uint8 [B, H, W, 3] and both object representations [N, D] of one noise sample."""
+        images, output = generate_images(self.model, batch, task, self.config, sample)
+        return images, {name: getattr(output, field).cpu().numpy() for name, field in REPRESENTATIONS.items()}
 
-    def draw_all(self, batches: SceneBatches, rows: Sequence[int], draws: int) -> ModelOutputs:
-        """Draw all scenes in both tasks; representations are those of the first draw."""
-        pictures, objects = {}, {}
+    def generate_all(self, batches: SceneBatches, rows: Sequence[int], samples: int) -> ModelOutputs:
+        """Return the outputs for some rows of the packed set, in both tasks.
+
+        The representations are those of the first noise sample.
+        """
+        images, objects = {}, {}
         for task in TASKS:
-            parts = [[self.draw(batch, task, d) for batch in _chunks(batches, rows)] for d in range(draws)]
-            pictures[task] = np.stack([np.concatenate([p for p, _ in part]) for part in parts])
+            chunks = [
+                [self.generate(batch, task, sample) for batch in _chunks(batches, rows)]
+                for sample in range(samples)
+            ]
+            images[task] = np.stack([np.concatenate([part for part, _ in chunk]) for chunk in chunks])
             for name in REPRESENTATIONS:
-                objects[task, name] = np.concatenate([vectors[name] for _, vectors in parts[0]])
-        return ModelOutputs(pictures, objects)
+                objects[task, name] = np.concatenate([vectors[name] for _, vectors in chunks[0]])
+        return ModelOutputs(images, objects)
 
 
 def _chunks(batches: SceneBatches, rows: Sequence[int]) -> Iterator[Batch]:

@@ -1,4 +1,4 @@
-"""Evaluate one model for one request: everything that is measured of it, in one job."""
+"""Evaluate the models of a method: every metric, latent distance and query of a run in one job."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,51 +12,64 @@ from soulbench.core import device as devices
 from soulbench.core import registry
 from soulbench.core.device import Meter
 from soulbench.core.log import Log, Progress
-from soulbench.core.records import atomic_path, write_json
+from soulbench.core.records import write_json
 from soulbench.core.seeds import generator
+from soulbench.core.tables import write_csv
 from soulbench.core.terms import TASKS, UNITS
 from soulbench.data.packed import Scene
 from soulbench.data.requests.request import Request
-from soulbench.evaluation import latent
-from soulbench.evaluation import lpips_backbone as lpips_backbone
-from soulbench.evaluation.dimensions import mean_picture_error, places, spread
-from soulbench.evaluation.metrics import Comparison, Place
+from soulbench.evaluation import latent, lpips_backbone
+from soulbench.evaluation.dimensions import compared_regions, mean_image_error, spread
+from soulbench.evaluation.metrics import ComparedRegion, Comparison
 from soulbench.evaluation.outputs import ModelOutputs, OutputGenerator
 from soulbench.training.dataset import BenchmarkData
 from soulbench.training.stages import origin
 
-ORIGINAL = "original"
+#: Dimensions against the original and against the retrained model; each is also the name of its regions.
 AGAINST_ORIGINAL = ("A1", "A2", "A2-rest", "A3", "A3-heldout", "A4")
 AGAINST_RETRAINED = ("A1", "A2", "A3", "A4")
-#: Outputs whose mutual differences are below this share of the photographs' are called constant.
+#: Dimension against the true pixels -> its regions.
+AGAINST_TRUTH = {"target_error": "A1", "retained_error": "retained", "heldout_error": "heldout"}
+#: Outputs are called constant if they differ from each other by less than this share of what the photographs do.
 CONSTANT = 0.25
+#: The unaltered scene graph, in queries.csv.
+NO_QUERY = "none"
 
 
 @dataclass(frozen=True)
-class Setting:
-    """What all models of a request are judged on: the scenes, their truth, and the regions."""
+class RequestContext:
+    """What every model of a request is evaluated on.
+
+    Attributes:
+        request: the object to forget.
+        rows: rows of the packed set: the subset, then the held-out images.
+        scenes: the scenes of these rows.
+        roles: `subset` or `heldout` for each scene.
+        truth: their photographs, uint8 [M, H, W, 3].
+        regions: the compared regions by name.
+    """
 
     request: Request
     rows: list[int]
     scenes: list[Scene]
     roles: list[str]
     truth: np.ndarray
-    regions: Mapping[str, list[Place]]
+    regions: Mapping[str, list[ComparedRegion]]
 
     @classmethod
-    def of(cls, data: BenchmarkData, request: Request) -> "Setting":
-        """The setting of a request."""
+    def of(cls, data: BenchmarkData, request: Request) -> "RequestContext":
+        """Return the context of a request."""
         rows = [*data.subset, *data.heldout]
         scenes = [data.scenes.scene(row) for row in rows]
         roles = ["subset"] * len(data.subset) + ["heldout"] * len(data.heldout)
         margin = data.config["unlearning"]["roi_margin"]
-        regions = places(scenes, roles, request, data.scenes.image_size, margin)
+        regions = compared_regions(scenes, roles, request, data.scenes.image_size, margin)
         return cls(request, rows, scenes, roles, np.stack([s.pixels for s in scenes]), regions)
 
 
 @dataclass(frozen=True)
-class Case:
-    """What is judged for one request.
+class EvaluationRun:
+    """One request for which a method's model is evaluated, and the records to compare it with.
 
     Attributes:
         request: its id.
@@ -75,156 +88,193 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a model drew for a query: uint8 [1, H, W, 3], or None where the status says why there is none."""
+class QueryOutput:
+    """What a model generates for a query.
+
+    Attributes:
+        query: its id.
+        task: the task.
+        status: `ok`, or why the query does not apply.
+        image: uint8 [1, H, W, 3]; None if the query does not apply.
+    """
 
     query: str
     task: str
     status: str
-    picture: np.ndarray | None
+    image: np.ndarray | None
 
 
 def evaluate(
     config: Mapping[str, Any],
     method: str,
     seed: int,
-    cases: Sequence[Case],
+    runs: Sequence[EvaluationRun],
     data_dir: str,
     source: str,
     log: Log,
 ) -> None:
-    """Evaluate a method's models of one seed, request by request; writes one record folder each.
+    """Evaluate a method's models of one training seed and write one record folder per run.
 
-    A record is metrics.csv, latent.csv, queries.csv, outputs.npz and record.json. Requests share a job because
-    starting one (PyTorch, LPIPS) takes several times as long as judging a model.
+    A record is metrics.csv, latent.csv, queries.csv, outputs.npz and record.json. The requests share a job because
+    starting one (PyTorch, LPIPS) takes several times as long as evaluating a model.
+
+    Args:
+        config: the configuration.
+        method: id of the configured method.
+        seed: the training seed.
+        runs: one per request.
+        data_dir: results/<name>/data.
+        source: hash of the sources, for the records.
+        log: writes a line.
     """
     device = devices.prepare(config["device"])
     data = BenchmarkData.open(config, data_dir)
     compare, networks = comparison(config), data.networks(seed)
-    about = origin(config, config["evaluation"], seed, source)
-    drawn, loaded = None, None
-    with Progress(f"judging {method}", len(cases), log) as progress:
-        for case in cases:
-            setting = Setting.of(data, data.requests[case.request])
+    provenance = origin(config, config["evaluation"], seed, source)
+    loaded = None
+    with Progress(f"evaluating {method}", len(runs), log) as progress:
+        for run in runs:
+            context = RequestContext.of(data, data.requests[run.request])
             with Meter(device) as meter:
-                if case.model != loaded:
-                    networks.load(case.model)
-                    artist, loaded = OutputGenerator(networks.generator, config, device), case.model
-                    # The original needs one more draw: its floor is the same model under other noise.
-                    draws = max(config["evaluation"]["noise_samples"], 2 if case.original is None else 1)
-                    drawn = artist.draw_all(data.batches(), setting.rows, draws)
-                answers = list(_ask(artist, data, setting))
-                tables = _judge(case, drawn, answers, setting, compare)
-            for name, rows in tables.items():
-                with atomic_path(case.out / f"{name}.csv") as path:
-                    pd.DataFrame(rows).to_csv(path, index=False)
-            queried = {f"query-{a.query}-{a.task}": a.picture for a in answers if a.picture is not None}
-            image_ids = [scene.image_id for scene in setting.scenes]
-            drawn.save(case.out / "outputs.npz", image_ids, setting.roles, queried)
-            cell = {"method": method, "request": case.request, "seed": seed}
-            write_json(case.out / "record.json", {**cell, **meter.timing(0), **about})
-            progress.advance(images=len(setting.rows))
+                if run.model != loaded:
+                    networks.load(run.model)
+                    output_generator, loaded = OutputGenerator(networks.generator, config, device), run.model
+                    outputs = output_generator.generate_all(
+                        data.batches(), context.rows, _noise_samples(config, run)
+                    )
+                query_outputs = list(_query_outputs(output_generator, data, context))
+                tables = _tables(run, outputs, query_outputs, context, compare)
+            _save(run, tables, outputs, query_outputs, context)
+            keys = {"method": method, "request": run.request, "seed": seed}
+            write_json(run.out / "record.json", {**keys, "timing": meter.timing(0), **provenance})
+            progress.advance(images=len(context.rows))
 
 
-def _judge(
-    case: Case, drawn: ModelOutputs, answers: Sequence[Answer], setting: Setting, compare: Comparison
+def _noise_samples(config: Mapping[str, Any], run: EvaluationRun) -> int:
+    """Return the configured number; the original needs a second sample to be compared with itself."""
+    return max(config["evaluation"]["noise_samples"], 2 if run.original is None else 1)
+
+
+def _tables(
+    run: EvaluationRun,
+    outputs: ModelOutputs,
+    query_outputs: Sequence[QueryOutput],
+    context: RequestContext,
+    compare: Comparison,
 ) -> dict[str, list[dict[str, Any]]]:
-    reference = ModelOutputs.load(case.original / "outputs.npz") if case.original else _next_draw(drawn)
-    retrained = ModelOutputs.load(case.retrained / "outputs.npz") if case.retrained else None
+    """Return the rows of each table of a record."""
+    original = ModelOutputs.load(run.original / "outputs.npz") if run.original else _other_noise(outputs)
+    retrained = ModelOutputs.load(run.retrained / "outputs.npz") if run.retrained else None
     return {
-        "metrics": list(metric_rows(drawn, reference, retrained, setting, compare)),
-        "latent": list(latent.rows(drawn, reference, latent.groups(setting.scenes, setting.request))),
-        "queries": list(_query_rows(answers, setting, compare)),
+        "metrics": list(metric_rows(outputs, original, retrained, context, compare)),
+        "latent": list(latent.rows(outputs, original, latent.groups(context.scenes, context.request))),
+        "queries": list(_query_rows(query_outputs, context, compare)),
     }
 
 
+def _save(
+    run: EvaluationRun,
+    tables: Mapping[str, list[dict[str, Any]]],
+    outputs: ModelOutputs,
+    query_outputs: Sequence[QueryOutput],
+    context: RequestContext,
+) -> None:
+    """Write the tables of a record and its outputs.npz."""
+    for name, rows in tables.items():
+        write_csv(pd.DataFrame(rows), run.out / f"{name}.csv", float_format=None)
+    query_images = {f"query-{q.query}-{q.task}": q.image for q in query_outputs if q.image is not None}
+    image_ids = [scene.image_id for scene in context.scenes]
+    outputs.save(run.out / "outputs.npz", image_ids, context.roles, query_images)
+
+
 def comparison(config: Mapping[str, Any]) -> Comparison:
-    """The comparison that the configuration asks for."""
+    """Return the comparison that the configuration asks for."""
     settings = config["evaluation"]
     return Comparison(lpips_backbone.build(settings["lpips"]), settings["changed_threshold"])
 
 
-def _next_draw(drawn: ModelOutputs) -> ModelOutputs:
-    """The same model's drawings under other noise."""
-    return ModelOutputs({task: np.roll(p, -1, axis=0) for task, p in drawn.pictures.items()}, drawn.objects)
+def _other_noise(outputs: ModelOutputs) -> ModelOutputs:
+    """Return the same outputs with each noise sample in place of the one before it."""
+    rolled = {task: np.roll(images, -1, axis=0) for task, images in outputs.images.items()}
+    return ModelOutputs(rolled, outputs.objects)
 
 
 def metric_rows(
-    drawn: ModelOutputs,
+    outputs: ModelOutputs,
     original: ModelOutputs,
     retrained: ModelOutputs | None,
-    setting: Setting,
+    context: RequestContext,
     compare: Comparison,
 ) -> Iterator[dict[str, Any]]:
-    """Rows of metrics.csv: every dimension and metric in both tasks, averaged over the noise draws."""
+    """Return the rows of metrics.csv: every dimension and metric in both tasks, averaged over the noise samples."""
     for task in TASKS:
-        pictures = drawn.pictures[task]
-        truth = np.broadcast_to(setting.truth, pictures.shape)
-        jobs = [(name, original.pictures[task], name) for name in AGAINST_ORIGINAL]
+        images = outputs.images[task]
+        truth = np.broadcast_to(context.truth, images.shape)
+        comparisons = [(name, original.images[task], name) for name in AGAINST_ORIGINAL]
         if retrained is not None:
-            jobs += [(f"retrain-{name}", retrained.pictures[task], name) for name in AGAINST_RETRAINED]
-        jobs += [
-            ("target_error", truth, "A1"),
-            ("retained_error", truth, "retained"),
-            ("heldout_error", truth, "heldout"),
-        ]
-        for dimension, references, regions in jobs:
-            pairs = zip(pictures, references, strict=False)
-            results = [compare(picture, other, setting.regions[regions]) for picture, other in pairs]
+            comparisons += [(f"retrain-{name}", retrained.images[task], name) for name in AGAINST_RETRAINED]
+        comparisons += [(name, truth, regions) for name, regions in AGAINST_TRUTH.items()]
+        for dimension, references, regions in comparisons:
+            # The original has a noise sample more than the others; the first ones are of the same noise.
+            pairs = zip(images, references, strict=False)
+            results = [compare(image, reference, context.regions[regions]) for image, reference in pairs]
             for metric in results[0]:
                 value = float(np.mean([result[metric] for result in results]))
-                yield {
-                    "task": task,
-                    "dimension": dimension,
-                    "metric": metric,
-                    "value": value,
-                    "unit": UNITS[metric],
-                }
-        yield from _diversity(task, pictures[0], setting)
+                yield _metric_row(task, dimension, metric, value, UNITS[metric])
+        yield from _diversity(task, images[0], context)
 
 
-def _diversity(task: str, pictures: np.ndarray, setting: Setting) -> Iterator[dict[str, Any]]:
-    """Whether the model still answers different graphs differently, and better than one fixed picture would."""
-    retained = [place.picture for place in setting.regions["retained"]]
-    drawn, truth = pictures[retained], setting.truth[retained]
-    error = float(np.abs(drawn.astype(np.int16) - truth).mean())
-    spreads = spread(drawn), spread(truth)
-    collapsed = spreads[0] < CONSTANT * spreads[1] or error > mean_picture_error(truth, truth)
-    rows = (("spread", spreads[0], "grey levels"), ("collapsed", float(collapsed), "flag"))
-    for metric, value, unit in rows:
-        yield {"task": task, "dimension": "diversity", "metric": metric, "value": value, "unit": unit}
+def _metric_row(task: str, dimension: str, metric: str, value: float, unit: str) -> dict[str, Any]:
+    return {"task": task, "dimension": dimension, "metric": metric, "value": value, "unit": unit}
 
 
-def _ask(artist: OutputGenerator, data: BenchmarkData, setting: Setting) -> Iterator[Answer]:
-    """Ask the unaltered query ("none") and every query, in both tasks."""
-    place = setting.regions["A1"][0]
-    scene = setting.scenes[place.picture]
+def _diversity(task: str, images: np.ndarray, context: RequestContext) -> Iterator[dict[str, Any]]:
+    """Return the spread of the retained images, and whether the model has collapsed.
+
+    It has if its outputs are nearly constant or worse than the mean of the photographs would be.
+    """
+    retained = [region.image_index for region in context.regions["retained"]]
+    generated, truth = images[retained], context.truth[retained]
+    error = float(np.abs(generated.astype(np.int16) - truth).mean())
+    spreads = spread(generated), spread(truth)
+    collapsed = spreads[0] < CONSTANT * spreads[1] or error > mean_image_error(truth)
+    yield _metric_row(task, "diversity", "spread", spreads[0], "grey levels")
+    yield _metric_row(task, "diversity", "collapsed", float(collapsed), "flag")
+
+
+def _query_outputs(
+    output_generator: OutputGenerator, data: BenchmarkData, context: RequestContext
+) -> Iterator[QueryOutput]:
+    """Generate the target image from the unaltered scene graph and under every query, in both tasks."""
+    scene = context.scenes[context.regions["A1"][0].image_index]
     batches = data.batches()
     visual = data.visual[scene.first_row : scene.first_row + len(scene.categories)]
-    target = scene.object_ids.tolist().index(setting.request.object_id)
-    for query in ("none", *data.config["evaluation"]["queries"]):
-        asked: Scene | str = scene
-        if query != "none":
+    target = scene.object_ids.tolist().index(context.request.object_id)
+    for query in (NO_QUERY, *data.config["evaluation"]["queries"]):
+        altered: Scene | str = scene
+        if query != NO_QUERY:
             # Seeded by the request alone: every model gets the same altered graph.
-            rng = generator(data.config["seed"], "attack", query, setting.request.id)
+            rng = generator(data.config["seed"], "attack", query, context.request.id)
             names = data.scenes.vocabulary.objects
-            asked = registry.module("queries", query).rewrite(scene, target, names, rng)
+            altered = registry.module("queries", query).rewrite(scene, target, names, rng)
         for task in TASKS:
-            if isinstance(asked, str):
-                yield Answer(query, task, f"not applicable: {asked}", None)
+            if isinstance(altered, str):
+                yield QueryOutput(query, task, f"not applicable: {altered}", None)
             else:
-                picture, _ = artist.draw(batches.collate([asked], [visual]), task)
-                yield Answer(query, task, "ok", picture)
+                image, _ = output_generator.generate(batches.collate([altered], [visual]), task)
+                yield QueryOutput(query, task, "ok", image)
 
 
-def _query_rows(answers: Sequence[Answer], setting: Setting, compare: Comparison) -> Iterator[dict[str, Any]]:
-    """Rows of queries.csv: fidelity of the target's ROI in every answer."""
-    place = setting.regions["A1"][0]
-    truth = setting.truth[[place.picture]]
-    for answer in answers:
-        row = {"task": answer.task, "query": answer.query, "status": answer.status}
-        if answer.picture is None:
+def _query_rows(
+    query_outputs: Sequence[QueryOutput], context: RequestContext, compare: Comparison
+) -> Iterator[dict[str, Any]]:
+    """Return the rows of queries.csv: the error of the target's RoI under every query."""
+    target = context.regions["A1"][0]
+    truth = context.truth[[target.image_index]]
+    for output in query_outputs:
+        row = {"task": output.task, "query": output.query, "status": output.status}
+        if output.image is None:
             yield {**row, "metric": "mae", "value": None}
             continue
-        for metric, value in compare(answer.picture, truth, [Place(0, place.region)]).items():
+        for metric, value in compare(output.image, truth, [ComparedRegion(0, target.region)]).items():
             yield {**row, "metric": metric, "value": value}

@@ -11,8 +11,9 @@ from matplotlib.figure import FigureBase
 from matplotlib.patches import Rectangle
 
 from soulbench.analysis import methods as roster
-from soulbench.analysis.gather import read_csv, record_folder
+from soulbench.analysis.gather import read_csv
 from soulbench.core.errors import UserError
+from soulbench.core.paths import ResultPaths
 from soulbench.core.terms import TASKS
 from soulbench.data.packed import PackedScenes
 from soulbench.figures import style
@@ -93,8 +94,9 @@ class Pictures:
             return {(task, query): stored[key][0] for key, (query, _, task) in parts.items()}
 
     def _record(self, method: str, request: str) -> Path:
-        cell = {"method": method, "request": request, "seed": self.config["seeds"][0]}
-        return record_folder(self.results_dir, cell) / "outputs.npz"
+        return Path(
+            ResultPaths(str(self.results_dir)).record(method, request, self.config["seeds"][0], "outputs.npz")
+        )
 
     def ablation(self, name: str, request: str) -> dict[tuple[str, str], np.ndarray]:
         """Return an ablation's drawings by (value, task): uint8 [k, H, W, 3], the target's image first."""

@@ -1,6 +1,7 @@
-"""Evaluation writes whole records with the agreed columns, the same bytes every time."""
+"""Evaluation writes complete records with the documented columns, and the same bytes every time."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,14 +10,16 @@ import torch
 from benchmark_factory import HELDOUT, SUBSET
 from scenes_factory import no_log
 
+from soulbench.analysis.dimensions import DIMENSIONS
+from soulbench.core.paths import RECORD_TABLES
 from soulbench.core.records import file_hash
+from soulbench.core.terms import UNITS
 from soulbench.evaluation import ablations
 from soulbench.evaluation.outputs import ModelOutputs
-from soulbench.evaluation.run import Case, Setting, comparison, evaluate, metric_rows
+from soulbench.evaluation.run import EvaluationRun, RequestContext, comparison, evaluate, metric_rows
 from soulbench.training.dataset import BenchmarkData
 
-TABLES = ("metrics", "latent", "queries")
-FILES = (*(f"{name}.csv" for name in TABLES), "outputs.npz")
+FILES = (*(f"{name}.csv" for name in RECORD_TABLES), "outputs.npz")
 TASKS = {"reconstruction", "synthesis"}
 METRICS = {"ssim", "lpips", "mae", "changed"}
 AGAINST_ORIGINAL = {"A1", "A2", "A2-rest", "A3", "A3-heldout", "A4"}
@@ -29,9 +32,9 @@ COLUMNS = {
 }
 
 
-def judged(benchmark, method, *cases):
-    evaluate(benchmark.config, method, 1, cases, benchmark.data, "source", no_log)
-    return [{name: pd.read_csv(case.out / f"{name}.csv") for name in TABLES} for case in cases]
+def evaluated(benchmark, method, *runs):
+    evaluate(benchmark.config, method, 1, runs, benchmark.data, "source", no_log)
+    return [{name: pd.read_csv(run.out / f"{name}.csv") for name in RECORD_TABLES} for run in runs]
 
 
 @pytest.fixture(scope="module")
@@ -44,18 +47,18 @@ def model(benchmark, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def records(benchmark, model, tmp_path_factory):
-    """Cases and tables of the original, of itself as if it were a method, and of a method beside an oracle."""
+    """Runs and tables of the original, of itself as if it were a method, and of a method with a retrained model."""
     folder = tmp_path_factory.mktemp("records")
-    original = Case("r1", benchmark.original, None, None, folder / "original" / "r1")
-    cases = {
+    original = EvaluationRun("r1", benchmark.original, None, None, folder / "original" / "r1")
+    runs = {
         "original": original,
-        "itself": Case("r1", benchmark.original, original.out, None, folder / "itself" / "r1"),
-        "method": Case("r1", model, original.out, original.out, folder / "obj-mk-pa" / "r1"),
+        "itself": EvaluationRun("r1", benchmark.original, original.out, None, folder / "itself" / "r1"),
+        "method": EvaluationRun("r1", model, original.out, original.out, folder / "obj-mk-pa" / "r1"),
     }
-    return {name: (case, judged(benchmark, name, case)[0]) for name, case in cases.items()}
+    return {name: (run, evaluated(benchmark, name, run)[0]) for name, run in runs.items()}
 
 
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", RECORD_TABLES)
 @pytest.mark.parametrize("name", ["original", "itself", "method"])
 def test_columns(records, name, table):
     assert records[name][1][table].columns.tolist() == COLUMNS[table]
@@ -72,8 +75,9 @@ def test_metrics_are_complete(records, name):
     }
     assert not metrics.duplicated(["task", "dimension", "metric"]).any()
     assert metrics["value"].notna().all()
-    units = {"ssim": "index", "lpips": "lpips", "mae": "grey levels", "changed": "share"}
-    assert all(units[row.metric] == row.unit for row in compared.itertuples())
+    if name == "method":
+        assert {*metrics["dimension"]} == {*DIMENSIONS}
+    assert all(UNITS[row.metric] == row.unit for row in compared.itertuples())
     rest = metrics[metrics["dimension"] == "diversity"]
     assert {*zip(rest["metric"], rest["unit"], strict=True)} == {
         ("spread", "grey levels"),
@@ -83,8 +87,8 @@ def test_metrics_are_complete(records, name):
 
 def test_the_original_against_itself_under_other_noise_is_a_floor(records):
     metrics = records["original"][1]["metrics"]
-    own = metrics[metrics["dimension"].isin(AGAINST_ORIGINAL) & (metrics["metric"] == "mae")]
-    assert (own["value"] > 0).all()
+    changes = metrics[metrics["dimension"].isin(AGAINST_ORIGINAL) & (metrics["metric"] == "mae")]
+    assert (changes["value"] > 0).all()
     latent = records["original"][1]["latent"]
     assert not latent.loc[latent["distance"] == "l2", "value"].any()
 
@@ -102,7 +106,7 @@ def test_a_model_that_is_the_original_changes_nothing(records):
     assert len(first[truth]) == 2 * len(AGAINST_TRUTH)
 
 
-def test_a_model_that_differs_does(records):
+def test_an_unlearned_model_changes_every_dimension(records):
     tables = records["method"][1]
     metrics = tables["metrics"]
     changed = metrics[
@@ -115,7 +119,7 @@ def test_a_model_that_differs_does(records):
 
 
 @pytest.mark.parametrize("name", ["original", "method"])
-def test_every_query_is_answered_or_says_why_not(benchmark, records, name):
+def test_every_query_has_values_or_a_reason(benchmark, records, name):
     queries = records[name][1]["queries"]
     assert {*queries["query"]} == {"none", *benchmark.config["evaluation"]["queries"]}
     for (_, query), rows in queries.groupby(["task", "query"]):
@@ -126,18 +130,18 @@ def test_every_query_is_answered_or_says_why_not(benchmark, records, name):
             assert rows["status"].str.match(r"not applicable: \w+").all()
             assert rows["value"].isna().all()
             assert query != "none"
-    # In this benchmark: no "person" to generalise to; woman is two hops away; the tree stands alone.
+    # These scenes have no "person" to generalise to; the woman is two hops away; the tree has no relationship.
     status = queries.drop_duplicates("query").set_index("query")["status"]
     assert status["fuzzy"] == "not applicable: the vocabulary has no person"
     assert (status[["neighbor", "neighbor-1hop", "singleton"]] == "ok").all()
 
 
-def test_the_unaltered_query_is_the_fidelity(records):
+def test_the_unaltered_query_gives_the_target_error(records):
     _, tables = records["method"]
-    fidelity = tables["metrics"].query("dimension == 'target_error'").set_index(["task", "metric"])["value"]
-    plain = tables["queries"].query("query == 'none'").set_index(["task", "metric"])["value"]
-    for key in fidelity.index:
-        assert plain[key] == pytest.approx(fidelity[key], rel=0.02, abs=0.02), key
+    error = tables["metrics"].query("dimension == 'target_error'").set_index(["task", "metric"])["value"]
+    unaltered = tables["queries"].query("query == 'none'").set_index(["task", "metric"])["value"]
+    for key in error.index:
+        assert unaltered[key] == pytest.approx(error[key], rel=0.02, abs=0.02), key
 
 
 def test_outputs(records, benchmark):
@@ -152,9 +156,9 @@ def test_outputs(records, benchmark):
         assert not (outputs["reconstruction"] == outputs["synthesis"]).all()
 
 
-def test_the_record_says_where_it_comes_from(records):
-    for method, (case, _) in records.items():
-        record = json.loads((case.out / "record.json").read_text())
+def test_the_record_holds_its_provenance(records):
+    for method, (run, _) in records.items():
+        record = json.loads((run.out / "record.json").read_text())
         assert (record["method"], record["request"], record["seed"]) == (method, "r1", 1)
         wanted = {
             "parameters",
@@ -163,74 +167,76 @@ def test_the_record_says_where_it_comes_from(records):
             "lock_hash",
             "versions",
             "device",
-            "seconds",
-            "peak_mib",
+            "timing",
         }
         assert wanted <= {*record}
+        assert {"seconds", "peak_mib"} <= {*record["timing"]}
 
 
 @pytest.mark.parametrize("name", ["original", "method"])
 def test_the_same_bytes_again_and_nothing_else_touched(benchmark, records, tmp_path, name):
-    case, _ = records[name]
+    run, _ = records[name]
     before = {path: file_hash(path) for path in sorted(benchmark.folder.rglob("*")) if path.is_file()}
-    torch.manual_seed(5)  # no one may look at it
-    again = Case(case.request, case.model, case.original, case.retrained, tmp_path)
-    judged(benchmark, name, again)
+    torch.manual_seed(5)  # nothing may depend on the global random state
+    again = replace(run, out=tmp_path)
+    evaluated(benchmark, name, again)
     for file in FILES:
-        assert (tmp_path / file).read_bytes() == (case.out / file).read_bytes(), file
+        assert (tmp_path / file).read_bytes() == (run.out / file).read_bytes(), file
     assert before == {path: file_hash(path) for path in sorted(benchmark.folder.rglob("*")) if path.is_file()}
 
 
 def test_requests_that_share_a_job_do_not_share_results(benchmark, model, records, tmp_path):
     original = records["original"][0].out
-    first = Case("r1", model, original, None, tmp_path / "r1")
-    second = Case("r2", model, original, None, tmp_path / "r2")
-    alone, other = judged(benchmark, "obj-mk-pa", first, second)
+    first = EvaluationRun("r1", model, original, None, tmp_path / "r1")
+    second = EvaluationRun("r2", model, original, None, tmp_path / "r2")
+    alone, other = evaluated(benchmark, "obj-mk-pa", first, second)
     expected = records["method"][1]["metrics"]
     expected = expected[~expected["dimension"].isin(AGAINST_RETRAIN)].reset_index(drop=True)
     pd.testing.assert_frame_equal(alone["metrics"], expected)
     assert not other["metrics"]["value"].equals(alone["metrics"]["value"])
 
 
-def test_models_that_share_a_job_are_each_judged(benchmark, model, records, tmp_path):
+def test_models_that_share_a_job_are_each_evaluated(benchmark, model, records, tmp_path):
     original = records["original"][0].out
-    cases = [Case("r1", path, original, None, tmp_path / path.stem) for path in (benchmark.original, model)]
-    for tables, name in zip(judged(benchmark, "two", *cases), ("itself", "method"), strict=True):
+    runs = [
+        EvaluationRun("r1", path, original, None, tmp_path / path.stem) for path in (benchmark.original, model)
+    ]
+    for tables, name in zip(evaluated(benchmark, "two", *runs), ("itself", "method"), strict=True):
         pd.testing.assert_frame_equal(tables["latent"], records[name][1]["latent"])
 
 
 @pytest.fixture(scope="module")
-def judge(benchmark):
-    """Rows of metrics.csv for given pictures of both tasks."""
+def rows_of_images(benchmark):
+    """A request's context, and a function that returns the rows of metrics.csv for given images."""
     data, compare = BenchmarkData.open(benchmark.config, benchmark.data), comparison(benchmark.config)
-    setting = Setting.of(data, data.requests["r1"])
+    context = RequestContext.of(data, data.requests["r1"])
 
-    def rows(pictures):
-        drawn = ModelOutputs(dict.fromkeys(sorted(TASKS), pictures[None]), {})
-        found = metric_rows(drawn, drawn, None, setting, compare)
-        return {(r["dimension"], r["metric"]): r["value"] for r in found if r["task"] == "synthesis"}
+    def rows(images):
+        outputs = ModelOutputs(dict.fromkeys(sorted(TASKS), images[None]), {})
+        table = metric_rows(outputs, outputs, None, context, compare)
+        return {(r["dimension"], r["metric"]): r["value"] for r in table if r["task"] == "synthesis"}
 
-    return setting, rows
+    return context, rows
 
 
-def test_pictures_that_are_the_truth(judge):
-    setting, rows = judge
-    found = rows(setting.truth)
+def test_the_photographs_themselves_have_no_error(rows_of_images):
+    context, rows = rows_of_images
+    values = rows(context.truth)
     for dimension in AGAINST_TRUTH:
-        assert found[dimension, "mae"] == 0
-        assert found[dimension, "ssim"] == pytest.approx(1)
-    assert found["diversity", "collapsed"] == 0
-    assert found["diversity", "spread"] > 30
+        assert values[dimension, "mae"] == 0
+        assert values[dimension, "ssim"] == pytest.approx(1)
+    assert values["diversity", "collapsed"] == 0
+    assert values["diversity", "spread"] > 30
 
 
-@pytest.mark.parametrize("kind", ["constant", "worse than the mean picture"])
-def test_a_collapsed_model_is_flagged(judge, kind):
-    setting, rows = judge
-    pictures = np.zeros_like(setting.truth) + 128 if kind == "constant" else 255 - setting.truth
-    assert rows(pictures)["diversity", "collapsed"] == 1
+@pytest.mark.parametrize("kind", ["constant", "worse than the mean image"])
+def test_a_collapsed_model_is_flagged(rows_of_images, kind):
+    context, rows = rows_of_images
+    images = np.zeros_like(context.truth) + 128 if kind == "constant" else 255 - context.truth
+    assert rows(images)["diversity", "collapsed"] == 1
 
 
-def test_ablations_measure_and_take_every_redaction_back(benchmark, tmp_path):
+def test_ablations_measure_and_undo_every_redaction(benchmark, tmp_path):
     changed = {"modules": ["graph", "decoder", "box_head"], "alphas": [0.0, 1.0, 30.0]}
     config = {**benchmark.config, "ablations": {**benchmark.config["ablations"], **changed}}
     inputs = ("r1", 1, benchmark.data, benchmark.original)
@@ -241,7 +247,7 @@ def test_ablations_measure_and_take_every_redaction_back(benchmark, tmp_path):
     ]
     assert list(dict.fromkeys(modules["module"])) == changed["modules"]
     effect = modules.query("dimension == 'A1' and metric == 'mae'").groupby("module")["value"].sum()
-    # The box head does not reach the drawing, and what went before it was taken back.
+    # The box head does not affect the image, and the redactions before it were undone.
     assert effect["box_head"] == 0
     assert effect["decoder"] + effect["graph"] > 0
 
@@ -252,6 +258,6 @@ def test_ablations_measure_and_take_every_redaction_back(benchmark, tmp_path):
     assert effect.index.tolist() == changed["alphas"]
     assert effect[0.0] == 0
     assert effect[30.0] > 0
-    with np.load(tmp_path / "alpha.npz") as pictures:
-        assert {*pictures.files} == {f"{a}/{task}" for a in changed["alphas"] for task in TASKS}
-        assert pictures["0.0/synthesis"].shape == (4, 16, 16, 3)
+    with np.load(tmp_path / "alpha.npz") as images:
+        assert {*images.files} == {f"{a}/{task}" for a in changed["alphas"] for task in TASKS}
+        assert images["0.0/synthesis"].shape == (4, 16, 16, 3)

@@ -16,7 +16,7 @@ from soulbench.core.model_record import read_model_record
 from soulbench.core.records import file_hash
 from soulbench.core.terms import ALL_REQUESTS
 from soulbench.data.regions import region
-from soulbench.evaluation.run import Case, evaluate
+from soulbench.evaluation.run import EvaluationRun, evaluate
 from soulbench.training.dataset import BenchmarkData
 from soulbench.unlearning.edits import subset_of
 from soulbench.unlearning.influence import Redaction
@@ -259,7 +259,7 @@ def test_all_losses_together(benchmark, tmp_path):
         assert all(value.isfinite().all() for value in tensors.values())
         record = json.loads(other.original.with_suffix(".json").read_text())
         assert {*ALL_LOSSES["losses"], "guidance", "discriminators"} == {*record["losses"]}
-        case = Case("r1", other.original, None, None, tmp_path / f"record-{keep}")
+        case = EvaluationRun("r1", other.original, None, None, tmp_path / f"record-{keep}")
         evaluate(setting, "original", 1, [case], other.data, "source", no_log)
         assert (case.out / "metrics.csv").is_file()
         models[keep] = other

@@ -1,16 +1,16 @@
-"""Numbers that must not drift: fixed pictures through every metric."""
+"""Every metric of fixed images has the value that it always had."""
 
 import numpy as np
 import pytest
 
-from soulbench.evaluation import lpips_backbone as lpips_backbone
-from soulbench.evaluation.metrics import Comparison, Place
+from soulbench.evaluation import lpips_backbone
+from soulbench.evaluation.metrics import ComparedRegion, Comparison
 
 SIZE = 64
-PLACES = {
-    "whole": Place(0, (0, 0, SIZE, SIZE)),
-    "region": Place(0, (12, 16, 44, 44)),
-    "around it": Place(0, (4, 4, 56, 60), (12, 16, 44, 44)),
+REGIONS = {
+    "whole": ComparedRegion(0, (0, 0, SIZE, SIZE)),
+    "region": ComparedRegion(0, (12, 16, 44, 44)),
+    "around it": ComparedRegion(0, (4, 4, 56, 60), (12, 16, 44, 44)),
 }
 GOLDEN = {
     "whole": {"ssim": 0.903524, "lpips": 0.035978, "mae": 12.4532, "changed": 0.114746},
@@ -19,8 +19,8 @@ GOLDEN = {
 }
 
 
-def pictures():
-    """A gradient with a disc, and the same one with the disc moved and dimmed."""
+def fixed_images():
+    """A gradient with a disc, and the same with the disc moved and dimmed."""
     y, x = np.mgrid[:SIZE, :SIZE]
     plain = np.stack([4 * x, 4 * y, 2 * (x + y)], axis=-1) // 2
     first, second = plain.copy(), plain + 3
@@ -34,6 +34,6 @@ def compare():
     return Comparison(lpips_backbone.build({"net": "squeeze", "weights": "seeded"}), threshold=8)
 
 
-@pytest.mark.parametrize("place", PLACES)
-def test_metrics_of_fixed_pictures(compare, place):
-    assert compare(*pictures(), [PLACES[place]]) == pytest.approx(GOLDEN[place], rel=1e-3, abs=1e-5)
+@pytest.mark.parametrize("region", REGIONS)
+def test_metrics_of_fixed_images(compare, region):
+    assert compare(*fixed_images(), [REGIONS[region]]) == pytest.approx(GOLDEN[region], rel=1e-3, abs=1e-5)

@@ -1,9 +1,9 @@
-"""LPIPS on ImageNet's weights, as they are kept beside the project: in half precision."""
+"""LPIPS on ImageNet's weights, which the shared folder holds in half precision."""
 
 import pytest
 import torch
 
-from soulbench.evaluation import lpips_backbone as lpips_backbone
+from soulbench.evaluation import lpips_backbone
 from soulbench.models.backbones import convolutions, read_weights
 
 
@@ -20,7 +20,7 @@ def distance(weights):
     return lpips_backbone.build({"net": "squeeze", "weights": weights})
 
 
-def pictures(seed):
+def random_images(seed):
     return torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(seed))
 
 
@@ -34,18 +34,18 @@ def test_half_precision_is_widened(weights, distance):
 
 
 def test_the_package_runs_the_real_backbone(weights, distance):
-    images, taps = pictures(0), (1, 4, 7, 9, 10, 11, 12)
-    found, expected = distance.net(images), []
+    images, compared_layers = random_images(0), (1, 4, 7, 9, 10, 11, 12)
+    features, expected = distance.net(images), []
     for number, layer in enumerate(convolutions("squeeze", weights)):
         images = layer(images)
-        if number in taps:
+        if number in compared_layers:
             expected.append(images.clone())
-    for one, other in zip(found, expected, strict=True):
-        assert torch.equal(one, other)
+    for feature, wanted in zip(features, expected, strict=True):
+        assert torch.equal(feature, wanted)
 
 
 def test_it_differs_from_the_seeded_one_and_is_a_distance(distance):
-    first, second = pictures(0), pictures(1)
+    first, second = random_images(0), random_images(1)
     seeded = lpips_backbone.build({"net": "squeeze", "weights": "seeded"})
     real = lpips_backbone.between(distance, first, second)
     assert not torch.allclose(real, lpips_backbone.between(seeded, first, second), rtol=0.01)
@@ -54,7 +54,7 @@ def test_it_differs_from_the_seeded_one_and_is_a_distance(distance):
 
 
 def test_it_orders_distortions_as_people_do(distance):
-    """Zhang et al., 2018, Fig. 1: blur is farther from a picture than a slight change of its brightness."""
+    """Zhang et al., 2018, Fig. 1: blur is farther from an image than a slight change of its brightness."""
     y, x = torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="ij")
     stripes = (0.5 + 0.4 * torch.sin(x / 2) * torch.cos(y / 3)).expand(1, 3, 64, 64)
     blurred = torch.nn.functional.avg_pool2d(stripes, 9, stride=1, padding=4, count_include_pad=False)

@@ -1,4 +1,4 @@
-"""Verdicts on planted effects: what was planted must come out, and every claim must be able to fail."""
+"""Verdicts on planted effects: a claim is supported if its effect was planted, and contradicted by the opposite."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,57 +7,57 @@ import pandas as pd
 import pytest
 
 from soulbench.analysis.claims.parts import every, some
-from soulbench.analysis.claims.verdicts import Tables, judged, write_claims
+from soulbench.analysis.claims.verdicts import Tables, evaluate_claims, write_claims
 from soulbench.analysis.evidence import Evidence
 from soulbench.analysis.tables import write_tables
-from tests.unit.records_factory import PAPER, Factory, config
+from tests.unit.planted_methods import PAPER
+from tests.unit.records_factory import Factory, config
 
 
-def verdicts(planted=None, settings=None, requests=6):
+def verdicts(planted=None, settings=None):
     settings = settings or config()
-    made = Factory(Path(), settings, planted, requests)
-    evidence = Evidence(settings, made.table("metrics"), made.table("queries"))
+    factory = Factory(Path(), settings, planted)
     tables = Tables(
-        evidence,
-        made.table("latent"),
-        made.jobs(),
-        made.ablation("modules"),
-        made.ablation("alpha"),
-        settings,
+        evidence=Evidence(settings, factory.table("metrics"), factory.table("queries")),
+        latent=factory.table("latent"),
+        jobs=factory.jobs(),
+        modules=factory.ablation("modules"),
+        alpha=factory.ablation("alpha"),
+        config=settings,
     )
-    return judged(tables).set_index("claim")
+    return evaluate_claims(tables).set_index("claim")
 
 
 def changed(name, **more):
     return {name: replace(PAPER[name], **more)}
 
 
-def test_the_paper_as_planted_is_supported():
+def test_the_papers_planted_effects_support_every_claim():
     settings = config()
     settings["ablations"] = {**settings["ablations"], "requests": 6}
-    found = verdicts(settings=settings)
-    assert found.index.tolist() == [f"C{number}" for number in range(1, 12)]
-    assert dict(found["verdict"]) == dict.fromkeys(found.index, "supported")
-    assert (found["ci_low"] <= found["effect"]).all()
-    assert (found["effect"] <= found["ci_high"]).all()
+    table = verdicts(settings=settings)
+    assert table.index.tolist() == [f"C{number}" for number in range(1, 12)]
+    assert dict(table["verdict"]) == dict.fromkeys(table.index, "supported")
+    assert (table["ci_low"] <= table["effect"]).all()
+    assert (table["effect"] <= table["ci_high"]).all()
 
 
-def test_claims_are_judged_from_the_files(tmp_path):
+def test_claims_are_evaluated_on_the_files(tmp_path):
     settings = config(bootstrap=100)
-    cells = Factory(tmp_path, settings).write()
-    write_tables(settings, tmp_path, cells, tmp_path / "tables", lambda line: None)
-    said = []
-    write_claims(settings, tmp_path / "tables", tmp_path / "claims.csv", said.append)
-    written = pd.read_csv(tmp_path / "claims.csv").set_index("claim")
+    Factory(tmp_path, settings).write()
+    write_tables(settings, tmp_path, lambda line: None)
+    lines = []
+    write_claims(settings, tmp_path, lines.append)
+    written = pd.read_csv(tmp_path / "tables" / "claims.csv").set_index("claim")
     assert list(written.columns[:6]) == ["statement", "verdict", "effect", "ci_low", "ci_high", "why"]
     assert dict(written["verdict"]) == dict(verdicts(settings=settings)["verdict"])
-    assert "C3 supported" in said[0]
+    assert "C3 supported" in lines[0]
 
 
-def test_two_ablated_requests_decide_nothing():
-    found = verdicts()
-    assert found.loc[["C10", "C11"], "verdict"].tolist() == ["undecided", "undecided"]
-    assert "2 requests: no interval" in found.loc["C11", "why"]
+def test_claims_on_two_ablated_requests_are_undecided():
+    table = verdicts()
+    assert table.loc[["C10", "C11"], "verdict"].tolist() == ["undecided", "undecided"]
+    assert "2 requests: no interval" in table.loc["C11", "why"]
 
 
 @pytest.mark.parametrize(
@@ -77,38 +77,40 @@ def test_two_ablated_requests_decide_nothing():
         ("C9", changed("retrain", seconds=60.0), "fine-tuning costs"),
     ],
 )
-def test_a_planted_opposite_contradicts(claim, planted, named):
-    found = verdicts(planted)
-    assert found.loc[claim, "verdict"] == "contradicted"
-    assert named in found.loc[claim, "why"]
+def test_the_opposite_effect_contradicts(claim, planted, named):
+    table = verdicts(planted)
+    assert table.loc[claim, "verdict"] == "contradicted"
+    assert named in table.loc[claim, "why"]
 
 
-def test_a_method_that_forgets_nothing_leaves_nothing_to_find_again():
+def test_queries_are_not_tested_where_nothing_was_removed():
     planted = {**changed("obj-mk-pa", share=(0.0, 0.0)), **changed("obj-mk-ns", share=(0.0, 0.0))}
-    found = verdicts(planted)
-    assert found.loc["C8", "verdict"] == "undecided"
-    assert "nothing was removed for certain" in found.loc["C8", "why"]
+    table = verdicts(planted)
+    assert table.loc["C8", "verdict"] == "undecided"
+    assert "nothing was removed for certain" in table.loc["C8", "why"]
 
 
 def test_an_effect_at_its_threshold_is_undecided():
-    found = verdicts(changed("sample-ft", share=(0.5, 0.5)))
-    assert found.loc["C2", "verdict"] == "undecided"
+    table = verdicts(changed("sample-ft", share=(0.5, 0.5)))
+    assert table.loc["C2", "verdict"] == "undecided"
 
 
-def test_few_requests_decide_nothing_that_needs_an_interval():
-    found = verdicts(requests=2)
-    assert set(found["verdict"]) == {"undecided"}
+def test_with_few_requests_every_claim_is_undecided():
+    settings = config()
+    settings["requests"]["count"] = 2
+    table = verdicts(settings=settings)
+    assert set(table["verdict"]) == {"undecided"}
 
 
-def test_a_benchmark_without_a_method_does_not_judge_it():
+def test_a_claim_about_a_method_that_was_not_run_is_undecided():
     settings = config()
     settings["methods"]["feat-mk"] = None
-    found = verdicts(settings=settings)
-    assert found.loc["C3", "verdict"] == "undecided"
-    assert "not measured" in found.loc["C3", "why"]
+    table = verdicts(settings=settings)
+    assert table.loc["C3", "verdict"] == "undecided"
+    assert "not measured" in table.loc["C3", "why"]
 
 
-def test_kleene():
+def test_kleenes_logic():
     assert every([True, True]) is True
     assert every([None, False]) is False
     assert every([True, None]) is None

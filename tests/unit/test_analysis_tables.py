@@ -1,4 +1,6 @@
-"""Records in, tables out: completeness, columns, floors and references, from planted records."""
+"""The tables of planted records: completeness, columns, floors and references."""
+
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -6,6 +8,9 @@ import pytest
 
 from soulbench.analysis.tables import write_tables
 from soulbench.core.errors import UserError
+from soulbench.core.records import read_json, write_json
+from soulbench.core.terms import ALL_REQUESTS
+from tests.unit.planted_methods import PlantedMethod
 from tests.unit.records_factory import Factory, config
 
 COLUMNS = {
@@ -19,13 +24,18 @@ COLUMNS = {
 }
 
 
+def written_tables(folder, settings, planted=None):
+    """Write planted records and their tables, and return the tables by name."""
+    Factory(folder, settings, planted).write()
+    write_tables(settings, folder, lambda line: None)
+    return {path.stem: pd.read_csv(path) for path in (folder / "tables").glob("*.csv")}
+
+
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory):
     folder = tmp_path_factory.mktemp("results")
     settings = config()
-    cells = Factory(folder, settings).write()
-    write_tables(settings, folder, cells, folder / "tables", lambda line: None)
-    return {path.stem: pd.read_csv(path) for path in (folder / "tables").glob("*.csv")}
+    return written_tables(folder, settings)
 
 
 def only(table, **values):
@@ -42,7 +52,7 @@ def test_columns(tables, name):
 
 def test_every_missing_record_is_listed(tmp_path):
     settings = config(bootstrap=50)
-    cells = Factory(tmp_path, settings).write()
+    Factory(tmp_path, settings).write()
     lost = [
         tmp_path / "records/obj-ng/r2/seed1/metrics.csv",
         tmp_path / "records/feat-if/r3/seed2/queries.csv",
@@ -50,23 +60,50 @@ def test_every_missing_record_is_listed(tmp_path):
     for path in lost:
         path.unlink()
     with pytest.raises(UserError, match="2 planned records") as caught:
-        write_tables(settings, tmp_path, cells, tmp_path / "tables", print)
+        write_tables(settings, tmp_path, print)
     assert all(str(path.relative_to(tmp_path)) in str(caught.value) for path in lost)
     assert not (tmp_path / "tables").exists()
 
 
-def test_same_records_same_bytes_whatever_the_order_of_the_plan(tmp_path):
+def test_the_order_of_the_configuration_does_not_change_the_tables(tmp_path):
+    settings = config(bootstrap=50)
+    names = ("original", "noop-ft", "retrain", "obj-if")
+    contents = []
+    for ordered in (names, names[::-1]):
+        settings["methods"] = {name: {} for name in ordered}
+        written_tables(tmp_path, settings)
+        contents.append({path.name: path.read_bytes() for path in (tmp_path / "tables").glob("*.csv")})
+    assert contents[0] == contents[1]
+
+
+def test_records_of_an_earlier_configuration_do_not_count(tmp_path):
     settings = config(bootstrap=50)
     settings["methods"] = {name: {} for name in ("original", "noop-ft", "retrain", "obj-if")}
-    cells = Factory(tmp_path, settings).write()
-    write_tables(settings, tmp_path, cells, tmp_path / "a", lambda line: None)
-    by_method = sorted(cells, key=lambda cell: cell["method"])
-    write_tables(settings, tmp_path, by_method, tmp_path / "b", lambda line: None)
-    for path in (tmp_path / "a").glob("*.csv"):
-        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
+    expected = written_tables(tmp_path, settings)
+    earlier = read_json(tmp_path / "unlearned/obj-if/r1/seed1/model.json")
+    earlier["timing"]["seconds"] = 1e6
+    # noop-ft has one model for all requests; obj-if has one per request; feat-if is not planned.
+    for folder in ("noop-ft/r1", f"obj-if/{ALL_REQUESTS}", "feat-if/r1", "obj-if/r9", "original/r1"):
+        write_json(tmp_path / "unlearned" / folder / "seed1" / "model.json", earlier)
+        record = tmp_path / "records" / folder / "seed1"
+        if not record.exists():
+            shutil.copytree(tmp_path / "records" / "obj-if" / "r1" / "seed1", record)
+    shutil.copytree(tmp_path / "ablations" / "alpha" / "r1", tmp_path / "ablations" / "alpha" / "r9")
+    write_tables(settings, tmp_path, lambda line: None)
+    for name, table in expected.items():
+        pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "tables" / f"{name}.csv"), table)
 
 
-def test_interval_needs_enough_requests(tables):
+def test_a_record_without_its_cost_is_named(tmp_path):
+    settings = config(bootstrap=50)
+    settings["methods"] = {name: {} for name in ("original", "retrain", "obj-if")}
+    Factory(tmp_path, settings).write()
+    write_json(tmp_path / "unlearned/obj-if/r1/seed1/model.json", {"seconds": 1.0})
+    with pytest.raises(UserError, match=r"obj-if/r1/seed1/model\.json: not the record of a model"):
+        write_tables(settings, tmp_path, lambda line: None)
+
+
+def test_an_interval_needs_enough_requests(tables):
     few = only(tables["summary"], method="retrain-sample", task="synthesis", dimension="A1", metric="mae")
     assert few["n_requests"] == 2
     assert np.isnan(few["ci_low"])
@@ -76,7 +113,7 @@ def test_interval_needs_enough_requests(tables):
     assert many["n_seeds"] == 2
 
 
-def test_floor_is_the_larger_of_noise_and_noop_and_directions_follow_the_metric(tables):
+def test_the_floor_is_the_larger_of_noise_and_noop_and_directions_follow_the_metric(tables):
     row = only(tables["summary"], method="feat-if", task="reconstruction", dimension="A2", metric="mae")
     assert row["floor"] == max(row["floor_noise"], row["floor_noop"])
     assert row["inside_floor"] == (row["mean"] <= row["floor"])
@@ -89,14 +126,14 @@ def test_floor_is_the_larger_of_noise_and_noop_and_directions_follow_the_metric(
     assert (target["better"], target["paper_better"]) == ("towards retrain", "higher")
 
 
-def test_oracle_floor_is_another_seed_where_there_is_one_retrained_model(tables):
+def test_the_floor_of_one_retrained_model_is_another_seed(tables):
     row = only(tables["summary"], method="obj-mk-pa", task="synthesis", dimension="retrain-A2", metric="mae")
     seed = only(tables["summary"], method="reseed", task="synthesis", dimension="A2", metric="mae")
     assert row["floor"] == pytest.approx(seed["mean"])
     assert row["excess"] == pytest.approx(row["mean"] - row["floor"])
 
 
-def test_collapse_is_badged(tables):
+def test_collapse_is_flagged(tables):
     flags = tables["summary"].groupby(["method", "task"])["collapsed"].all()
     assert flags["obj-if", "synthesis"]
     assert not flags["obj-if", "reconstruction"]
@@ -120,16 +157,14 @@ def test_memorised_and_distance_to_retraining(tables):
     assert sod["retrain", "reconstruction"] == 0
 
 
-def test_a_request_that_was_never_memorised_is_told(tmp_path):
+def test_a_request_that_was_never_memorised_is_marked(tmp_path):
     settings = config()
     settings["methods"] = {name: {} for name in ("original", "noop-ft", "retrain", "obj-mk-pa")}
-    planted = {"retrain": Factory(tmp_path, settings).planted["retrain"].__class__((-0.2, 1.0))}
-    cells = Factory(tmp_path, settings, planted).write()
-    write_tables(settings, tmp_path, cells, tmp_path / "tables", lambda line: None)
-    table = pd.read_csv(tmp_path / "tables" / "memorised.csv")
-    assert table.groupby("task")["memorised"].sum().to_dict() == {"reconstruction": 0, "synthesis": 6}
-    scores = pd.read_csv(tmp_path / "tables" / "scoreboard.csv").set_index(["method", "task"])
-    assert scores.loc[("obj-mk-pa", "reconstruction"), "outcome"] == "cannot be told"
+    tables = written_tables(tmp_path, settings, {"retrain": PlantedMethod((-0.2, 1.0))})
+    by_task = tables["memorised"].groupby("task")["memorised"].sum()
+    assert by_task.to_dict() == {"reconstruction": 0, "synthesis": 6}
+    scores = tables["scoreboard"].set_index(["method", "task"])
+    assert scores.loc[("obj-mk-pa", "reconstruction"), "outcome"] == "undecided"
 
 
 def test_costs_count_a_shared_model_once_and_both_stages_of_the_original(tables):
@@ -145,7 +180,5 @@ def test_a_variant_stands_beside_its_base(tmp_path):
     settings = config(bootstrap=50)
     settings["methods"] = {name: {} for name in ("original", "noop-ft", "retrain", "obj-mk-pa", "obj-if")}
     settings["methods"]["obj-mk-pa-input"] = {"variant_of": "obj-mk-pa", "mask_on": "input"}
-    cells = Factory(tmp_path, settings).write()
-    write_tables(settings, tmp_path, cells, tmp_path / "tables", lambda line: None)
-    methods = list(pd.read_csv(tmp_path / "tables" / "scoreboard.csv")["method"].unique())
+    methods = list(written_tables(tmp_path, settings)["scoreboard"]["method"].unique())
     assert methods.index("obj-mk-pa-input") == methods.index("obj-mk-pa") + 1

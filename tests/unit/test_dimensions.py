@@ -1,12 +1,12 @@
-"""Which regions each dimension compares, on scenes made by hand."""
+"""Which regions each dimension compares, on scenes written by hand."""
 
 import numpy as np
 import pytest
 from scenes_by_hand import SIZE, scene
 
 from soulbench.data.requests.request import Request
-from soulbench.evaluation.dimensions import MIN_VISIBLE, mean_picture_error, places, spread
-from soulbench.evaluation.metrics import Place
+from soulbench.evaluation.dimensions import MIN_VISIBLE, compared_regions, mean_image_error, spread
+from soulbench.evaluation.metrics import ComparedRegion
 
 MAN, DOG, TREE = 1, 2, 3
 REQUEST = Request("r1", 10, 100, MAN)
@@ -18,10 +18,10 @@ SCENES = [
     scene(9, (90, MAN, (0, 0, 4, 8)), (91, DOG, (8, 8, 16, 16)), (92, MAN, (4, 4, 8, 8))),
     scene(
         10,
-        (101, DOG, (8, 8, 16, 16)),  # overlaps the ROI in a corner
+        (101, DOG, (8, 8, 16, 16)),  # overlaps the RoI in a corner
         (100, MAN, (4, 4, 8, 8)),  # the target
         (102, MAN, (12, 0, 16, 4)),  # another man
-        (103, DOG, (3, 3, 9, 9)),  # all but hidden behind the ROI
+        (103, DOG, (3, 3, 9, 9)),  # hidden almost wholly by the RoI
     ),
     scene(11, (110, MAN, (1, 1, 3, 3)), (111, TREE, (5, 5, 7, 7))),
 ]
@@ -29,59 +29,59 @@ ROLES = ["subset", "subset", "heldout"]
 
 
 @pytest.fixture(scope="module")
-def found():
-    return places(SCENES, ROLES, REQUEST, SIZE, MARGIN)
+def regions():
+    return compared_regions(SCENES, ROLES, REQUEST, SIZE, MARGIN)
 
 
-def test_every_dimension_is_there(found):
-    assert {*found} == {"A1", "A2", "A2-rest", "A3", "A3-heldout", "A4", "retained", "heldout"}
+def test_every_dimension_has_regions(regions):
+    assert {*regions} == {"A1", "A2", "A2-rest", "A3", "A3-heldout", "A4", "retained", "heldout"}
 
 
-def test_a1_is_the_targets_roi(found):
-    assert found["A1"] == [Place(1, ROI)]
+def test_a1_is_the_targets_roi(regions):
+    assert regions["A1"] == [ComparedRegion(1, ROI)]
 
 
-def test_a2_is_the_retained_objects_without_the_roi(found):
-    assert found["A2"] == [Place(1, (8, 8, 16, 16), ROI), Place(1, (12, 0, 16, 4), ROI)]
-    assert found["A2-rest"] == [Place(1, (0, 0, SIZE, SIZE), ROI)]
+def test_a2_is_the_retained_objects_without_the_roi(regions):
+    assert regions["A2"] == [ComparedRegion(1, (8, 8, 16, 16), ROI), ComparedRegion(1, (12, 0, 16, 4), ROI)]
+    assert regions["A2-rest"] == [ComparedRegion(1, (0, 0, SIZE, SIZE), ROI)]
 
 
-def test_a3_is_the_category_in_other_images(found):
-    assert found["A3"] == [Place(0, (0, 0, 4, 8)), Place(0, (4, 4, 8, 8))]
-    assert found["A3-heldout"] == [Place(2, (1, 1, 3, 3))]
+def test_a3_is_the_category_in_other_images(regions):
+    assert regions["A3"] == [ComparedRegion(0, (0, 0, 4, 8)), ComparedRegion(0, (4, 4, 8, 8))]
+    assert regions["A3-heldout"] == [ComparedRegion(2, (1, 1, 3, 3))]
 
 
-def test_a4_is_other_categories_in_other_images_of_the_subset(found):
-    assert found["A4"] == [Place(0, (8, 8, 16, 16))]
+def test_a4_is_other_categories_in_other_images_of_the_subset(regions):
+    assert regions["A4"] == [ComparedRegion(0, (8, 8, 16, 16))]
 
 
-def test_whole_images_leave_the_target_image_out(found):
-    assert found["retained"] == [Place(0, (0, 0, SIZE, SIZE))]
-    assert found["heldout"] == [Place(2, (0, 0, SIZE, SIZE))]
+def test_whole_images_exclude_the_target_image(regions):
+    assert regions["retained"] == [ComparedRegion(0, (0, 0, SIZE, SIZE))]
+    assert regions["heldout"] == [ComparedRegion(2, (0, 0, SIZE, SIZE))]
 
 
 @pytest.mark.parametrize(
     ("box", "share"), [((2, 10, 6, 11), 1.0), ((2, 2, 10, 13), 3 / 11), ((2, 2, 10, 12), 2 / 10)]
 )
-def test_objects_of_which_too_little_is_visible_say_nothing(box, share):
+def test_objects_hidden_by_the_roi_are_not_compared(box, share):
     hidden = scene(10, (100, MAN, (4, 4, 8, 8)), (101, DOG, box))
-    found = places([hidden], ["subset"], REQUEST, SIZE, MARGIN)
-    assert bool(found["A2"]) == (share >= MIN_VISIBLE)
+    regions = compared_regions([hidden], ["subset"], REQUEST, SIZE, MARGIN)
+    assert bool(regions["A2"]) == (share >= MIN_VISIBLE)
 
 
-def test_a_lonely_target_leaves_empty_dimensions():
-    found = places([scene(10, (100, MAN, (4, 4, 8, 8)))], ["subset"], REQUEST, SIZE, MARGIN)
-    assert {name for name, here in found.items() if here} == {"A1", "A2-rest"}
+def test_a_single_object_leaves_the_other_dimensions_empty():
+    regions = compared_regions([scene(10, (100, MAN, (4, 4, 8, 8)))], ["subset"], REQUEST, SIZE, MARGIN)
+    assert {name for name, listed in regions.items() if listed} == {"A1", "A2-rest"}
 
 
 def test_spread():
-    pictures = np.stack([np.full((2, 2, 3), level, dtype=np.uint8) for level in (0, 10, 40)])
-    assert spread(pictures) == pytest.approx((10 + 40 + 30) / 3)
-    assert spread(pictures[[0, 0]]) == 0
-    assert spread(pictures[:1]) == 0
+    images = np.stack([np.full((2, 2, 3), level, dtype=np.uint8) for level in (0, 10, 40)])
+    assert spread(images) == pytest.approx((10 + 40 + 30) / 3)
+    assert spread(images[[0, 0]]) == 0
+    assert spread(images[:1]) == 0
 
 
-def test_the_error_of_the_mean_picture():
-    pictures = np.stack([np.full((2, 2, 3), level, dtype=np.uint8) for level in (0, 10, 50)])
-    assert mean_picture_error(pictures, pictures) == pytest.approx((20 + 10 + 30) / 3)
-    assert mean_picture_error(pictures[:1], pictures) == pytest.approx(20)
+def test_the_error_of_the_mean_image():
+    images = np.stack([np.full((2, 2, 3), level, dtype=np.uint8) for level in (0, 10, 50)])
+    assert mean_image_error(images) == pytest.approx((20 + 10 + 30) / 3)
+    assert mean_image_error(images[:1]) == 0

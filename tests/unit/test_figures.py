@@ -13,15 +13,16 @@ from soulbench.core.errors import UserError
 from soulbench.figures import gallery, style
 from soulbench.figures.gallery import Column, Pictures
 from soulbench.report.page import FIGURES
-from tests.unit.records_factory import Factory, config, write_pictures
+from tests.unit.images_factory import write_images
+from tests.unit.records_factory import Factory, config
 from tests.unit.trainings_factory import write_trainings
 
 
-def prepare(folder, settings, requests=6):
-    cells = Factory(folder, settings, requests=requests).write()
-    write_pictures(folder, settings, cells)
+def prepare(folder, settings):
+    Factory(folder, settings).write()
+    write_images(folder, settings)
     write_trainings(folder, settings)
-    write_tables(settings, folder, cells, folder / "tables", lambda line: None)
+    write_tables(settings, folder, lambda line: None)
     return folder
 
 
@@ -74,7 +75,7 @@ def test_trained_backbone_is_not_called_untrained():
 def test_few_requests_are_said_to_be_points(tmp_path):
     settings = config(bootstrap=50)
     settings["requests"]["count"] = 2
-    results = prepare(tmp_path / "results", settings, requests=2)
+    results = prepare(tmp_path / "results", settings)
     assert "2 requests: points only" in draw("metrics", results, tmp_path / "metrics", settings)
     draw("pictures_more", results, tmp_path / "more", settings)
 

@@ -1,4 +1,4 @@
-"""Distances between object representations, by hand."""
+"""Distances between object representations against values computed by hand."""
 
 import numpy as np
 import pytest
@@ -17,16 +17,16 @@ SCENES = [
 ]
 
 
-def test_the_groups_leave_image_nodes_out():
-    found = groups(SCENES, REQUEST)
-    assert {name: np.flatnonzero(mask).tolist() for name, mask in found.items()} == {
+def test_the_groups_exclude_image_nodes():
+    masks = groups(SCENES, REQUEST)
+    assert {name: np.flatnonzero(mask).tolist() for name, mask in masks.items()} == {
         "target": [3],
         "same-image": [2, 4],
         "other-images": [0, 6],
     }
 
 
-def drawings(vectors):
+def outputs(vectors):
     return ModelOutputs({}, {("synthesis", "graph"): np.array(vectors, dtype=np.float32)})
 
 
@@ -35,37 +35,37 @@ def table(model, original, masks):
 
 
 def test_distances():
-    original = drawings([[1, 0], [1, 0], [1, 0], [0, 0]])
-    model = drawings([[4, 4], [0, 2], [2, 0], [0, 0]])
+    original = outputs([[1, 0], [1, 0], [1, 0], [0, 0]])
+    model = outputs([[4, 4], [0, 2], [2, 0], [0, 0]])
     masks = {
         "one": np.array([1, 0, 0, 0], bool),
         "two": np.array([0, 1, 1, 0], bool),
         "zero": np.array([0, 0, 0, 1], bool),
     }
-    found = table(model, original, masks)
-    assert found["one", "l2"] == pytest.approx(5)
-    assert found["one", "cosine"] == pytest.approx(1 - 4 / 32**0.5)
-    assert found["two", "l2"] == pytest.approx((5**0.5 + 1) / 2)
-    assert found["two", "cosine"] == pytest.approx((1 + 0) / 2)
-    assert found["zero", "l2"] == 0
-    assert found["zero", "cosine"] == 0
+    distances = table(model, original, masks)
+    assert distances["one", "l2"] == pytest.approx(5)
+    assert distances["one", "cosine"] == pytest.approx(1 - 4 / 32**0.5)
+    assert distances["two", "l2"] == pytest.approx((5**0.5 + 1) / 2)
+    assert distances["two", "cosine"] == pytest.approx((1 + 0) / 2)
+    assert distances["zero", "l2"] == 0
+    assert distances["zero", "cosine"] == 0
 
 
-def test_a_model_is_at_no_distance_from_itself():
-    same = drawings(np.random.default_rng(0).standard_normal((6, 5)))
-    found = table(same, same, {"all": np.ones(6, bool)})
-    assert found["all", "l2"] == 0
-    assert found["all", "cosine"] == 0
+def test_a_model_is_at_distance_0_from_itself():
+    same = outputs(np.random.default_rng(0).standard_normal((6, 5)))
+    distances = table(same, same, {"all": np.ones(6, bool)})
+    assert distances["all", "l2"] == 0
+    assert distances["all", "cosine"] == 0
 
 
 def test_an_empty_group_has_no_value():
-    same = drawings([[1.0, 2.0]])
+    same = outputs([[1.0, 2.0]])
     assert np.isnan(table(same, same, {"none": np.zeros(1, bool)})["none", "l2"])
 
 
 def test_every_task_and_representation_has_its_rows():
     vectors = np.ones((2, 3), np.float32)
     both = ModelOutputs({}, {(task, kind): vectors for task in ("a", "b") for kind in ("graph", "input")})
-    found = list(rows(both, both, {"all": np.ones(2, bool)}))
-    assert len(found) == 8
-    assert len({(row["task"], row["representation"], row["distance"]) for row in found}) == 8
+    written = list(rows(both, both, {"all": np.ones(2, bool)}))
+    assert len(written) == 8
+    assert len({(row["task"], row["representation"], row["distance"]) for row in written}) == 8

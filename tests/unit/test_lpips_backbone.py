@@ -1,15 +1,15 @@
-"""LPIPS: what a distance has to be, and that the backbone's weights are where the package uses them."""
+"""LPIPS is a distance, and the package uses the weights of the configured backbone."""
 
 import pytest
 import torch
 
 from soulbench.core.errors import UserError
-from soulbench.evaluation import lpips_backbone as lpips_backbone
+from soulbench.evaluation import lpips_backbone
 from soulbench.evaluation.lpips_backbone import ARCHITECTURES
 from soulbench.models.backbones import convolutions
 
 #: The layers of torchvision's backbones whose activations LPIPS compares (Zhang et al., 2018, and their package).
-TAPS = {
+COMPARED_LAYERS = {
     "alex": (1, 4, 7, 9, 11),
     "vgg": (3, 8, 15, 22, 29),
     "squeeze": (1, 4, 7, 9, 10, 11, 12),
@@ -23,45 +23,45 @@ def backbones():
 
 @pytest.fixture(scope="module")
 def distances():
-    return {net: lpips_backbone.build({"net": net, "weights": "seeded"}) for net in TAPS}
+    return {net: lpips_backbone.build({"net": net, "weights": "seeded"}) for net in COMPARED_LAYERS}
 
 
-def pictures(count=2, seed=0):
+def random_images(count=2, seed=0):
     return torch.rand(count, 3, 64, 64, generator=torch.Generator().manual_seed(seed))
 
 
-@pytest.mark.parametrize("net", TAPS)
+@pytest.mark.parametrize("net", COMPARED_LAYERS)
 def test_the_package_runs_the_configured_backbone(net, backbones, distances):
-    images = pictures()
-    found, expected = distances[net].net(images), []
+    images = random_images()
+    features, expected = distances[net].net(images), []
     with torch.no_grad():
         for number, layer in enumerate(backbones[net]):
             images = layer(images)
-            if number in TAPS[net]:
+            if number in COMPARED_LAYERS[net]:
                 expected.append(images.clone())
-    assert len(found) == len(expected)
-    for one, other in zip(found, expected, strict=True):
-        assert one.any()
-        assert torch.equal(one, other)
+    assert len(features) == len(expected)
+    for feature, wanted in zip(features, expected, strict=True):
+        assert feature.any()
+        assert torch.equal(feature, wanted)
 
 
-@pytest.mark.parametrize("net", TAPS)
+@pytest.mark.parametrize("net", COMPARED_LAYERS)
 def test_identity_and_symmetry(net, distances):
-    first, second = pictures(seed=0), pictures(seed=1)
-    there = lpips_backbone.between(distances[net], first, second)
-    assert there.shape == (2,)
-    assert (there > 1e-4).all()
+    first, second = random_images(seed=0), random_images(seed=1)
+    distance = lpips_backbone.between(distances[net], first, second)
+    assert distance.shape == (2,)
+    assert (distance > 1e-4).all()
     assert not lpips_backbone.between(distances[net], first, first).any()
-    torch.testing.assert_close(there, lpips_backbone.between(distances[net], second, first))
+    torch.testing.assert_close(distance, lpips_backbone.between(distances[net], second, first))
 
 
-def test_pictures_are_taken_from_0_to_1(distances):
-    first, second = pictures(seed=0), pictures(seed=1)
+def test_images_have_values_from_0_to_1(distances):
+    first, second = random_images(seed=0), random_images(seed=1)
     expected = distances["squeeze"](2 * first - 1, 2 * second - 1).flatten()
     torch.testing.assert_close(lpips_backbone.between(distances["squeeze"], first, second), expected)
 
 
-def test_two_builds_are_equal_and_leave_the_global_state_alone(distances):
+def test_two_builds_are_equal_and_leave_the_global_random_state_alone(distances):
     torch.manual_seed(11)
     before = torch.get_rng_state()
     convolutions("squeeze", "seeded")
@@ -71,7 +71,7 @@ def test_two_builds_are_equal_and_leave_the_global_state_alone(distances):
         assert torch.equal(value, again[name]), name
 
 
-def test_nothing_is_trained(distances):
+def test_no_parameter_is_trained(distances):
     assert not distances["squeeze"].training
     assert not any(p.requires_grad for p in distances["squeeze"].parameters())
 
@@ -80,9 +80,9 @@ def test_nothing_is_trained(distances):
 def test_half_precision_weights_are_widened(tmp_path, backbones, suffix):
     from safetensors.torch import save_file
 
-    draws = torch.Generator().manual_seed(5)
+    rng = torch.Generator().manual_seed(5)
     halves = {
-        f"features.{name}": torch.randn(value.shape, generator=draws).half() / 8
+        f"features.{name}": torch.randn(value.shape, generator=rng).half() / 8
         for name, value in backbones["squeeze"].state_dict().items()
     }
     halves["classifier.1.weight"] = torch.zeros(2)
@@ -117,15 +117,3 @@ def test_files_that_are_no_weights_are_refused(tmp_path):
     torch.save(Payload(), tmp_path / "code.pth")
     with pytest.raises(UserError, match=r"code\.pth: not a readable"):
         convolutions("squeeze", str(tmp_path / "code.pth"))
-
-
-@pytest.mark.parametrize(
-    ("weights", "label"),
-    [
-        ("seeded", "LPIPS (squeeze, untrained, seeded)"),
-        ("imagenet", "LPIPS (squeeze, ImageNet)"),
-        ("/some/where/net.pth", "LPIPS (squeeze, weights net.pth)"),
-    ],
-)
-def test_the_number_is_named_after_its_weights(weights, label):
-    assert lpips_backbone.label({"net": "squeeze", "weights": weights}) == label

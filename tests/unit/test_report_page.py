@@ -17,7 +17,8 @@ from soulbench.figures import tradeoff
 from soulbench.report import captions, headline, photographs
 from soulbench.report.grids import grid_data
 from soulbench.report.page import FIGURES, build, number
-from tests.unit.records_factory import ROOT, Factory, config, write_pictures
+from tests.unit.images_factory import write_images
+from tests.unit.records_factory import ROOT, Factory, config
 
 CHROMIUM = shutil.which("chromium")
 # Run after the page's own script: sorts the first table by its mean twice, filters it, opens the second.
@@ -45,11 +46,11 @@ document.body.dataset.requests = outside.length;
 </script></body>"""
 
 
-def prepare(folder, settings, requests=6):
-    cells = Factory(folder, settings, requests=requests).write()
-    write_pictures(folder, settings, cells)
-    write_tables(settings, folder, cells, folder / "tables", lambda line: None)
-    write_claims(settings, folder / "tables", folder / "tables" / "claims.csv", lambda line: None)
+def prepare(folder, settings):
+    Factory(folder, settings).write()
+    write_images(folder, settings)
+    write_tables(settings, folder, lambda line: None)
+    write_claims(settings, folder, lambda line: None)
     tradeoff.draw(settings, folder, folder / "figures" / "tradeoff", lambda line: None)
     build(settings, folder, folder / "report" / "index.html", lambda line: None, "name: demo\n")
     return folder / "report" / "index.html"
@@ -107,9 +108,7 @@ def test_few_requests_make_a_page_that_says_so(tmp_path):
     settings = config(bootstrap=50)
     settings["requests"]["count"] = 1
     settings["ablations"]["requests"] = 1
-    assert "too few requests for a verdict" in prepare(tmp_path, settings, requests=1).read_text(
-        encoding="utf-8"
-    )
+    assert "too few requests for a verdict" in prepare(tmp_path, settings).read_text(encoding="utf-8")
 
 
 def test_too_large_a_page_is_refused(page, tmp_path, monkeypatch):

@@ -32,7 +32,6 @@ rule tables:
     params:
         source=source_hash("soulbench.analysis.tables"),
         settings=settings(*STATISTICS),
-        runs=[run._asdict() for run in RUNS],
     script:
         "../scripts/tables.py"
 

@@ -1,4 +1,4 @@
-"""Check the paper's claims."""
+"""Evaluate the paper's claims on the tables."""
 
 from pathlib import Path
 
@@ -6,9 +6,5 @@ from soulbench.analysis.claims.verdicts import write_claims
 from soulbench.core.log import job
 
 with job(snakemake.log[0]) as log:
-    write_claims(
-        config=snakemake.params.settings,
-        tables_dir=Path(snakemake.input.summary).parent,
-        out_csv=snakemake.output[0],
-        log=log,
-    )
+    results_dir = Path(snakemake.output[0]).parents[1]
+    write_claims(config=snakemake.params.settings, results_dir=results_dir, log=log)

@@ -1,9 +1,9 @@
-"""Evaluate the models of one method and seed, for all its requests."""
+"""Evaluate the models of one method and training seed, for all its requests."""
 
 from pathlib import Path
 
 from soulbench.core.log import job
-from soulbench.evaluation.run import Case, evaluate
+from soulbench.evaluation.run import EvaluationRun, evaluate
 
 
 def record(case, method):
@@ -13,22 +13,21 @@ def record(case, method):
 
 
 with job(snakemake.log[0]) as log:
-    cases = [
-        Case(
-            case["request"],
-            case["model"],
-            record(case, "original"),
-            record(case, "retrain"),
-            Path(case["out"]),
-        )
-        for case in snakemake.params.cases
-    ]
     evaluate(
-        snakemake.params.settings,
-        snakemake.wildcards.method,
-        int(snakemake.wildcards.seed),
-        cases,
-        Path(snakemake.input.packed).parent,
-        snakemake.params.source,
-        log,
+        config=snakemake.params.settings,
+        method=snakemake.wildcards.method,
+        seed=int(snakemake.wildcards.seed),
+        runs=[
+            EvaluationRun(
+                request=case["request"],
+                model=case["model"],
+                original=record(case, "original"),
+                retrained=record(case, "retrain"),
+                out=Path(case["out"]),
+            )
+            for case in snakemake.params.cases
+        ],
+        data_dir=Path(snakemake.input.packed).parent,
+        source=snakemake.params.source,
+        log=log,
     )

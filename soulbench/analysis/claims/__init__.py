@@ -1,1 +1,1 @@
-"""The claims of the paper, each as measurable parts with a verdict."""
+"""The claims of the paper: what each means in measurable parts, and the verdict."""

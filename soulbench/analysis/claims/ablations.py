@@ -1,4 +1,4 @@
-"""Claims C10 and C11: which modules Obj-IF may touch, and how far alpha may go."""
+"""Claims C10 and C11: which modules Obj-IF may redact, and how large alpha may be."""
 
 from typing import Any
 
@@ -6,56 +6,56 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from soulbench.analysis.arrays import Cubes
-from soulbench.analysis.claims.parts import Part, Verdict, judge
+from soulbench.analysis.arrays import RunArrays
+from soulbench.analysis.claims.parts import Part, Verdict, conclude
 from soulbench.analysis.dimensions import PRIMARY
-from soulbench.analysis.evidence import NEGLIGIBLE, REMOVED, Evidence, Finding
-from soulbench.analysis.statistics import spread_over_seeds
-from soulbench.core.terms import TASKS
+from soulbench.analysis.evidence import REMOVED, Evidence, Finding
+from soulbench.core.terms import RECONSTRUCTION, TASKS
 
 DESTROYING = ("all", "decoder")
 IDLE = ("object_embedding", "predicate_embedding")
 BALANCED = "graph"
-TASK = TASKS[0]
 
 
 class Redactions:
-    """The cells of an ablation lined up with the benchmark's requests and seeds."""
+    """The measurements of an ablation, on the benchmark's axes of requests and seeds.
+
+    Attributes:
+        arrays: metrics by (module or alpha, task, dimension, metric).
+        values: the modules or alphas that were tried.
+    """
 
     def __init__(self, evidence: Evidence, frame: pd.DataFrame, key: str):
         """Index the rows of one ablation by `key`: `module` or `alpha`."""
         axes = pd.DataFrame(
-            [(request, seed) for request in evidence.cells.requests for seed in evidence.cells.seeds],
+            [(request, seed) for request in evidence.arrays.requests for seed in evidence.arrays.seeds],
             columns=["request", "seed"],
         )
         self.evidence = evidence
-        self.cells = Cubes(frame, (key, "task", "dimension", "metric"), axes=axes)
+        self.arrays = RunArrays(frame, (key, "task", "dimension", "metric"), axes)
         self.values = list(dict.fromkeys(frame[key]))
 
     def error(self, value: Any, task: str, dimension: str) -> np.ndarray:
-        """Return the error of one redaction, in grey levels, cells [requests, seeds]."""
-        return self.cells[value, task, dimension, PRIMARY]
+        """Return the error of one redaction in grey levels, [requests, seeds]."""
+        return self.arrays[value, task, dimension, PRIMARY]
 
-    def removed(self, value: Any, task: str = TASK) -> Finding:
-        """Ask what `Evidence.removed` asks of a method."""
-        share = self.evidence.share(self.error(value, task, "target_error"), task)
+    def removed(self, value: Any) -> Finding:
+        """Answer `Evidence.removed` for one redaction, in reconstruction."""
+        error = self.error(value, RECONSTRUCTION, "target_error")
+        share = self.evidence.forgotten_share(error, RECONSTRUCTION)
         return Finding(share.above(REMOVED), share, "share of the way to retraining")
 
-    def damaged(self, value: Any, dimension: str, task: str = TASK) -> Finding:
-        """Ask what `Evidence.damaged` asks of a method, with the references of the same requests."""
-        _, reference = self.evidence.harmless(task, dimension)
-        harm = self.evidence.bootstrap.interval(
-            self.error(value, task, dimension) - spread_over_seeds(reference)
-        )
-        return Finding(
-            harm.above(NEGLIGIBLE), harm, f"grey levels of {dimension} beyond the harmless references"
-        )
+    def damaged(self, value: Any, dimension: str) -> Finding:
+        """Answer `Evidence.damaged` for one redaction, in reconstruction."""
+        error = self.error(value, RECONSTRUCTION, dimension)
+        return self.evidence.harm(error, RECONSTRUCTION, dimension)
 
 
 def c10(tables: Any) -> Verdict:
-    """In reconstruction: `all` and `decoder` damage A2; the embedders remove nothing.
+    """Conclude on C10, in reconstruction.
 
-    `graph` removes and keeps A2.
+    Redacting `all` or the decoder damages A2; redacting an embedding does not remove the object; redacting the graph
+    learner removes it and keeps A2.
     """
     redactions = Redactions(tables.evidence, tables.modules, "module")
     parts = [
@@ -68,42 +68,37 @@ def c10(tables: Any) -> Verdict:
         Part.that(f"redacting {BALANCED} removes it", redactions.removed(BALANCED)),
         Part.that(f"redacting {BALANCED} keeps A2", redactions.damaged(BALANCED, "A2"), negated=True),
     ]
-    return judge(parts)
+    return conclude(parts)
 
 
 def rank_correlation(redactions: Redactions, dimension: str, task: str) -> np.ndarray:
-    """Return Spearman's correlation of alpha with an error, cells [requests, seeds].
-
-    NaN where it is constant.
-    """
+    """Return Spearman's correlation of alpha with an error, [requests, seeds]; NaN where the error is constant."""
     values = sorted(redactions.values)
-    stack = np.stack([redactions.error(value, task, dimension) for value in values], axis=-1)
-    result = np.full(stack.shape[:2], np.nan)
-    for place in zip(*np.nonzero(~np.isnan(stack).any(axis=-1)), strict=True):
-        if np.ptp(stack[place]) > 0:
-            result[place] = stats.spearmanr(values, stack[place]).statistic
-    return result
+    errors = np.stack([redactions.error(value, task, dimension) for value in values], axis=-1)
+    correlations = np.full(errors.shape[:2], np.nan)
+    for run in zip(*np.nonzero(~np.isnan(errors).any(axis=-1)), strict=True):
+        if np.ptp(errors[run]) > 0:
+            correlations[run] = stats.spearmanr(values, errors[run]).statistic
+    return correlations
 
 
 def c11(tables: Any) -> Verdict:
-    """In both tasks alpha's rank correlations with the target's error and with A2's change are above 0."""
+    """Conclude on C11: alpha's rank correlations with the target's error and with A2 are above 0 in both tasks."""
     redactions = Redactions(tables.evidence, tables.alpha, "alpha")
     if len(redactions.values) < 3:
-        return judge([], "fewer than three values of alpha were tried")
+        return conclude([], "fewer than three values of alpha were tried")
     parts = []
     for task in TASKS:
-        for dimension, word in (("target_error", "removes more"), ("A2", "damages more")):
-            cells = rank_correlation(redactions, dimension, task)
-            found = tables.evidence.bootstrap.interval(cells)
-            parts.append(Part(f"larger alpha {word} in {task}", found.above(0.0), found, "rank correlation"))
-    return judge(parts, _direction(parts))
+        for dimension, effect in (("target_error", "removes more"), ("A2", "damages more")):
+            correlations = rank_correlation(redactions, dimension, task)
+            interval = tables.evidence.bootstrap.interval(correlations)
+            name = f"larger alpha {effect} in {task}"
+            parts.append(Part(name, interval.above(0.0), interval, "rank correlation"))
+    return conclude(parts, _points_above_0(parts))
 
 
-def _direction(parts: list[Part]) -> str:
-    """Say where the points lie when there are too few requests for an interval."""
+def _points_above_0(parts: list[Part]) -> str:
+    """Return a note on the signs of the points, which count where there are too few requests for an interval."""
     means = [part.effect.mean for part in parts if not np.isnan(part.effect.mean)]
-    return (
-        ""
-        if not means
-        else f"{sum(mean > 0 for mean in means)} of {len(parts)} points are on the claimed side"
-    )
+    above = sum(mean > 0 for mean in means)
+    return f"{above} of {len(parts)} points are on the claimed side" if means else ""

@@ -1,7 +1,4 @@
-"""Claims are conjunctions of parts, each true, false or not to be told.
-
-This is their logic and their words.
-"""
+"""A claim is a conjunction of parts, each of which holds, fails, or is left open by the numbers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,11 +9,19 @@ from soulbench.analysis.evidence import NOTHING, Finding
 from soulbench.analysis.statistics import Interval
 
 SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
+QUOTED = 3  # parts that a verdict quotes
 
 
 @dataclass(frozen=True)
 class Part:
-    """One statement of a claim: does it hold, and on which number does that rest."""
+    """One statement of a claim: whether it holds, and the number that decides.
+
+    Attributes:
+        name: the statement.
+        holds: True, False, or None if the numbers do not decide.
+        effect: the number.
+        unit: its unit.
+    """
 
     name: str
     holds: bool | None
@@ -25,12 +30,12 @@ class Part:
 
     @classmethod
     def that(cls, name: str, finding: Finding, negated: bool = False) -> "Part":
-        """Return the part that says what a finding found, or its opposite."""
+        """Return the part that states a finding, or its opposite."""
         holds = finding.holds if finding.holds is None or not negated else not finding.holds
         return cls(name, holds, finding.effect, finding.unit)
 
     def number(self) -> str:
-        """Return the effect with its interval and unit, as a reader reads it."""
+        """Return the effect with its interval and unit as text."""
         if np.isnan(self.effect.mean):
             return "not measured"
         if np.isnan(self.effect.low):
@@ -40,7 +45,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A claim's verdict with the part that decided it."""
+    """The verdict on a claim, with the effect and unit of the part that decides it, and why."""
 
     verdict: str
     effect: Interval
@@ -48,59 +53,63 @@ class Verdict:
     unit: str = ""
 
 
-def every(parts: Sequence[bool | None]) -> bool | None:
+def every(answers: Sequence[bool | None]) -> bool | None:
     """Return the conjunction in Kleene's logic: false if any is false, else unknown if any is unknown."""
-    if any(part is False for part in parts):
+    if any(answer is False for answer in answers):
         return False
-    return None if None in parts or not parts else True
+    return None if None in answers or not answers else True
 
 
-def some(parts: Sequence[bool | None]) -> bool | None:
+def some(answers: Sequence[bool | None]) -> bool | None:
     """Return the disjunction in Kleene's logic: true if any is true, else unknown if any is unknown."""
-    if any(part is True for part in parts):
+    if any(answer is True for answer in answers):
         return True
-    return None if None in parts or not parts else False
+    return None if None in answers or not answers else False
+
+
+def negation(answer: bool | None) -> bool | None:
+    """Return the negation in Kleene's logic: unknown stays unknown."""
+    return None if answer is None else not answer
 
 
 def either(name: str, findings: Sequence[Finding]) -> Part:
-    """Return the part that holds if any of the findings does; its number is that of the one that decides."""
+    """Return the part that holds if any of the findings does, with the number of the finding that decides."""
     holds = some([finding.holds for finding in findings])
-    # A false or unknown disjunction rests on every finding; the first is the one that the name speaks of
-    # first.
+    # A disjunction that is false or unknown rests on all findings; the first one then stands for them.
     deciding = next((finding for finding in findings if finding.holds is holds), findings[0])
     return Part(name, holds, deciding.effect, deciding.unit)
 
 
-def judge(parts: Sequence[Part], note: str = "") -> Verdict:
-    """Return the verdict on the conjunction of the parts, in words that name the parts that decided it."""
+def conclude(parts: Sequence[Part], note: str = "") -> Verdict:
+    """Return the verdict on the conjunction of the parts, with a sentence that names the parts that decide."""
     holds = every([part.holds for part in parts])
     verdict = {True: SUPPORTED, False: CONTRADICTED, None: UNDECIDED}[holds]
     deciding = [part for part in parts if part.holds is holds]
     if not deciding:
-        return Verdict(verdict, NOTHING, _sentence(f"nothing to judge it by{'; ' + note if note else ''}"))
-    kept = sum(part.holds is True for part in parts)
-    lead = f"{kept} of {len(parts)} parts hold{'' if holds else ' for certain'}"
+        return Verdict(verdict, NOTHING, _sentence(f"no part can be tested{'; ' + note if note else ''}"))
+    count = sum(part.holds is True for part in parts)
+    lead = f"{count} of {len(parts)} parts hold{'' if holds else ' for certain'}"
     if holds:
         deciding = [_weakest(deciding)]
-    word = {True: "the weakest", False: "against it", None: "cannot be told"}[holds]
-    text = "; ".join(filter(None, (lead, _quoted(deciding, word), note)))
+    label = {True: "the weakest", False: "against it", None: "undecided"}[holds]
+    text = "; ".join(filter(None, (lead, _quoted(deciding, label), note)))
     return Verdict(verdict, deciding[0].effect, _sentence(text), deciding[0].unit)
 
 
 def _weakest(parts: Sequence[Part]) -> Part:
-    """Return the part with the widest interval for its size: the one nearest to falling."""
+    """Return the part whose interval is widest relative to its effect."""
 
-    def doubt(part: Part) -> float:
+    def relative_width(part: Part) -> float:
         width = part.effect.high - part.effect.low
         return 0.0 if np.isnan(width) else width / (abs(part.effect.mean) + 1e-9)
 
-    return max(parts, key=doubt)
+    return max(parts, key=relative_width)
 
 
-def _quoted(parts: Sequence[Part], word: str, shown: int = 3) -> str:
-    texts = [f"{part.name} ({part.number()})" for part in parts[:shown]]
-    more = f" and {len(parts) - shown} more" if len(parts) > shown else ""
-    return f"{word}: {'; '.join(texts)}{more}"
+def _quoted(parts: Sequence[Part], label: str) -> str:
+    texts = [f"{part.name} ({part.number()})" for part in parts[:QUOTED]]
+    more = f" and {len(parts) - QUOTED} more" if len(parts) > QUOTED else ""
+    return f"{label}: {'; '.join(texts)}{more}"
 
 
 def _sentence(text: str) -> str:

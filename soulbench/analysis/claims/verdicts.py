@@ -1,11 +1,9 @@
-"""The paper's claims C1 to C11, each operationalised.
+"""The paper's claims C1 to C11: what must hold of the measured numbers for each to be true.
 
-What must hold of the measured numbers for it to be true.
-
-A claim is a conjunction of parts. A part holds if its interval lies on the claimed side of its threshold,
-fails if it lies on the other, and cannot be told if it contains it or there are too few requests for one.
-All parts hold: supported; any fails: contradicted; else undecided. The intervals are not corrected for the
-number of parts.
+A claim is a conjunction of parts. A part holds if its interval lies on the claimed side of its threshold, fails if it
+lies on the other side, and is open if the interval contains the threshold or there are too few requests for one. If all
+parts hold, the claim is supported; if any fails, it is contradicted; else it is undecided. The intervals are not
+corrected for the number of parts.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,34 +13,33 @@ from typing import Any
 
 import pandas as pd
 
-from soulbench.analysis.claims import ablations as claims_ablation
-from soulbench.analysis.claims import cost as claims_cost
-from soulbench.analysis.claims import latent as claims_latent
-from soulbench.analysis.claims.parts import Part, Verdict, either, judge
-from soulbench.analysis.dimensions import PRIMARY, UNLEARNERS
+from soulbench.analysis.claims import ablations, cost, latent
+from soulbench.analysis.claims.parts import Part, Verdict, conclude, either, negation
+from soulbench.analysis.dimensions import PRIMARY
 from soulbench.analysis.evidence import Evidence, Finding
-from soulbench.analysis.gather import read_csv
+from soulbench.analysis.methods import OBJECT_MASKS, UNLEARNERS
 from soulbench.analysis.statistics import mean_of_requests
-from soulbench.analysis.tables import write_csv
-from soulbench.core.terms import RECONSTRUCTION, SYNTHESIS
+from soulbench.core.paths import ResultPaths
+from soulbench.core.tables import RESULT_FORMAT, read_csv, write_csv
+from soulbench.core.terms import RECONSTRUCTION, SYNTHESIS, TASKS
 
 GUIDED_OR_REDACTED = ("sample-ng", "feat-ng", "obj-ng", "feat-if", "obj-if")
 SAMPLE = ("sample-ft", "sample-ng")
-OBJECT_MASKS = ("obj-mk-pa", "obj-mk-ns")
 MASKS = ("feat-mk", *OBJECT_MASKS)
+#: The queries of the paper.
 QUERIES = ("fuzzy", "neighbor", "singleton")
 COLUMNS = ["claim", "statement", "verdict", "effect", "ci_low", "ci_high", "why", "unit"]
 
 
 def removes(evidence: Evidence, methods: Iterable[str], task: str) -> list[Part]:
-    """Return a part a method: its error on the target is past the middle between the two references."""
+    """Return one part for each method: it removes the object."""
     return [
         Part.that(f"{name} removes the object in {task}", evidence.removed(name, task)) for name in methods
     ]
 
 
 def keeps(evidence: Evidence, methods: Iterable[str], task: str, dimension: str) -> list[Part]:
-    """Return a part a method: it changes a retained dimension as harmless references do."""
+    """Return one part for each method: it does not damage a retained dimension."""
     return [
         Part.that(
             f"{name} keeps {dimension} in {task}", evidence.damaged(name, task, dimension), negated=True
@@ -52,7 +49,7 @@ def keeps(evidence: Evidence, methods: Iterable[str], task: str, dimension: str)
 
 
 def damages(evidence: Evidence, methods: Iterable[str], task: str, dimension: str) -> list[Part]:
-    """Return a part a method: it changes a retained dimension visibly more than those."""
+    """Return one part for each method: it damages a retained dimension."""
     return [
         Part.that(f"{name} damages {dimension} in {task}", evidence.damaged(name, task, dimension))
         for name in methods
@@ -60,17 +57,15 @@ def damages(evidence: Evidence, methods: Iterable[str], task: str, dimension: st
 
 
 def c1(evidence: Evidence) -> Verdict:
-    """Every NG and IF method, in reconstruction.
-
-    The object stays, or A2, utility or the whole output is lost.
-    """
-    return judge([_fails(evidence, name) for name in GUIDED_OR_REDACTED])
+    """Conclude on C1: with every NG and IF method the object stays or utility is lost, in reconstruction."""
+    return conclude([_fails(evidence, name) for name in GUIDED_OR_REDACTED])
 
 
 def _fails(evidence: Evidence, method: str) -> Part:
-    stays = evidence.removed(method, RECONSTRUCTION)
+    """Return the part that a method leaves the object, collapses, or damages retained images or A2."""
+    removed = evidence.removed(method, RECONSTRUCTION)
     ways = [
-        Finding(None if stays.holds is None else not stays.holds, stays.effect, stays.unit),
+        Finding(negation(removed.holds), removed.effect, removed.unit),
         evidence.collapsed(method, RECONSTRUCTION),
         *(evidence.damaged(method, RECONSTRUCTION, name) for name in ("retained_error", "A2")),
     ]
@@ -78,15 +73,18 @@ def _fails(evidence: Evidence, method: str) -> Part:
 
 
 def c2(evidence: Evidence) -> Verdict:
-    """Sample-FT and Sample-NG, in reconstruction: remove the object and damage A2."""
+    """Conclude on C2: Sample-FT and Sample-NG remove the object and damage A2, in reconstruction."""
     task = RECONSTRUCTION
-    return judge([*removes(evidence, SAMPLE, task), *damages(evidence, SAMPLE, task, "A2")])
+    return conclude([*removes(evidence, SAMPLE, task), *damages(evidence, SAMPLE, task, "A2")])
 
 
 def c3(evidence: Evidence) -> Verdict:
-    """The three masks remove it and keep A2; Feat-MK damages A3, Obj-MK-* keep it; in reconstruction."""
+    """Conclude on C3, in reconstruction: the masks remove the object and keep A2.
+
+    Feat-MK damages A3, the Obj-MK methods keep it.
+    """
     task = RECONSTRUCTION
-    return judge(
+    return conclude(
         [
             *removes(evidence, MASKS, task),
             *keeps(evidence, MASKS, task, "A2"),
@@ -97,59 +95,67 @@ def c3(evidence: Evidence) -> Verdict:
 
 
 def c4(evidence: Evidence) -> Verdict:
-    """Each of the nine methods removes the object in synthesis."""
-    return judge(removes(evidence, UNLEARNERS, SYNTHESIS))
+    """Conclude on C4: each of the nine methods removes the object in synthesis."""
+    return conclude(removes(evidence, UNLEARNERS, SYNTHESIS))
 
 
 def c5(evidence: Evidence) -> Verdict:
-    """NG and IF collapse in most cells of synthesis.
+    """Conclude on C5, in synthesis: the NG and IF methods collapse in most runs.
 
-    Each Obj-MK-* changes A2 and A3 less than any other method.
+    Each Obj-MK method changes A2 and A3 less than any other method does.
     """
     parts = [
         Part.that(f"{name} collapses in synthesis", evidence.collapsed(name, SYNTHESIS))
         for name in GUIDED_OR_REDACTED
     ]
-    parts += [best(evidence, name, dimension) for name in OBJECT_MASKS for dimension in ("A2", "A3")]
-    return judge(
+    parts += [changes_least(evidence, name, dimension) for name in OBJECT_MASKS for dimension in ("A2", "A3")]
+    return conclude(
         parts, "a method that forgets nothing changes nothing, so being best in A2 and A3 is no merit alone"
     )
 
 
-def best(evidence: Evidence, method: str, dimension: str) -> Part:
-    """Return the part that says that a method changes a dimension less than its nearest competitor."""
+def changes_least(evidence: Evidence, method: str, dimension: str) -> Part:
+    """Return the part that a method changes a dimension less than the best method that is no Obj-MK."""
     others = [
         name
         for name in UNLEARNERS
-        if name not in OBJECT_MASKS and (name, SYNTHESIS, dimension, PRIMARY) in evidence.cells
+        if name not in OBJECT_MASKS and (name, SYNTHESIS, dimension, PRIMARY) in evidence.arrays
     ]
     label = f"{method} is best in {dimension} in synthesis"
     if not others:
         return Part.that(label, evidence.removed("", SYNTHESIS))
     rival = min(others, key=lambda name: mean_of_requests(evidence.error(name, SYNTHESIS, dimension)))
     margin = evidence.error(rival, SYNTHESIS, dimension) - evidence.error(method, SYNTHESIS, dimension)
-    found = evidence.bootstrap.interval(margin)
-    return Part(label, found.above(0.0), found, f"grey levels less than {rival}")
+    interval = evidence.bootstrap.interval(margin)
+    return Part(label, interval.above(0.0), interval, f"grey levels less than {rival}")
 
 
 def c8(evidence: Evidence) -> Verdict:
-    """Where an Obj-MK-* removes the object, the best of the three queries does not bring it back."""
+    """Conclude on C8: where an Obj-MK method removes the object, none of the three queries recovers it."""
     parts, untested = [], []
     for method in OBJECT_MASKS:
-        for task in (RECONSTRUCTION, SYNTHESIS):
+        for task in TASKS:
             label = f"no query finds the object of {method} again in {task}"
             if evidence.removed(method, task).holds:
-                parts.append(Part.that(label, evidence.found_again(method, task, QUERIES), negated=True))
+                parts.append(Part.that(label, evidence.recovered(method, task, QUERIES), negated=True))
             else:
                 untested.append(f"{method} in {task}")
-    without = ", ".join(untested)
-    note = f"not asked where nothing was removed for certain: {without}" if untested else ""
-    return judge(parts, note)
+    note = f"not tested where nothing was removed for certain: {', '.join(untested)}" if untested else ""
+    return conclude(parts, note)
 
 
 @dataclass(frozen=True)
 class Tables:
-    """What the claims are judged by."""
+    """What the claims are evaluated on.
+
+    Attributes:
+        evidence: metrics.csv and queries.csv.
+        latent: latent.csv.
+        jobs: timing_jobs.csv.
+        modules: ablation_modules.csv.
+        alpha: ablation_alpha.csv.
+        config: the configuration.
+    """
 
     evidence: Evidence
     latent: pd.DataFrame
@@ -159,57 +165,62 @@ class Tables:
     config: dict[str, Any] = field(repr=False)
 
 
-def _of_cells(judged: Callable[[Evidence], Verdict]) -> Callable[[Tables], Verdict]:
-    return lambda tables: judged(tables.evidence)
+def _of_evidence(claim: Callable[[Evidence], Verdict]) -> Callable[[Tables], Verdict]:
+    return lambda tables: claim(tables.evidence)
 
 
 CLAIMS: dict[str, tuple[str, Callable[[Tables], Verdict]]] = {
-    "C1": ("NG and IF fail: either the object stays or utility is lost", _of_cells(c1)),
-    "C2": ("Sample methods remove the object and damage the rest of the image", _of_cells(c2)),
+    "C1": ("NG and IF fail: either the object stays or utility is lost", _of_evidence(c1)),
+    "C2": ("Sample methods remove the object and damage the rest of the image", _of_evidence(c2)),
     "C3": (
         "Masking removes the object and keeps the rest; Feat-MK damages its category elsewhere, Obj-MK not",
-        _of_cells(c3),
+        _of_evidence(c3),
     ),
-    "C4": ("In synthesis all methods remove the object", _of_cells(c4)),
-    "C5": ("NG and IF collapse in synthesis; Obj-MK are best in A2 and A3", _of_cells(c5)),
-    "C6": ("Obj-MK: latent distance large for the target, small elsewhere", claims_latent.c6),
-    "C7": ("Little difference between the tasks in latent space", claims_latent.c7),
-    "C8": ("The three queries do not bring the object back", _of_cells(c8)),
-    "C9": ("Fine-tuning costs about 1/30 of retraining, redaction far less", claims_cost.c9),
+    "C4": ("In synthesis all methods remove the object", _of_evidence(c4)),
+    "C5": ("NG and IF collapse in synthesis; Obj-MK are best in A2 and A3", _of_evidence(c5)),
+    "C6": ("Obj-MK: latent distance large for the target, small elsewhere", latent.c6),
+    "C7": ("Little difference between the tasks in latent space", latent.c7),
+    "C8": ("The three queries do not bring the object back", _of_evidence(c8)),
+    "C9": ("Fine-tuning costs about 1/30 of retraining, redaction far less", cost.c9),
     "C10": (
         "Redacting all or the decoder destroys the model, embedders do nothing, the graph is balanced",
-        claims_ablation.c10,
+        ablations.c10,
     ),
-    "C11": ("A larger alpha removes more and damages more", claims_ablation.c11),
+    "C11": ("A larger alpha removes more and damages more", ablations.c11),
 }
 
 
-def judged(tables: Tables) -> pd.DataFrame:
-    """Return claims.csv; `unit` says what the effect is."""
+def evaluate_claims(tables: Tables) -> pd.DataFrame:
+    """Return claims.csv: verdict, effect with its interval and unit, and the reason, for each claim."""
     rows = []
-    for claim, (statement, judge_claim) in CLAIMS.items():
-        found = judge_claim(tables)
-        effect = found.effect
-        rows.append(
-            (claim, statement, found.verdict, effect.mean, effect.low, effect.high, found.why, found.unit)
-        )
+    for claim, (statement, conclusion) in CLAIMS.items():
+        verdict = conclusion(tables)
+        effect = verdict.effect
+        ends = effect.mean, effect.low, effect.high
+        rows.append((claim, statement, verdict.verdict, *ends, verdict.why, verdict.unit))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def write_claims(config: dict[str, Any], tables_dir: Path, out_csv: Path, log: Callable[[str], Any]) -> None:
-    """Judge the paper's claims by the tables and write claims.csv.
+def write_claims(config: dict[str, Any], results_dir: str | Path, log: Callable[[str], Any]) -> None:
+    """Evaluate the paper's claims on the tables and write claims.csv.
+
+    Args:
+        config: the resolved configuration.
+        results_dir: results/<name>.
+        log: called with a line of text.
 
     Raises:
         UserError: a table is missing.
     """
-    tables_dir = Path(tables_dir)
-    names = {
-        "latent": "latent",
-        "jobs": "timing_jobs",
-        "modules": "ablation_modules",
-        "alpha": "ablation_alpha",
-    }
-    frames = {key: read_csv(tables_dir / f"{name}.csv") for key, name in names.items()}
-    result = judged(Tables(Evidence.read(config, tables_dir), config=config, **frames))
-    write_csv(result, Path(out_csv))
-    log("; ".join(f"{row.claim} {row.verdict}" for row in result.itertuples()))
+    paths = ResultPaths(str(results_dir))
+    tables = Tables(
+        evidence=Evidence.read(config, paths),
+        latent=read_csv(paths.table("latent")),
+        jobs=read_csv(paths.table("timing_jobs")),
+        modules=read_csv(paths.table("ablation_modules")),
+        alpha=read_csv(paths.table("ablation_alpha")),
+        config=config,
+    )
+    claims = evaluate_claims(tables)
+    write_csv(claims, paths.table("claims"), RESULT_FORMAT)
+    log("; ".join(f"{row.claim} {row.verdict}" for row in claims.itertuples()))
