@@ -1,10 +1,11 @@
-"""What a product with the Hessian costs in gradients, for the graph learner at the paper's sizes.
+"""Cost of a product with the Hessian, in gradients, for the graph learner at the paper's sizes.
 
     OMP_NUM_THREADS=2 python benchmarks/hessian.py [--batch 4] [--rounds 3]
 
-The learning loss is that of configs/visual-genome.yaml on random scenes, with VGG networks of seeded weights. Timed in
-turns: a gradient (forward and backward), and a product in both ways of soulbench.unlearning.influence: with the first
-gradient's graph kept (one chunk), and with it built anew (several). Medians; the last line is the ratios.
+The learning loss is that of configs/visual-genome.yaml on random scenes, with VGG networks of seeded weights. Timed
+in turns: a gradient (forward and backward pass), and a product as soulbench.unlearning.influence computes it, with
+the graph of the gradient kept between products (one chunk of images) and with it rebuilt for each (several chunks).
+Printed are medians, and in the last line their ratios.
 """
 
 import argparse
@@ -35,28 +36,26 @@ def main() -> None:
     def loss() -> torch.Tensor:
         return learning_loss(bench.objective, bench.networks.generator, bench.batch, bench.condition)
 
-    def nothing() -> torch.Tensor:
+    def zero() -> torch.Tensor:
         return sum(p.sum() for p in redaction.parameters.values()) * 0
 
-    kept, anew = redaction.hessian(loss), redaction.hessian(loss, nothing)
-    ways = {
+    kept, rebuilt = redaction.hessian(loss), redaction.hessian(loss, zero)
+    cases = {
         "gradient": lambda: redaction.gradient(loss()),
         "product, graph kept": lambda: kept(vector),
-        "product, graph anew": lambda: anew(vector),
+        "product, graph rebuilt": lambda: rebuilt(vector),
     }
-    spent: dict[str, list[float]] = {name: [] for name in ways}
+    spent: dict[str, list[float]] = {name: [] for name in cases}
     for _ in range(chosen.rounds + 1):
-        for name, way in ways.items():
+        for name, compute in cases.items():
             started = time.perf_counter()
-            way()
+            compute()
             spent[name].append(time.perf_counter() - started)
     medians = {name: statistics.median(seconds[1:]) for name, seconds in spent.items()}
     for name, seconds in medians.items():
-        print(f"{name:20} {seconds:7.3f} s")
-    first = medians["gradient"]
-    print(
-        f"ratio kept={medians['product, graph kept'] / first:.2f} anew={medians['product, graph anew'] / first:.2f}"
-    )
+        print(f"{name:22} {seconds:7.3f} s")
+    kept, rebuilt = (medians[f"product, graph {name}"] / medians["gradient"] for name in ("kept", "rebuilt"))
+    print(f"ratio kept={kept:.2f} rebuilt={rebuilt:.2f}")
 
 
 if __name__ == "__main__":

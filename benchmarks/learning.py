@@ -1,14 +1,16 @@
-"""Does a cheaper training learn as well? The demo's original model in bfloat16, and with fewer steps, beside float32's.
+"""Does cheaper training learn as well? The demo's original model in bfloat16 and with fewer steps, against float32.
 
     make all && python benchmarks/learning.py [--data results/demo/data] [--seeds 1 2 3]
 
-Pre-training and fine-tuning by the project's own functions, configuration of the demo, one thing changed; paired by
-seed. Of each model, drawn in float32, the mean absolute error in grey levels to the photographs: of the subset, which
-it shall know by heart, and of the held-out images, in both tasks. "As well" means that the mean difference to float32
-is within the standard deviation of float32's own seeds. The distance of curves is the largest difference of the
-fine-tuning losses, each the mean over `WINDOW` steps: to float32's of the same seed, and for the first way between
-seeds. One line a model as it is made, then means and differences; the last line is for machines. Only losses are
-compared, so other work beside it does no harm.
+Each variant changes one thing in the demo's configuration; pre-training and fine-tuning are the package's, and
+variants are paired by seed. Measured is each model's mean absolute error in grey levels, in both tasks, of the images
+of the subset (which it should have memorised) and of the held-out images; all models generate images in float32. A
+variant learns "as well" if its mean difference to float32 is within the standard deviation of float32's own seeds.
+The distance of two curves is the largest difference of their fine-tuning losses, each a mean over `WINDOW` steps:
+between bfloat16 and float32 of the same seed, and between seeds of float32.
+
+Printed are one line per model when it is trained, then means and differences; the last line can be parsed. Only
+errors are compared, so other work on the machine does no harm.
 """
 
 import argparse
@@ -26,14 +28,14 @@ from soulbench.core.device import prepare
 from soulbench.core.terms import TASKS
 from soulbench.data.batches import to_pixels
 from soulbench.training.dataset import UNCHANGED, BenchmarkData
-from soulbench.training.generation import draw
+from soulbench.training.generation import generate_images
 from soulbench.training.monitor import TrainingMonitor
 from soulbench.training.stages import NAMES, between_stages, train_stage
 
 ROOT = Path(__file__).resolve().parents[1]
 
-#: Way -> share of the steps, precision.
-WAYS = {
+#: Variant -> share of the steps, precision.
+VARIANTS = {
     "float32": (1.0, "float32"),
     "bfloat16": (1.0, "bfloat16"),
     "half the steps": (0.5, "float32"),
@@ -42,9 +44,9 @@ WAYS = {
 WINDOW = 50  # steps
 
 
-def settings_of(way: str) -> dict[str, Any]:
-    """The demo's configuration, trained in a way."""
-    share, precision = WAYS[way]
+def settings_of(variant: str) -> dict[str, Any]:
+    """Return the configuration of a variant."""
+    share, precision = VARIANTS[variant]
     settings = files.load(ROOT / "config.yaml")
     training = settings["training"] | {"precision": precision}
     for stage in NAMES:
@@ -52,36 +54,38 @@ def settings_of(way: str) -> dict[str, Any]:
     return settings | {"training": training}
 
 
-def trained(way: str, folder: str, seed: int) -> tuple[dict[str, float], np.ndarray]:
-    """Errors of a model by images and task, with the seconds of its training; and its curve of fine-tuning."""
-    data = BenchmarkData.open(settings_of(way), folder)
+def train(variant: str, folder: str, seed: int) -> tuple[dict[str, float], np.ndarray]:
+    """Return a model's errors by images and task with its training seconds, and its fine-tuning curve."""
+    data = BenchmarkData.open(settings_of(variant), folder)
     networks, seconds, monitor = data.networks(seed), 0.0, TrainingMonitor.off()
     with tempfile.TemporaryDirectory() as work:
         for stage in NAMES:
-            facts = train_stage(data, networks, stage, UNCHANGED, seed, Path(work), lambda _: None, monitor)
-            seconds += facts["seconds"]
+            result = train_stage(data, networks, stage, UNCHANGED, seed, Path(work), lambda _: None, monitor)
+            seconds += result.timing.seconds
             networks = between_stages(data, networks, seed)
     model, batches = networks.generator.eval(), data.batches()
-    found = {"seconds": seconds}
+    measured = {"seconds": seconds}
     for role, rows in (("subset", data.subset), ("held out", data.heldout)):
         batch = batches.batch(rows)
         truth = (to_pixels(batch.targets) * 255).movedim(1, -1).numpy()
         for task in TASKS:
-            found[f"{role}, {task}"] = float(np.abs(draw(model, batch, task, data.config)[0] - truth).mean())
+            images, _ = generate_images(model, batch, task, data.config)
+            measured[f"{role}, {task}"] = float(np.abs(images - truth).mean())
     losses = [row["loss"] for row in monitor.rows if row["stage"] == NAMES["finetune"]]
-    width = WINDOW // 10  # a row every ten steps
-    return found, np.convolve(losses, np.ones(width) / width, mode="valid")
+    width = WINDOW // 10  # one row per ten steps
+    return measured, np.convolve(losses, np.ones(width) / width, mode="valid")
 
 
-def report(found: Mapping[tuple[str, int], dict[str, float]], seeds: list[int]) -> None:
-    """Means of every way, differences to float32 and the deviation of float32's seeds."""
-    for name in found["float32", seeds[0]]:
-        of = {way: [found[way, seed][name] for seed in seeds] for way in WAYS}
+def report(measured: Mapping[tuple[str, int], dict[str, float]], seeds: list[int]) -> None:
+    """Print each variant's means, its differences to float32, and the deviation of float32's seeds."""
+    for name in measured["float32", seeds[0]]:
+        of = {variant: [measured[variant, seed][name] for seed in seeds] for variant in VARIANTS}
         spread = statistics.stdev(of["float32"])
         print(f"{name}: float32 {statistics.mean(of['float32']):.2f} (deviation of seeds {spread:.2f})")
-        for way in [*WAYS][1:]:
-            apart = [other - own for other, own in zip(of[way], of["float32"], strict=True)]
-            print(f"  {way:15} {statistics.mean(of[way]):.2f}, difference {statistics.mean(apart):+.2f}")
+        for variant in [*VARIANTS][1:]:
+            differences = [other - base for other, base in zip(of[variant], of["float32"], strict=True)]
+            mean, difference = statistics.mean(of[variant]), statistics.mean(differences)
+            print(f"  {variant:15} {mean:.2f}, difference {difference:+.2f}")
 
 
 def main() -> None:
@@ -93,16 +97,16 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     chosen = parser.parse_args()
     prepare("cpu")
-    found, curves = {}, {}
-    for seed, way in itertools.product(chosen.seeds, WAYS):
-        found[way, seed], curves[way, seed] = trained(way, chosen.data, seed)
-        values = ", ".join(f"{name} {value:.2f}" for name, value in found[way, seed].items())
-        print(f"seed {seed}, {way}: {values}", flush=True)
-    report(found, chosen.seeds)
-    apart = max(np.abs(curves["bfloat16", seed] - curves["float32", seed]).max() for seed in chosen.seeds)
+    measured, curves = {}, {}
+    for seed, variant in itertools.product(chosen.seeds, VARIANTS):
+        measured[variant, seed], curves[variant, seed] = train(variant, chosen.data, seed)
+        values = ", ".join(f"{name} {value:.2f}" for name, value in measured[variant, seed].items())
+        print(f"seed {seed}, {variant}: {values}", flush=True)
+    report(measured, chosen.seeds)
+    distance = max(np.abs(curves["bfloat16", seed] - curves["float32", seed]).max() for seed in chosen.seeds)
     pairs = itertools.combinations(chosen.seeds, 2)
-    noise = max(np.abs(curves["float32", one] - curves["float32", other]).max() for one, other in pairs)
-    print(f"curves bfloat16={apart:.4f} seeds={noise:.4f}")
+    noise = max(np.abs(curves["float32", first] - curves["float32", second]).max() for first, second in pairs)
+    print(f"curves bfloat16={distance:.4f} seeds={noise:.4f}")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""What starting a job costs: seconds of a fresh process, the median of several, interleaved.
+"""Cost of starting a job: seconds of a fresh process, medians of several runs, interleaved.
 
     python benchmarks/start_up.py
 
-Rows: PyTorch alone; its `Optimizer` class used once; torchvision; the two heaviest job modules. Ratios to
-the first row are what to quote; seconds depend on the machine.
+Rows: PyTorch alone; its `Optimizer` class used once; torchvision; the two jobs' modules that import most. Quote the
+ratios to the first row; the seconds depend on the machine.
 """
 
 import statistics
@@ -23,7 +23,7 @@ ROUNDS = 5
 
 
 def seconds(code: str) -> float:
-    """Wall-clock seconds of a process that runs `code`."""
+    """Return the wall-clock seconds of a process that runs `code`."""
     started = time.perf_counter()
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)
     return time.perf_counter() - started
@@ -35,6 +35,6 @@ if __name__ == "__main__":
         for name, code in CASES.items():
             times[name].append(seconds(code))
     first = statistics.median(times["torch"])
-    for name, found in times.items():
-        median = statistics.median(found)
+    for name, measured in times.items():
+        median = statistics.median(measured)
         print(f"{name:30} {median:6.2f} s   x {median / first:.2f}")

@@ -2,15 +2,17 @@
 
     python benchmarks/train_step.py [--batch 8] [--rounds 5] [--threads 2] [--device cpu]
 
-Three workers, each a process of its own so that each has its own peak memory, take turns a step at a time: the usual
-form in float32 (tests/unit/literal.py: visual features of every crop in every step, layouts painted object by object,
-SPADE on the painted layout, the discriminators run anew for each loss), and the package's step in float32 and in
-bfloat16. All see the same random scenes of 10 objects and the image node, with all losses of configs/visual-genome.yaml
-and VGG networks of seeded weights. The usual form runs in PyTorch as it comes, the package as its jobs run
-(deterministic, freed memory kept: soulbench/core/device.py); `--prepared` gives the usual form the same. Medians over
-the rounds after one to warm up; ratios are of medians, and the seconds of a shared machine are worth less than they.
-Building VGG19 anew in every step, as the release does, is left out in the usual form's favour. On a GPU it is not run:
-it is written for a CPU.
+Three workers take turns, a step at a time: the usual form in float32 (tests/unit/literal.py), and the package's step
+in float32 and in bfloat16. Each is a process of its own, and so has a peak memory of its own. The usual form computes
+the visual features of every crop in every step, builds whole layouts object by object, runs SPADE on them, and runs
+the discriminators anew for each loss. It does not build VGG19 anew in every step, as the release does.
+
+All use the same random scenes of 10 objects and the image node, all losses of configs/visual-genome.yaml, and VGG
+networks of seeded weights. The usual form runs with PyTorch's default settings, the package as in its jobs
+(deterministic, freed memory kept: soulbench/core/device.py); `--prepared` gives the usual form the same settings.
+
+Printed are medians over the rounds, after one round to warm up, and ratios of medians. On a shared machine the ratios
+are more reliable than the seconds. On a GPU the usual form is left out, because it is written for a CPU.
 """
 
 import argparse
@@ -38,18 +40,18 @@ from soulbench.training.conditions import training_condition  # noqa: E402
 from soulbench.training.losses import Objective  # noqa: E402
 from soulbench.training.networks import build  # noqa: E402
 
-WAYS = ("usual", "float32", "bfloat16")
+FORMS = ("usual", "float32", "bfloat16")
 OBJECTS, SIDE = 11, 64
 VOCABULARY = {
     "objects": [f"object {i}" for i in range(179)],
     "predicates": [f"predicate {i}" for i in range(46)],
 }
-#: Multiply-adds of one image's step in the package's form, roughly (docs/speed.md), for the share of a peak.
+#: Approximate multiply-adds of one image's step in the package's form (docs/speed.md), for the share of a peak.
 MACS = 32e9
 
 
 class Clock:
-    """Seconds between calls, by name, after all that was launched has ended."""
+    """Measures the seconds between calls, by name, after all launched operations have ended."""
 
     def __init__(self, device: torch.device):
         self.device, self.parts = device, {}
@@ -61,37 +63,37 @@ class Clock:
         return time.perf_counter()
 
     def __call__(self, part: str) -> None:
-        """Note that a part has ended."""
+        """Record that a part of the step has ended."""
         now = self._now()
         self.parts[part] = self.parts.get(part, 0.0) + now - self._last
         self._last = now
 
 
 class Bench:
-    """Networks, losses and a batch; `step` makes one step in one of the ways."""
+    """Networks, losses and a batch; `step` makes one training step in one of `FORMS`."""
 
-    def __init__(self, way: str, batch: int, device: torch.device):
+    def __init__(self, form: str, batch: int, device: torch.device):
         settings = files.load(ROOT / "config.yaml", ROOT / "configs" / "visual-genome.yaml")
         sizes, training = settings["generator"], settings["training"]
         networks_factory.SIZES = sizes
         networks_factory.VOCABULARY = VOCABULARY
-        self.way, self.device = way, device
-        self.context = ExecutionContext(device, "float32" if way == "usual" else way)
+        self.form, self.device = form, device
+        self.context = ExecutionContext(device, "float32" if form == "usual" else form)
         self.networks = build(sizes, VOCABULARY, 0, True)
         self.networks.modules().to(device).train()
         self.objective = Objective(training["losses"], self.networks.discriminators, "seeded").to(device)
         scenes = networks_factory.random_batch([OBJECTS] * batch, size=SIDE, dtype=torch.float32)
         condition = training_condition(scenes, training["masking"], range(batch))
         self.batch, self.condition = moved(scenes, device), moved(condition, device)
-        kind = torch.optim.Adam if way == "usual" else Adam
+        kind = torch.optim.Adam if form == "usual" else Adam
         self.optimisers = {name: kind(net.parameters()) for name, net in self.networks.modules().items()}
-        if way == "usual":
+        if form == "usual":
             self.features = VisualFeatures({**sizes["visual"], "weights": "seeded"})
 
     def step(self) -> dict[str, float]:
-        """Seconds by part."""
+        """Make a step; return its seconds by part."""
         clock = Clock(self.device)
-        if self.way == "usual":
+        if self.form == "usual":
             self._features()
             clock("visual features")
             literal.train_step(
@@ -101,9 +103,9 @@ class Bench:
         for optimiser in self.optimisers.values():
             optimiser.zero_grad()
         with self.context.autocast():
-            drawing = self.networks.generator(self.batch, self.condition)
+            output = self.networks.generator(self.batch, self.condition)
             clock("generator")
-            losses = self.objective(drawing, self.batch, self.condition)
+            losses = self.objective(output, self.batch, self.condition)
         clock("losses")
         losses.backward(*(optimiser.parameters for optimiser in self.optimisers.values()))
         clock("backward")
@@ -118,40 +120,40 @@ class Bench:
             self.features.backbone(literal.cropped(self.batch.images[image], box, self.features.size)[None])
 
 
-def work(pipe: Connection, way: str, batch: int, device_name: str, prepared: bool) -> None:
-    """A worker: makes a step when told to, answers with its parts; at the end with its peak memory.
+def work(pipe: Connection, form: str, batch: int, device_name: str, prepared: bool) -> None:
+    """Run a worker: make a step per request and send its seconds by part; at the end send the peak memory.
 
-    Without `prepared` PyTorch is as it comes, on the CPU, with the threads that the variable says.
+    Without `prepared`, PyTorch keeps its default settings, on the CPU, with OMP_NUM_THREADS threads.
     """
     device = prepare(device_name) if prepared else torch.device("cpu")
-    bench = Bench(way, batch, device)
+    bench = Bench(form, batch, device)
     while pipe.recv():
         pipe.send(bench.step())
     pipe.send(peak_mib(device))
 
 
 def measure(
-    ways: dict[str, bool], batch: int, rounds: int, device: str
+    forms: dict[str, bool], batch: int, rounds: int, device: str
 ) -> tuple[dict[str, list[dict]], dict[str, float]]:
-    """Steps of each way (prepared or not), interleaved, without the first; and peak memory in MiB."""
+    """Return the seconds by part of interleaved steps of each form, without the first ones, and peak memory in MiB."""
     context = multiprocessing.get_context("spawn")
-    pipes, steps = {}, {way: [] for way in ways}
-    for way, prepared in ways.items():
-        pipes[way], other = context.Pipe()
-        context.Process(target=work, args=(other, way, batch, device, prepared), daemon=True).start()
+    pipes, steps = {}, {form: [] for form in forms}
+    for form, prepared in forms.items():
+        pipes[form], other = context.Pipe()
+        context.Process(target=work, args=(other, form, batch, device, prepared), daemon=True).start()
     for round_number in range(rounds + 1):
-        for way, pipe in pipes.items():
+        for form, pipe in pipes.items():
             pipe.send(True)
             parts = pipe.recv()
             if round_number:
-                steps[way].append(parts)
+                steps[form].append(parts)
     for pipe in pipes.values():
         pipe.send(False)
-    return steps, {way: pipe.recv() for way, pipe in pipes.items()}
+    return steps, {form: pipe.recv() for form, pipe in pipes.items()}
 
 
 def main() -> None:
-    """Measure and print; the last line is for machines."""
+    """Measure and print; the last line can be parsed."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -160,31 +162,37 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="cpu", choices=("cpu", "gpu"))
     parser.add_argument(
-        "--peak", type=float, help="the device's bfloat16 peak in TFLOP/s, to give the share of it"
+        "--peak",
+        type=float,
+        help="bfloat16 peak of the device in TFLOP/s, to print the share of it that is reached",
     )
     parser.add_argument(
-        "--prepared", action="store_true", help="the usual form, too, with the package's settings of PyTorch"
+        "--prepared", action="store_true", help="run the usual form with the package's settings of PyTorch"
     )
     chosen = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = str(chosen.threads)
-    ways = {
-        way: way != "usual" or chosen.prepared for way in WAYS if chosen.device == "cpu" or way != "usual"
+    forms = {
+        form: form != "usual" or chosen.prepared
+        for form in FORMS
+        if chosen.device == "cpu" or form != "usual"
     }
-    steps, memory = measure(ways, chosen.batch, chosen.rounds, chosen.device)
+    steps, memory = measure(forms, chosen.batch, chosen.rounds, chosen.device)
     print(f"batch {chosen.batch}, {chosen.rounds} rounds, {describe(prepare(chosen.device))}")
-    whole = {way: statistics.median(sum(step.values()) for step in found) for way, found in steps.items()}
-    for way, found in steps.items():
-        parts = {name: statistics.median(step[name] for step in found) for name in found[0]}
+    whole = {
+        form: statistics.median(sum(step.values()) for step in measured) for form, measured in steps.items()
+    }
+    for form, measured in steps.items():
+        parts = {name: statistics.median(step[name] for step in measured) for name in measured[0]}
         listed = ", ".join(f"{name} {seconds:.3f}" for name, seconds in parts.items())
-        speed = chosen.batch / whole[way]
+        speed = chosen.batch / whole[form]
         print(
-            f"{way:9} {whole[way]:7.3f} s a step, {speed:7.1f} images/s, peak {memory[way]:6.0f} MiB: {listed}"
+            f"{form:9} {whole[form]:7.3f} s a step, {speed:7.1f} images/s, peak {memory[form]:6.0f} MiB: {listed}"
         )
         if chosen.peak:
             share = speed * 2 * MACS / (chosen.peak * 1e12)
             print(f"{'':9} {share:.1%} of the peak")
     first = whole.get("usual", whole["float32"])
-    print("ratio " + " ".join(f"{way}={first / whole[way]:.2f}" for way in ("float32", "bfloat16")))
+    print("ratio " + " ".join(f"{form}={first / whole[form]:.2f}" for form in ("float32", "bfloat16")))
 
 
 if __name__ == "__main__":
