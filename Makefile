@@ -1,4 +1,5 @@
 # make all: environment, then the demo benchmark.   make test: every check.   make smoke: every rule on tiny settings.
+# make all CPU=1: the same without the CUDA libraries, which only a GPU needs (needs uv).
 PYTHON ?= python3
 BIN := .venv/bin
 PYTEST = $(BIN)/pytest -q -n 2 --dist loadfile
@@ -44,8 +45,7 @@ wheel: .venv/run.stamp
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	if command -v uv >/dev/null; then uv pip install --python $(BIN)/python --require-hashes -r $<; \
-	  else $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<; fi
+	@CPU=$(CPU) envs/install.sh $(BIN)/python $<
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 

@@ -32,6 +32,7 @@ CHATTER = (
     "Exiting because a job execution failed",
     "WorkflowError:\nAt least one job did not complete successfully",
     "RuleException:\nCalledProcessError",  # the job's own error message follows
+    "Shutting down",
     "Complete log",
     "Elapsed time",
 )
@@ -44,6 +45,8 @@ SILENT = {
     LogEvent.GROUP_INFO,
     LogEvent.RULEGRAPH,
 }
+#: After Ctrl-C, jobs end by the same signal, which is no failure.
+STOPPED = "Terminating processes on user request"
 RED, DIM, PLAIN, CLEAR_LINE = "\033[31m", "\033[2m", "\033[0m", "\r\033[K"
 PAGE = "report/index.html"
 
@@ -70,7 +73,8 @@ class LogHandler(LogHandlerBase):
         self._calm = not (options.dryrun or options.verbose or options.debug_dag or Quietness.ALL in quiet)
         self._cores: int | None = None
         self._tally: Tally | None = None
-        self._status = False
+        self._status = self._stopped = False
+        self._last = ""
         if self._calm:
             os.environ[log.CONSOLE] = "lines"
 
@@ -95,9 +99,16 @@ class LogHandler(LogHandlerBase):
         elif event in actions:
             actions[event](vars(record))
         elif event not in SILENT and not record.getMessage().startswith(CHATTER):
+            self._pass_on(record)
+        self._stream.flush()
+
+    def _pass_on(self, record: LogRecord) -> None:
+        text = record.getMessage()
+        self._stopped = self._stopped or text.startswith(STOPPED)
+        if text != self._last:  # some are repeated after each job
             self._clear_status()
             self._snakemake.handle(record)
-        self._stream.flush()
+        self._last = text
 
     def _note_cores(self, event: dict[str, Any]) -> None:
         self._cores = event.get("cores", self._cores)
@@ -130,7 +141,7 @@ class LogHandler(LogHandlerBase):
 
     def _job_failed(self, event: dict[str, Any]) -> None:
         tally, now = self._tally, event["created"]
-        if not tally or not (job := tally.end(event["jobid"], now, failed=True)):
+        if not tally or self._stopped or not (job := tally.end(event["jobid"], now, failed=True)):
             return
         self._print_job(f"{job.name} · failed after {log.duration(now - job.started)}", RED)
         for path in job.logs:

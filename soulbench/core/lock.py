@@ -102,23 +102,33 @@ def _lock(file: IO[str]) -> bool:
 
 
 @contextlib.contextmanager
-def exclusive(file: IO[str], waiting: Callable[[], None]) -> Iterator[None]:
-    """Hold the lock of an open file; where another process holds it, call `waiting` once, then wait.
+def exclusive(path: Path, waiting: Callable[[str], None]) -> Iterator[None]:
+    """Hold the lock of a file in this block, and wait while another process holds it.
 
-    A file system without locks is used without them.
+    The file is created, and stays: a process that waits for it would miss another file of its name. A file system
+    without locks is used without them.
+
+    Args:
+        path: the file.
+        waiting: called once before waiting, with the process that holds the lock.
     """
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        waiting()
-        fcntl.flock(file, fcntl.LOCK_EX)
-    except OSError:
-        pass
-    _job_locks.append(file)
-    try:
-        yield
-    finally:
-        _job_locks.remove(file)
+    with path.open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            waiting(file.read().strip() or "another process")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError:
+            pass
+        file.truncate(0)
+        with contextlib.suppress(OSError):  # on a full disk the lock has no name
+            os.write(file.fileno(), f"process {os.getpid()} on {platform.node()}\n".encode())
+        _job_locks.append(file)
+        try:
+            yield
+        finally:
+            _job_locks.remove(file)
 
 
 def job_descriptors() -> tuple[int, ...]:

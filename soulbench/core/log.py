@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import os
-import platform
 import re
 import sys
 import time
@@ -34,23 +33,24 @@ _ERROR, _TRACEBACK_LINES = "error: ", 4
 def job(log_path: str | Path) -> Iterator[Log]:
     """Open a job's log and yield the function that writes a line to it.
 
-    The job holds its log's lock. A process that an earlier Snakemake run started for the same job and that still runs
-    is waited for, so that no two processes write the same files. The job ends when its Snakemake is gone.
+    The job holds the lock of a hidden file beside its log. It first waits for the end of a process that an earlier run
+    of Snakemake left behind in the same job, so that no two processes write the same files; and it ends itself when
+    its Snakemake is gone.
 
     A `UserError` and a full disk end the job with exit status 1, and with the message alone in the log and on standard
-    error. Any other exception is a bug: its traceback goes to the log, and the exception is raised again. Where the
-    logger plugin reports the jobs, only the log gets either of them.
+    error; an interrupt (Ctrl-C) ends it silently. Any other exception is a bug: its traceback goes to the log, and the
+    exception is raised again. Where the logger plugin reports the jobs, only the log gets either of them.
     """
     path = Path(log_path)
     path.parent.mkdir(parents=True, exist_ok=True)
     name = job_name(path)
-    # Not "w": until the lock is taken, the log may be another process's.
-    with path.open("a", encoding="utf-8", buffering=1) as file, warnings.catch_warnings():
+    with path.open("w", encoding="utf-8", buffering=1) as file, warnings.catch_warnings():
         log = _writer(file)
         lock.end_with_snakemake(lambda: log("Snakemake is gone: this process ends"))
-        with lock.exclusive(file, waiting=lambda: _report_waiting(path, name, log)):
-            file.truncate(0)
-            log(f"process {os.getpid()} on {platform.node()}")
+        # Not the log's own lock: Snakemake deletes the log before each job.
+        with lock.exclusive(
+            path.with_name(f".{path.stem}.lock"), lambda owner: _report_waiting(owner, name, log)
+        ):
             _report(f"{name}: started")
             warnings.showwarning = lambda message, category, *_: log(f"{category.__name__}: {message}")
             started = time.monotonic()
@@ -59,6 +59,9 @@ def job(log_path: str | Path) -> Iterator[Log]:
             except Exception as error:
                 _report_failure(error, path, log)
                 raise
+            except KeyboardInterrupt:
+                log("interrupted")
+                raise SystemExit(130) from None
             done = f"done in {duration(time.monotonic() - started)}"
             log(done)
             _report(f"{name}: {done}")
@@ -85,11 +88,10 @@ def _report(text: str) -> None:
         tqdm.write(text, file=sys.stderr)
 
 
-def _report_waiting(path: Path, name: str, log: Log) -> None:
-    owner = re.search(f"^{_TIME}process (\\d+) on (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
-    process = f"process {owner[1]} on {owner[2]}" if owner else "another process"
-    log(f"{process} still runs this job; process {os.getpid()} waits for its end")
-    tqdm.write(f"{name}: {process} still runs this job; waiting for its end", file=sys.stderr)
+def _report_waiting(owner: str, name: str, log: Log) -> None:
+    text = f"{owner} still runs this job for an earlier run of Snakemake; waiting for its end"
+    log(text)
+    tqdm.write(f"{name}: {text}", file=sys.stderr)
 
 
 def _report_failure(error: Exception, path: Path, log: Log) -> None:

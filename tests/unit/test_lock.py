@@ -159,7 +159,12 @@ def test_a_job_that_snakemake_did_not_start_is_left_alone(monkeypatch):
 
 
 def test_children_of_a_job_can_keep_its_lock(tmp_path):
-    with (tmp_path / "log").open("w") as file:
-        with lock.exclusive(file, waiting=pytest.fail):
-            assert lock.job_descriptors() == (file.fileno(),)
-        assert lock.job_descriptors() == ()
+    with lock.exclusive(tmp_path / "lock", waiting=pytest.fail):
+        (descriptor,) = lock.job_descriptors()
+        child = subprocess.Popen(["sleep", "60"], pass_fds=[descriptor])
+    assert lock.job_descriptors() == ()
+    with (tmp_path / "lock").open() as file:
+        assert not lock._lock(file)
+        child.kill()
+        child.wait()
+        assert lock._lock(file)
