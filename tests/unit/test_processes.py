@@ -68,5 +68,5 @@ def test_the_checkpoint_of_either_opens_in_the_other(world, tmp_path):
 
 
 def test_what_is_wrong_in_a_process_is_said(world, tmp_path):
-    with pytest.raises(UserError, match="cannot be shared out to 6 pieces"):
+    with pytest.raises(UserError, match="cannot be split into 6 micro-batches"):
         pretrained(world, tmp_path / "m.safetensors", 2, accumulate=3, pretrain={"steps": 3, "batch": 4})
