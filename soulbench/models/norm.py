@@ -67,8 +67,8 @@ class SpectralConv2d(nn.Conv2d):
     """A convolution whose kernel has spectral norm 1 (Miyato et al., ICLR 2018); one power iteration per forward pass.
 
     As `torch.nn.utils.parametrizations.spectral_norm`, but the result is divided by the norm instead of the weight.
-    The results of wide layers are ten times smaller than their weights, and dividing the weights would cost one
-    forward and two backward passes over them. tests/unit/test_norm.py compares it with PyTorch's.
+    In wide layers the result has a tenth as many values as the weight, and dividing the weight would cost one forward
+    and two backward passes over it. tests/unit/test_norm.py compares this class with PyTorch's.
     """
 
     left: Tensor  # singular vectors of the kernel as a matrix

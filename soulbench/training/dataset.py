@@ -91,7 +91,7 @@ class BenchmarkData:
         return build(self.config["generator"], vocabulary, seed, adversarial, data)
 
     def batches(self, changes: Changes = UNCHANGED) -> SceneBatches:
-        """Return what makes batches of these scenes, with edited scenes in place of the packed ones."""
+        """Return a source of batches, with the edited scenes instead of the packed ones."""
         return SceneBatches(self.scenes, self.visual, changes.edited)
 
     def without(self, rows: list[int], changes: Changes) -> list[int]:

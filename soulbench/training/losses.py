@@ -29,9 +29,8 @@ class Perceptual(nn.Module):
     def __init__(self, weights: str):
         super().__init__()
         backbone = convolutions("vgg19", weights)[: max(PERCEPTUAL_LAYERS) + 1]
-        self.backbone = backbone.to(
-            memory_format=torch.channels_last
-        )  # the generator's images are laid out so
+        # The generator's images are channels last in memory.
+        self.backbone = backbone.to(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor, targets: Tensor) -> Tensor:
         """Return the distance of normalised images [B, 3, H, W]; gradients reach `images` only."""

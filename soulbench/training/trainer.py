@@ -27,9 +27,7 @@ from soulbench.training.networks import Networks
 from soulbench.training.schedule import Stage, learning_rate, rows_of_step, step_size
 
 CHECK_EVERY = 10  # steps between two reads of the losses; reading them waits for the device
-LESS_MEMORY = (
-    "A smaller training batch, a larger training.accumulate or training.precision: bfloat16 needs less."
-)
+LESS_MEMORY = "A smaller batch, a larger training.accumulate or training.precision: bfloat16 needs less."
 
 
 @dataclass(frozen=True)
@@ -116,11 +114,9 @@ class Trainer:
         if saved is not None:
             self.load_state_dict(saved)
         earlier_seconds, earlier_monitoring = self.seconds, self.monitor.seconds
-        micro_batch_size = self.step_size // self.micro_batch_count
+        size = self.step_size // self.micro_batch_count
         with (
-            explained_memory(
-                f"{self.stage.name} processes {micro_batch_size} images at a time. {LESS_MEMORY}"
-            ),
+            explained_memory(f"{self.stage.name} processes {size} images at a time. {LESS_MEMORY}"),
             Meter(self.context.device) as meter,
             Progress(self.stage.name, self.stage.steps, log, done=self.step) as progress,
         ):

@@ -28,7 +28,7 @@ def apply_plan(data: BenchmarkData, plan: Plan, *axes: object) -> Changes:
 
     Args:
         data: the benchmark's data.
-        plan: what a method asks for.
+        plan: of a method.
         axes: seed the noise of the edits, besides the base seed: the request's id, for example.
     """
     seed = derive_seed(data.config["seed"], "edits", *axes)

@@ -54,40 +54,40 @@ SPECTRA = {
 @pytest.mark.parametrize("eigenvalues", SPECTRA.values(), ids=SPECTRA)
 def test_conjugate_gradients_agree_with_the_inverse(eigenvalues):
     matrix, v = symmetric(eigenvalues), vector(6)
-    found = solved(matrix, v, solver="cg", damping=1.1, tolerance=1e-12, iterations=200)
-    assert found.converged
-    assert found.damping == pytest.approx(1.1 * 3.0, rel=0.2)  # a share of the largest curvature
-    damped = matrix + found.damping * torch.eye(6, dtype=torch.float64)
-    torch.testing.assert_close(found.step, torch.linalg.solve(damped, v), rtol=1e-9, atol=1e-9)
+    solution = solved(matrix, v, solver="cg", damping=1.1, tolerance=1e-12, iterations=200)
+    assert solution.converged
+    assert solution.damping == pytest.approx(1.1 * 3.0, rel=0.2)  # a multiple of the largest curvature
+    damped = matrix + solution.damping * torch.eye(6, dtype=torch.float64)
+    torch.testing.assert_close(solution.step, torch.linalg.solve(damped, v), rtol=1e-9, atol=1e-9)
 
 
 def test_lissa_agrees_with_the_inverse():
     matrix, v = symmetric(SPECTRA["positive"]), vector(6)
-    found = solved(matrix, v, solver="lissa", damping=0.1, scale=5.0, iterations=600, tolerance=1e-9)
+    solution = solved(matrix, v, solver="lissa", damping=0.1, scale=5.0, iterations=600, tolerance=1e-9)
     damped = matrix + 0.1 * 5.0 * torch.eye(6, dtype=torch.float64)
-    assert found.converged
-    assert found.damping == pytest.approx(0.5)
-    torch.testing.assert_close(found.step, torch.linalg.solve(damped, v), rtol=1e-9, atol=1e-9)
+    assert solution.converged
+    assert solution.damping == pytest.approx(0.5)
+    torch.testing.assert_close(solution.step, torch.linalg.solve(damped, v), rtol=1e-9, atol=1e-9)
 
 
 def test_lissa_follows_its_recursion():
     matrix, v = symmetric(SPECTRA["positive"]), vector(6)
-    found = solved(matrix, v, solver="lissa", damping=0.1, scale=5.0, iterations=3)
+    solution = solved(matrix, v, solver="lissa", damping=0.1, scale=5.0, iterations=3)
     h = v
     for _ in range(3):
         h = v + 0.9 * h - matrix @ h / 5.0
-    torch.testing.assert_close(found.step, h / 5.0)
-    assert found.iterations == 3
+    torch.testing.assert_close(solution.step, h / 5.0)
+    assert solution.iterations == 3
 
 
 @pytest.mark.parametrize("solver", ["cg", "lissa"])
 def test_the_residual_is_that_of_the_damped_system(solver):
     matrix, v = symmetric([100.0, 10.0, 1.0, 0.5, 0.1, 0.01]), vector(6)
-    found = solved(matrix, v, solver=solver, damping=0.001, scale=200.0, iterations=2, tolerance=1e-6)
-    difference = v - matrix @ found.step - found.damping * found.step
-    assert found.residual == pytest.approx(float(difference.norm() / v.norm()), rel=1e-9)
-    assert found.residual > 1e-3
-    assert not found.converged
+    solution = solved(matrix, v, solver=solver, damping=0.001, scale=200.0, iterations=2, tolerance=1e-6)
+    difference = v - matrix @ solution.step - solution.damping * solution.step
+    assert solution.residual == pytest.approx(float(difference.norm() / v.norm()), rel=1e-9)
+    assert solution.residual > 1e-3
+    assert not solution.converged
 
 
 def test_products_with_the_hessian_are_counted_and_bounded():
@@ -97,16 +97,16 @@ def test_products_with_the_hessian_are_counted_and_bounded():
         calls.append(1)
         return matrix @ h
 
-    found = solve(product, vector(6), Parameters(iterations=2, tolerance=1e-12), no_log)
-    assert found.iterations <= 3
-    assert len(calls) == found.iterations + 6 + 1  # largest curvature; the residual
+    solution = solve(product, vector(6), Parameters(iterations=2, tolerance=1e-12), no_log)
+    assert solution.iterations <= 3
+    assert len(calls) == solution.iterations + 6 + 1  # largest curvature; the residual
 
 
 def test_a_right_hand_side_of_zeros_changes_nothing():
-    found = solved(symmetric(SPECTRA["positive"]), torch.zeros(6, dtype=torch.float64))
-    assert not found.step.any()
-    assert found.converged
-    assert (found.residual, found.iterations) == (0.0, 0)
+    solution = solved(symmetric(SPECTRA["positive"]), torch.zeros(6, dtype=torch.float64))
+    assert not solution.step.any()
+    assert solution.converged
+    assert (solution.residual, solution.iterations) == (0.0, 0)
 
 
 @pytest.mark.parametrize(
@@ -127,8 +127,8 @@ def test_a_diverging_solver_is_an_error(settings, message):
 
 def test_the_largest_curvature_is_the_largest_absolute_eigenvalue():
     matrix = symmetric([1.0, 0.5, -4.0, 0.1])
-    found = influence.largest_curvature(lambda h: matrix @ h, vector(4), iterations=60)
-    assert found == pytest.approx(4.0)
+    eigenvalue = influence.largest_curvature(lambda h: matrix @ h, vector(4), iterations=60)
+    assert eigenvalue == pytest.approx(4.0)
     assert influence.largest_curvature(lambda h: 0 * h, vector(4)) == 0
 
 
@@ -186,10 +186,10 @@ def test_a_networks_step_agrees_with_the_exact_inverse(setting, redacted_loss, e
     model, batch, condition = setting
     redaction, objective, *_ = redacted_loss
     product = redaction.hessian(lambda: learning_loss(objective, model, batch, condition))
-    found = solve(product, vector(36), Parameters(tolerance=1e-11, iterations=500), no_log)
-    damped = exact + found.damping * torch.eye(36, dtype=torch.float64)
-    assert found.converged
-    torch.testing.assert_close(found.step, torch.linalg.solve(damped, vector(36)), rtol=1e-7, atol=1e-9)
+    solution = solve(product, vector(36), Parameters(tolerance=1e-11, iterations=500), no_log)
+    damped = exact + solution.damping * torch.eye(36, dtype=torch.float64)
+    assert solution.converged
+    torch.testing.assert_close(solution.step, torch.linalg.solve(damped, vector(36)), rtol=1e-7, atol=1e-9)
 
 
 def test_a_module_that_the_loss_does_not_depend_on(setting):
@@ -220,8 +220,8 @@ def test_the_discrepancy_is_one_minus_the_similarity_of_the_crops(setting):
         expected["mean"] += 1 - mean
         expected["sum"] += 1 - mean * 3 * (side - 2) ** 2
     for reduction, value in expected.items():
-        found = discrepancy(model, batch, condition, objects, reduction)
-        assert float(found.detach()) == pytest.approx(value, rel=1e-9)
+        summed = discrepancy(model, batch, condition, objects, reduction)
+        assert float(summed.detach()) == pytest.approx(value, rel=1e-9)
 
 
 @pytest.mark.parametrize("edit", ["object", "all"])
@@ -237,8 +237,8 @@ def test_the_difference_of_gradients(setting, edit):
 
     expected = gradient(condition.features) - gradient(removed)
     assert expected.any()
-    found = difference_of_gradients(redaction, batch, condition, objects, Parameters(edit=edit))
-    torch.testing.assert_close(found, expected)
+    difference = difference_of_gradients(redaction, batch, condition, objects, Parameters(edit=edit))
+    torch.testing.assert_close(difference, expected)
     reversed_sign = difference_of_gradients(
         redaction, batch, condition, objects, Parameters(edit=edit, reverse=True)
     )

@@ -63,11 +63,11 @@ OTHERS = {
 @pytest.mark.parametrize(("other", "message"), OTHERS.values(), ids=OTHERS)
 def test_a_checkpoint_of_another_model_is_refused_with_what_differs(tmp_path, other, message):
     networks().save(tmp_path / "model.safetensors")
-    wanted = networks(**other)
-    before = state(wanted)
+    other_networks = networks(**other)
+    before = state(other_networks)
     with pytest.raises(UserError, match=rf"model\.safetensors: a checkpoint of another model: {message}"):
-        wanted.load(tmp_path / "model.safetensors")
-    assert all(torch.equal(value, before[name]) for name, value in state(wanted).items())
+        other_networks.load(tmp_path / "model.safetensors")
+    assert all(torch.equal(value, before[name]) for name, value in state(other_networks).items())
 
 
 def test_several_differences_are_all_named(tmp_path):

@@ -68,5 +68,5 @@ def test_one_process_reads_the_checkpoint_of_two(benchmark, tmp_path):
 
 
 def test_an_error_in_a_process_reaches_the_user(benchmark, tmp_path):
-    with pytest.raises(UserError, match="cannot be shared out to 6 pieces"):
+    with pytest.raises(UserError, match="cannot be split into 6 micro-batches"):
         pretrained(benchmark, tmp_path / "m.safetensors", 2, accumulate=3, pretrain={"steps": 3, "batch": 4})

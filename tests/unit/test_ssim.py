@@ -29,17 +29,17 @@ def tensor(*images):
 
 @pytest.mark.parametrize(("first", "second"), PAIRS.values(), ids=PAIRS)
 def test_equal_to_scikit_image(first, second):
-    found = structural_similarity(tensor(first), tensor(second))
-    assert found.shape == (1, 3, first.shape[0] - 2, first.shape[1] - 2)
+    similarity = structural_similarity(tensor(first), tensor(second))
+    assert similarity.shape == (1, 3, first.shape[0] - 2, first.shape[1] - 2)
     expected = by_scikit_image(first, second, win_size=3, channel_axis=-1, data_range=1)
-    assert float(found.mean()) == pytest.approx(expected, abs=1e-12)
+    assert float(similarity.mean()) == pytest.approx(expected, abs=1e-12)
 
 
 def test_the_map_equals_scikit_images():
     first, second = PAIRS["noise"]
     _, expected = by_scikit_image(first, second, win_size=3, channel_axis=-1, data_range=1, full=True)
-    found = structural_similarity(tensor(first), tensor(second))[0].movedim(0, -1).numpy()
-    np.testing.assert_allclose(found, expected[1:-1, 1:-1], atol=1e-12)
+    similarity = structural_similarity(tensor(first), tensor(second))[0].movedim(0, -1).numpy()
+    np.testing.assert_allclose(similarity, expected[1:-1, 1:-1], atol=1e-12)
 
 
 def test_images_of_a_batch_are_compared_one_by_one():
