@@ -40,8 +40,8 @@ class RunArrays(dict[tuple, np.ndarray]):
         super().__init__(self._index(frame, list(keys)))
 
     def _index(self, frame: pd.DataFrame, keys: list[str]) -> dict[tuple, np.ndarray]:
-        rows = pd.Index(self.requests).get_indexer(frame["request"].astype(str))
-        columns = pd.Index(self.seeds).get_indexer(frame["seed"])
+        rows = pd.Index(self.requests).get_indexer(pd.Index(frame["request"].astype(str)))
+        columns = pd.Index(self.seeds).get_indexer(pd.Index(frame["seed"]))
         inside = (rows >= 0) & (columns >= 0)
         codes, groups = pd.MultiIndex.from_frame(frame[keys]).factorize()
         arrays = np.full((len(groups), len(self.requests), len(self.seeds)), np.nan)
