@@ -18,20 +18,35 @@ rule count:
     log: "logs/count.log"
     script: "count.py"
 """
-#: Writes its number again and again, as a training run does with its checkpoint, and says when it does.
+#: Writes its process number again and again, as a training run writes its checkpoint. The first process does so until
+#: it is stopped or another process waits for it.
 COUNT = """
 import os, time
 from pathlib import Path
 from soulbench.core import lock
 from soulbench.core.log import job
 {before}
-with job(snakemake.log[0]) as log, Path("trace.txt").open("a", buffering=1) as trace:
-    for step in range(30):
-        trace.write(f"{{os.getpid()}}\\n")
-        Path("work.txt").write_text(f"{{os.getpid()}} {{step}}")
+trace, work, stop = map(Path, ["trace.txt", "work.txt", "stop"])
+first = not trace.exists()
+
+def is_last(step):
+    if not first:
+        return step == 30
+    try:
+        return stop.exists() or "waiting" in Path(snakemake.log[0]).read_text()
+    except FileNotFoundError:  # Snakemake has deleted it before it starts the second process
+        return False
+
+with job(snakemake.log[0]), trace.open("a", buffering=1) as lines:
+    step = 0
+    while not is_last(step):
+        lines.write(f"{{os.getpid()}}\\n")
+        work.write_text(f"{{os.getpid()}} {{step}}")
         time.sleep(0.1)
-        assert Path("work.txt").read_text() == f"{{os.getpid()}} {{step}}"
-    Path(snakemake.output[0]).write_text(f"{{step}}")
+        assert work.read_text() == f"{{os.getpid()}} {{step}}"
+        step += 1
+    Path(snakemake.output[0]).write_text("first" if first else "second")
+    lines.write(f"{{os.getpid()}}-end\\n")
 """
 #: A job that does not notice that its Snakemake is gone.
 UNAWARE = "os.environ.pop(lock.SNAKEMAKE)"
@@ -64,19 +79,20 @@ def test_the_next_run_goes_on_alone(tree, request):
     assert run.status == 0, run.text
     assert "an earlier run was killed; its lock is removed" in run.text
     assert "cannot be locked" not in run.text
-    assert (tree / "result.txt").read_text() == "29"
+    assert (tree / "result.txt").read_text() == "second"
 
-    writers = trace.read_text().split()
-    new = writers[-1]
+    lines = trace.read_text().split()
+    new = lines[-1].removesuffix("-end")
+    writers = [line.removesuffix("-end") for line in lines]
     assert set(writers) == {orphan, new} and orphan != new
     assert writers == sorted(writers, key=[orphan, new].index), "both wrote at the same time"
-    assert writers.count(new) == 30
+    assert lines.count(new) == 30
+    waited = f"count: process {orphan} on" in run.text
     if "goes on" in request.node.name:
-        assert writers.count(orphan) == 30
-        assert f"count: process {orphan} on" in run.text
-        assert "waiting for its end" in run.text
+        assert f"{orphan}-end" in lines
+        assert waited
     else:
-        assert writers.count(orphan) < 30
+        assert f"{orphan}-end" not in lines
     assert call(tree, tree, *PROFILE, "--cores", "2").text.count("Nothing to be done") == 1
 
 
@@ -87,5 +103,6 @@ def test_a_second_run_beside_a_live_one_is_refused(tree):
     assert run.status == 1
     assert f"process {running.pid} on" in run.text
     assert "snakemake --unlock" in run.text
+    (tree / "stop").touch()
     assert running.wait(60) == 0
-    assert (tree / "result.txt").read_text() == "29"
+    assert (tree / "result.txt").read_text() == "first"
