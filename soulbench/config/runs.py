@@ -107,9 +107,11 @@ def ablation_runs(config: Mapping[str, Any]) -> list[tuple[str, int]]:
     ]
 
 
-def checkpoint(config: Mapping[str, Any], name: str, request: str, seed: int | str) -> str:
+def checkpoint(
+    config: Mapping[str, Any], name: str, request: str, seed: int | str, paths: ResultPaths | None = None
+) -> str:
     """Return the path of the model that a run evaluates; `request` and `seed` may be Snakemake's wildcards."""
-    paths = ResultPaths.of(config)
+    paths = paths or ResultPaths.of(config)
     if name == "original":
         return paths.original(seed)
     if name == RESEED:
