@@ -1,86 +1,57 @@
 # The figures, one rule each, and the page that holds them.
-from pathlib import Path
+from soulbench import figures
+from soulbench.core.paths import ResultPaths, beside
 
-ABLATED = ["module_time", "alpha", "modules"] if runs.ablation_runs(config) else []
-FIGURES = [
-    "tradeoff",
-    "metrics",
-    "pictures",
-    "pictures_more",
-    "latent",
-    "queries",
-    "query_pictures",
-    *ABLATED,
-    "training",
-    "snapshots",
-]
-READ = {
-    "pictures": [f"{record(*cell)}/outputs.npz" for cell in RUNS],
-    "pictures_more": [f"{record(*cell)}/outputs.npz" for cell in RUNS],
-    "query_pictures": [f"{record(*cell)}/outputs.npz" for cell in RUNS],
-    "alpha": [
-        f"{RESULTS}/ablations/alpha/{request}/seed{seed}.npz" for request, seed in runs.ablation_runs(config)
-    ],
-    "modules": [
-        f"{RESULTS}/ablations/modules/{request}/seed{seed}.npz"
-        for request, seed in runs.ablation_runs(config)
-    ],
-    "training": [path for seed in config["seeds"] for path in learned(seed, "curves.csv")],
-    "snapshots": [
-        *learned(config["seeds"][0], "snapshots.npz"),
-        *unlearned(config["seeds"][0], "snapshots.npz"),
-    ],
-}
+PATHS = ResultPaths.of(config)
+FIGURES = figures.planned(config)
 
+# Each figure's file says what it reads, its caption and its headings.
 for figure in FIGURES:
 
     rule:
         name:
-            f"figure_{figure}"
+            f"figure_{figure.name}"
         input:
-            TABLES.values(),
-            f"{DATA}/packed",
-            f"{DATA}/requests.csv",
-            READ.get(figure, []),
+            figure.inputs(config, PATHS),
         output:
             report(
-                f"{RESULTS}/figures/{figure}.png",
-                caption=f"../report/{figure}.rst",
+                PATHS.figure(figure.name, "png"),
+                caption="../report/figure.rst",
                 category="Figures",
+                subcategory=figure.subcategory,
+                labels={"figure": figure.title},
             ),
-            f"{RESULTS}/figures/{figure}.svg",
+            PATHS.figure(figure.name, "svg"),
         log:
-            f"{RESULTS}/logs/figures/{figure}.log",
+            PATHS.log("figures", figure.name),
         benchmark:
-            f"{RESULTS}/benchmarks/figures/{figure}.tsv"
+            PATHS.benchmark("figures", figure.name)
         params:
-            source=source_hash(f"soulbench.figures.{figure}"),
-            settings=settings(*all_but_report(), "report.pictures"),
-            results=RESULTS,
-            figure=figure,
+            source=source_hash(figure.module),
+            settings=settings(*figure.config_keys),
+            caption=figure.caption(config),
+            results=PATHS.root,
+            figure=figure.name,
         script:
             "../scripts/figure.py"
 
 
+# The page shows the whole configuration, so it is given all of it.
 rule page:
     input:
-        TABLES.values(),
-        f"{RESULTS}/tables/claims.csv",
-        f"{DATA}/summary.json",
-        f"{DATA}/human.csv",
-        OPENED,
-        [f"{record(*cell)}/record.json" for cell in RUNS],
-        expand("{results}/figures/{figure}.{kind}", results=RESULTS, figure=FIGURES, kind=["png", "svg"]),
+        rules.tables.output,
+        rules.claims.output,
+        [PATHS.data(name) for name in ["packed", "summary.json", "human.csv", "requests.csv", "subset.csv"]],
+        [PATHS.record(*run, "record.json") for run in RUNS],
+        sorted({beside(runs.checkpoint(config, *run), "json") for run in RUNS}),
+        [PATHS.figure(figure.name, suffix) for figure in FIGURES for suffix in ("png", "svg")],
     output:
-        f"{RESULTS}/report/index.html",
+        PATHS.page(),
     log:
-        f"{RESULTS}/logs/page.log",
+        PATHS.log("page"),
     params:
-        source=source_hash("soulbench.report.page"),
+        source=source_hash("soulbench.report.page", *[figure.module for figure in FIGURES]),
         settings=settings(*config),
-        captions=[
-            path.read_text() for path in sorted(Path(workflow.basedir, "workflow", "report").glob("*.rst"))
-        ],
-        results=RESULTS,
+        results=PATHS.root,
     script:
         "../scripts/page.py"

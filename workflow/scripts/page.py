@@ -1,12 +1,8 @@
-"""Build the page."""
+"""Write the page."""
 
 from soulbench.core.log import job
-from soulbench.report.page import build
+from soulbench.core.paths import ResultPaths
+from soulbench.report.page import write_page
 
 with job(snakemake.log[0]) as log:
-    build(
-        config=snakemake.params.settings,
-        results_dir=snakemake.params.results,
-        out_html=snakemake.output[0],
-        log=log,
-    )
+    write_page(config=snakemake.params.settings, paths=ResultPaths(snakemake.params.results), log=log)
