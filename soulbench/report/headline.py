@@ -62,7 +62,7 @@ def _entries(scores: pd.DataFrame, methods: list[str], task: str, outcome: str) 
 
 def percent(share: float) -> str:
     """Return a share of the way to the retrained model in per cent."""
-    return "unknown" if not np.isfinite(share) else f"{100 * share:.0f} %".replace("-", "−")
+    return "unknown" if not np.isfinite(share) else f"{round(100 * share)} %".replace("-", "−")
 
 
 def cost(ratio: float) -> str:
@@ -88,7 +88,7 @@ def _successes(config: dict[str, Any], scores: pd.DataFrame, task: str) -> str:
         return f"In {task}, no method is certain to remove the object and keep the rest."
     successes = successes.assign(distance=(successes["forgotten"] - 1).abs()).sort_values("distance")
     texts = [
-        f"{row['method']} ({percent(row['forgotten'])} forgotten, {cost(row['ratio_to_retrain'])} the cost)"
+        f"{row['method']} ({percent(row['forgotten'])} forgotten, relative cost {cost(row['ratio_to_retrain'])})"
         for row in successes.to_dict("records")
     ]
     return (
@@ -100,11 +100,14 @@ def _successes(config: dict[str, Any], scores: pd.DataFrame, task: str) -> str:
 def _failures(config: dict[str, Any], scores: pd.DataFrame) -> str:
     names = unlearners(config, scores["method"])
     groups = []
-    for outcome, start in ((STAYS, "The object stays with"), (COLLAPSED_WORD, "the model collapses with")):
+    for outcome, start in (
+        (STAYS, "methods that leave the object in place"),
+        (COLLAPSED_WORD, "methods that collapse"),
+    ):
         rows = scores[(scores["outcome"] == outcome) & scores["method"].isin(names)]
         texts = [f"{name} ({_tasks(rows, name)})" for name in names if name in set(rows["method"])]
         if texts:
-            groups.append(f"{start} {', '.join(texts)}")
+            groups.append(f"{start}: {', '.join(texts)}")
     text = "; ".join(groups)
     return f"{text[0].upper()}{text[1:]}." if text else ""
 

@@ -209,7 +209,7 @@ def test_numbers_are_written_for_readers():
     assert number(-0.04) == "0.0"
     assert number(-3.25) == "−3.2"
     assert number(float("nan")) == "–"
-    assert headline.percent(0.884) == "88 %"
+    assert [headline.percent(share) for share in (0.884, -0.002, -0.13)] == ["88 %", "0 %", "−13 %"]
     assert [headline.cost(ratio) for ratio in (1 / 30, 1.0, float("nan"))] == ["1/30", "1.0 ×", "–"]
 
 
