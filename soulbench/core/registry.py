@@ -20,6 +20,7 @@ INTERFACE = ("LEVEL", "FAMILY", "PER_REQUEST", "Parameters", "plan")
 KINDS = {
     "methods": ("method", "soulbench.unlearning.methods"),
     "queries": ("query", "soulbench.queries"),
+    "figures": ("figure", "soulbench.figures"),
 }
 
 

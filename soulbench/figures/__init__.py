@@ -1,1 +1,131 @@
-"""Tables and pictures in; one file a figure."""
+"""Figures, one file each, found by file name as methods are: a new figure is one new file here.
+
+A figure's file defines
+
+- `TITLE`: its heading on the page.
+- `SUBCATEGORY`: the heading that it has in Snakemake's report.
+- `POSITION`: a number; the page shows figures in this order.
+- `CONFIG`: the keys of the configuration that `plot` reads. `plot` gets no others.
+- `CAPTION`: one to four sentences of reStructuredText, a Jinja2 template. It gets the whole `config`, `counted` as
+  below, and phrases: `seeds` ("2 training seeds"), `percent` ("95 %", of intervals), `ablated` ("2 requests and 1
+  training seed").
+- `inputs(config, paths)`: every file that `plot` reads.
+- `plot(config, paths, out_stem, log)`: writes `out_stem` with `.png` and `.svg`.
+- `applies(config)`, optional: whether a benchmark has this figure.
+
+A file whose name begins with an underscore is no figure.
+"""
+
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+
+from soulbench.core import registry
+from soulbench.core.errors import UserError
+
+INTERFACE = ("TITLE", "SUBCATEGORY", "POSITION", "CONFIG", "CAPTION", "inputs", "plot")
+# Okabe and Ito's palette: distinct in every kind of colour vision, on white and in grey. The page uses it, too.
+LEVEL_COLOURS = {
+    "reference": "#555555",
+    "sample": "#C27400",
+    "feature": "#009E73",
+    "object": "#0072B2",
+}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure as its file declares it.
+
+    Attributes:
+        name: of its file, of its image and of its rule.
+        module: dotted name of its file.
+        title: its heading on the page.
+        subcategory: its heading in Snakemake's report.
+        position: rank on the page.
+        config_keys: what `plot` reads of the configuration.
+        caption_template: reStructuredText as a Jinja2 template.
+        inputs: `inputs(config, paths)`, the files that it reads.
+        plot: `plot(config, paths, out_stem, log)`, which writes the images.
+        applies: `applies(config)`, whether a benchmark has this figure.
+    """
+
+    name: str
+    module: str
+    title: str
+    subcategory: str
+    position: float
+    config_keys: tuple[str, ...]
+    caption_template: str
+    inputs: Callable[..., list[str]]
+    plot: Callable[..., None]
+    applies: Callable[[Mapping[str, Any]], bool]
+
+    def caption(self, config: Mapping[str, Any]) -> str:
+        """Return the caption as reStructuredText."""
+        ablations = config["ablations"]
+        ablated = (
+            counted(ablations["requests"], "request") + " and " + counted(ablations["seeds"], "training seed")
+        )
+        template = Environment(undefined=StrictUndefined, autoescape=False).from_string(self.caption_template)
+        return template.render(
+            config=config,
+            counted=counted,
+            seeds=counted(len(config["seeds"]), "training seed"),
+            percent=f"{100 * config['analysis']['confidence']:.0f} %",
+            ablated=ablated,
+        )
+
+
+def get(name: str) -> Figure:
+    """Return a figure by name.
+
+    Raises:
+        UserError: there is no such figure (names the nearest), or its file lacks a part of the interface.
+    """
+    module = registry.module("figures", name.replace("_", "-"))
+    missing = [part for part in INTERFACE if not hasattr(module, part)]
+    if missing:
+        raise UserError(f"{module.__file__}: a figure's file must define {', '.join(missing)}")
+    return _figure(name, module)
+
+
+def _figure(name: str, module: types.ModuleType) -> Figure:
+    return Figure(
+        name=name,
+        module=module.__name__,
+        title=module.TITLE,
+        subcategory=module.SUBCATEGORY,
+        position=module.POSITION,
+        config_keys=tuple(module.CONFIG),
+        caption_template=module.CAPTION,
+        inputs=module.inputs,
+        plot=module.plot,
+        applies=getattr(module, "applies", lambda config: True),
+    )
+
+
+def planned(config: Mapping[str, Any]) -> list[Figure]:
+    """Return the figures that a configured benchmark has, in the order of the page."""
+    figures = [get(name.replace("-", "_")) for name in registry.ids("figures")]
+    return sorted(
+        (figure for figure in figures if figure.applies(config)),
+        key=lambda figure: (figure.position, figure.name),
+    )
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, such as `1 request` or `2 requests`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def lpips_name(config: Mapping[str, Any]) -> str:
+    """Return LPIPS with its backbone, which is called untrained if it is: such values mean less."""
+    settings = config["evaluation"]["lpips"]
+    if settings["weights"] == "seeded":
+        return f"LPIPS (untrained {settings['net']})"
+    weights = "ImageNet" if settings["weights"] == "imagenet" else "own weights"
+    return f"LPIPS ({settings['net']}, {weights})"

@@ -1,82 +1,124 @@
-"""The paper's Fig. 7 as numbers.
+"""The paper's Fig. 7 in numbers: the error of the target under each query, beside the original and retrained models."""
 
-How well the target is drawn under each query, against original and retrained model.
-"""
-
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from soulbench.analysis import methods as roster
 from soulbench.analysis.arrays import intervals
 from soulbench.analysis.dimensions import PRIMARY
-from soulbench.analysis.gather import read_csv
+from soulbench.analysis.methods import ordered
 from soulbench.analysis.statistics import Interval
+from soulbench.core.paths import ResultPaths
+from soulbench.core.tables import read_csv
 from soulbench.core.terms import RESEED, TASKS
-from soulbench.figures import style
+from soulbench.figures import _style, counted
+
+TITLE = "Queries (Fig. 7)"
+SUBCATEGORY = "Measurements"
+POSITION = 50
+CONFIG = ("methods", "analysis", "seed", "evaluation.queries")
+CAPTION = """\
+The paper's Fig. 7 in numbers: error of the target against its true pixels, with the scene graph as it is and as each
+query alters it; {{ percent }} intervals over the requests to which the query applies ({{ seeds }}; device:
+{{ config.device }}). A query that brings the target back moves its dot left, towards the line of the original model.
+"""
 
 NONE = "none"
 COLOURS = ("#111111", "#D55E00", "#0072B2", "#56B4E9", "#009E73", "#CC3377")
-WORDS = {NONE: "no query", "neighbor": "neighbor (2 hops)", "neighbor-1hop": "neighbor (1 hop)"}
+NAMES = {NONE: "no query", "neighbor": "neighbor (2 hops)", "neighbor-1hop": "neighbor (1 hop)"}
 
 
-def draw(config: dict[str, Any], results_dir: Path, out_stem: Path, log: Callable[[str], Any]) -> None:
-    """Draw the figure from tables/queries.csv."""
-    table = read_csv(Path(results_dir) / "tables" / "queries.csv")
+class Look(NamedTuple):
+    """How one query is shown."""
+
+    colour: str
+    marker: str
+    offset: float
+
+
+def inputs(config: Mapping[str, Any], paths: ResultPaths) -> list[str]:
+    """Return the files that the figure reads."""
+    return [paths.table("queries")]
+
+
+def plot(config: dict[str, Any], paths: ResultPaths, out_stem: Path, log: Callable[[str], Any]) -> None:
+    """Plot an interval per method and query, both tasks."""
+    table = read_csv(Path(paths.table("queries")))
     table = table[table["metric"] == PRIMARY]
-    answered = table[table["status"] == "ok"]
-    found = intervals(config, answered, ("method", "task", "query"), axes=table)
-    methods = [name for name in roster.ordered(config, table["method"]) if name != RESEED]
-    queries = [NONE, *(name for name in config["evaluation"]["queries"])]
-    with style.figure(11, 1.5 + 0.42 * len(methods), out_stem) as made:
-        for axes, task in zip(made.subplots(1, len(TASKS)), TASKS, strict=True):
-            style.method_axis(axes, config, methods, task == TASKS[0])
-            _references(axes, found, task)
-            _dots(axes, found, methods, queries, task)
+    measured = table[table["status"] == "ok"]
+    errors = intervals(config, measured, ("method", "task", "query"), axes=table)
+    methods = [name for name in ordered(config, table["method"]) if name != RESEED]
+    looks = _looks([NONE, *config["evaluation"]["queries"]])
+    # More queries than colours need higher rows.
+    row = 0.42 * max(1.0, len(looks) / len(COLOURS))
+    with _style.figure(11, 1.5 + row * len(methods), out_stem) as fig:
+        for axes, task in zip(fig.subplots(1, len(TASKS)), TASKS, strict=True):
+            _style.method_axis(axes, config, methods, task == TASKS[0])
+            _references(axes, errors, task)
+            _intervals(axes, errors, methods, looks, task)
             axes.set_title(task.capitalize(), loc="left", weight="bold")
             axes.set_xlabel("error of the target (MAE, grey levels); forgotten →")
-        _legend(made, config, queries, _counts(answered, queries))
-    log(f"{len(methods)} methods, {len(queries) - 1} queries")
+        _legend(fig, config, looks, measured)
+    log(f"{len(methods)} methods, {len(looks) - 1} queries")
 
 
-def _references(axes: Axes, found: dict[tuple, Interval], task: str) -> None:
-    for method, colour in (("original", style.ORIGINAL_COLOUR), ("retrain", style.RETRAIN_COLOUR)):
-        item = found.get((method, task, NONE))
+def _looks(queries: list[str]) -> dict[str, Look]:
+    """Return how each query is shown: when all colours are used, they start again with another marker."""
+    pairs = itertools.cycle(itertools.product(_style.MARKERS, COLOURS))
+    offsets = np.linspace(-0.3, 0.3, len(queries)).tolist()
+    return {
+        query: Look(colour, marker, offset)
+        for query, offset, (marker, colour) in zip(
+            queries, offsets, itertools.islice(pairs, len(queries)), strict=True
+        )
+    }
+
+
+def _references(axes: Axes, errors: dict[tuple, Interval], task: str) -> None:
+    for method, colour in (("original", _style.ORIGINAL_COLOUR), ("retrain", _style.RETRAIN_COLOUR)):
+        item = errors.get((method, task, NONE))
         if item:
-            axes.axvline(item.mean, color=colour, linewidth=1.2, linestyle=(0, (4, 2)))
+            axes.axvline(item.mean, color=colour, linewidth=1.2, linestyle=_style.REFERENCE_DASHES)
 
 
-def _dots(axes: Axes, found: dict, methods: list[str], queries: list[str], task: str) -> None:
-    offsets = np.linspace(-0.3, 0.3, len(queries))
-    drawn = []
-    for place, method in enumerate(methods):
-        for query, offset, colour in zip(queries, offsets, COLOURS, strict=False):
-            item = found.get((method, task, query))
+def _intervals(
+    axes: Axes, errors: dict[tuple, Interval], methods: list[str], looks: dict[str, Look], task: str
+) -> None:
+    means = []
+    for row, method in enumerate(methods):
+        for query, look in looks.items():
+            item = errors.get((method, task, query))
             if item:
-                style.interval(axes, place + offset, (item.mean, item.low, item.high), colour, size=4)
-                drawn.append(item.mean)
-    if drawn and max(drawn) > 8 * min(drawn):
-        style.logarithmic(axes)
+                ends = (item.mean, item.low, item.high)
+                _style.interval(axes, row + look.offset, ends, look.colour, look.marker, size=4)
+                means.append(item.mean)
+    if means and max(means) > 8 * min(means):
+        _style.logarithmic(axes)
 
 
-def _counts(answered: pd.DataFrame, queries: list[str]) -> dict[str, int]:
-    return {name: answered.loc[answered["query"] == name, "request"].nunique() for name in queries}
-
-
-def _legend(made: Any, config: dict[str, Any], queries: list[str], counts: dict[str, int]) -> None:
+def _legend(fig: Figure, config: dict[str, Any], looks: dict[str, Look], measured: pd.DataFrame) -> None:
+    counts = {name: measured.loc[measured["query"] == name, "request"].nunique() for name in looks}
     handles = [
-        Line2D([], [], color=colour, marker="o", label=f"{WORDS.get(name, name)}, {counts[name]} requests")
-        for name, colour in zip(queries, COLOURS, strict=False)
+        Line2D(
+            [],
+            [],
+            color=look.colour,
+            marker=look.marker,
+            label=f"{NAMES.get(name, name)}, {counted(counts[name], 'request')}",
+        )
+        for name, look in looks.items()
     ]
-    lines = (("original model", style.ORIGINAL_COLOUR), ("retrained model", style.RETRAIN_COLOUR))
+    lines = (("original model", _style.ORIGINAL_COLOUR), ("retrained model", _style.RETRAIN_COLOUR))
     handles += [
-        Line2D([], [], color=colour, linestyle=(0, (4, 2)), label=f"{name}, no query")
+        Line2D([], [], color=colour, linestyle=_style.REFERENCE_DASHES, label=f"{name}, no query")
         for name, colour in lines
     ]
-    note = f"hollow: too few requests for an interval; {style.bars_note(config, max(counts.values()))}"
-    style.outside_legend(made, handles, 4, note)
+    note = f"hollow: too few requests for an interval; {_style.bars_note(config, max(counts.values()))}"
+    _style.outside_legend(fig, handles, 4, note)

@@ -1,173 +1,211 @@
-"""A film strip: what the original model drew while it learned, and each method while it unlearned."""
+"""Snapshots: outputs of the original model while it was trained, and of each method while it unlearned."""
 
-import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from soulbench.analysis import methods as roster
+from soulbench.analysis.methods import family, ordered
 from soulbench.config import runs
 from soulbench.core.errors import UserError
-from soulbench.core.terms import ALL_REQUESTS, TASKS
-from soulbench.figures import gallery, style
-from soulbench.figures.gallery import Column, Pictures
-from soulbench.figures.training import STAGES
+from soulbench.core.paths import ResultPaths, beside
+from soulbench.core.terms import TASKS
+from soulbench.figures import _gallery, _style
+from soulbench.figures._gallery import BenchmarkImages, Column, Grid
+from soulbench.figures.training import stage_files
 
-LEARNING = 9  # columns of the original model's strip, beside the truth
-UNLEARNING = 5  # of a method's strip, each task
+TITLE = "Training and unlearning, step by step"
+SUBCATEGORY = "Training"
+POSITION = 120
+CONFIG = _gallery.CONFIG
+CAPTION = """\
+Above: outputs of the original model of training seed {{ config.seeds[0] }} for a few images while it was trained.
+Below: outputs for the target image, for the request of Fig. 5 and the same seed, while each fine-tuning method
+unlearned it ({{ config.unlearning.steps }} steps; step 0: before the first). The box outlines the target; it is not
+part of the image. Good: the target disappears and everything around it stays; device: {{ config.device }}.
+"""
+
+FILE = "snapshots.npz"
+TRAINING_COLUMNS = 9  # besides the true image
+UNLEARNING_COLUMNS = 5  # per task
 IMAGES = 3
-TITLE = 0.35  # inches
+TITLE_HEIGHT = 0.35  # inches
 
 
-class Film(NamedTuple):
-    """What a model drew of a few images while it was trained.
+class Snapshots(NamedTuple):
+    """What a model generated for a few images while it was trained.
 
     Attributes:
-        stages, steps: of each of k moments; step 0 is before the stage's first.
-        image_ids: of n images; an unlearned model's first is its target's.
-        truth: uint8 [n, H, W, 3]
-        drawn: uint8 [k, n, H, W, 3] by task.
+        steps: of each of k snapshots; step 0 is before the stage's first update.
+        image_ids: of n images; the first one of an unlearned model is the target image.
+        truth: uint8 [n, H, W, 3].
+        outputs: uint8 [k, n, H, W, 3] by task.
     """
 
-    stages: list[str]
     steps: list[int]
     image_ids: list[int]
     truth: np.ndarray
-    drawn: dict[str, np.ndarray]
+    outputs: dict[str, np.ndarray]
 
-    def picture(self, task: str, moment: int, image_id: int) -> np.ndarray | None:
-        """Return what was drawn, None if the image was not."""
+    def output(self, task: str, index: int, image_id: int) -> np.ndarray | None:
+        """Return one output of a snapshot; None if the image is not among them."""
         if image_id not in self.image_ids:
             return None
-        return self.drawn[task][moment][self.image_ids.index(image_id)]
+        return self.outputs[task][index][self.image_ids.index(image_id)]
 
 
-class Strip(NamedTuple):
-    """A mosaic with its title; arguments of `gallery.show`."""
+class Panel(NamedTuple):
+    """A mosaic with its title; the other fields are arguments of `plot_mosaic`."""
 
     title: str
-    grid: list[list[np.ndarray | None]]
+    grid: Grid
     columns: list[Column]
     rows: list[str]
     colours: list[str]
 
 
-def draw(config: dict[str, Any], results_dir: Path, out_stem: Path, log: Callable[[str], Any]) -> None:
-    """Draw the figure from the films that lie beside the first seed's checkpoints."""
-    pictures = Pictures(config, results_dir)
-    strips = [_learning(config, pictures.results_dir), _unlearning(config, pictures)]
-    strips = [strip for strip in strips if strip.rows]
-    sizes = [gallery.size(strip.columns, len(strip.rows)) for strip in strips]
-    heights = [height + TITLE for _, height in sizes]
+def inputs(config: Mapping[str, Any], paths: ResultPaths) -> list[str]:
+    """Return the files that the figure reads."""
+    seed = config["seeds"][0]
+    unlearned = [
+        _unlearned(config, paths, name, request)
+        for name in runs.methods(config)
+        if runs.method(config, name).family == "finetune"
+        for request in runs.requests_of(config, name)
+    ]
+    # A method that serves every request has one model, so one file.
+    return [
+        *_gallery.image_inputs(paths),
+        paths.table("memorised"),
+        *stage_files(paths, seed, FILE).values(),
+        *dict.fromkeys(unlearned),
+    ]
+
+
+def _unlearned(config: Mapping[str, Any], paths: ResultPaths, method: str, request: str) -> str:
+    checkpoint = runs.checkpoint(config, method, request, config["seeds"][0], paths)
+    return beside(checkpoint, FILE)
+
+
+def plot(config: dict[str, Any], paths: ResultPaths, out_stem: Path, log: Callable[[str], Any]) -> None:
+    """Plot the snapshots beside the checkpoints of the first training seed."""
+    panels = [_training_panel(config, paths), _unlearning_panel(config, paths)]
+    panels = [panel for panel in panels if panel.rows]
+    sizes = [_gallery.size(panel.columns, len(panel.rows)) for panel in panels]
+    heights = [height + TITLE_HEIGHT for _, height in sizes]
     width = max(width for width, _ in sizes)
-    with style.figure(width, sum(heights), out_stem) as made:
-        parts = made.subfigures(len(strips), 1, squeeze=False, height_ratios=heights)[:, 0]
-        for part, strip in zip(parts, strips, strict=True):
-            part.suptitle(strip.title, x=0.01, ha="left", fontsize=1.15 * width, weight="bold")
-            gallery.show(part, strip.grid, strip.columns, strip.rows, strip.colours)
-    log("; ".join(f"{strip.title}: {len(strip.rows)} rows of {len(strip.columns)}" for strip in strips))
+    with _style.figure(width, sum(heights), out_stem) as fig:
+        parts = fig.subfigures(len(panels), 1, squeeze=False, height_ratios=heights)[:, 0]
+        for part, panel in zip(parts, panels, strict=True):
+            part.suptitle(panel.title, x=0.01, ha="left", fontsize=1.15 * width, weight="bold")
+            _gallery.plot_mosaic(part, panel.grid, panel.columns, panel.rows, panel.colours)
+    log("; ".join(f"{panel.title}: {len(panel.rows)} rows of {len(panel.columns)}" for panel in panels))
 
 
-def read(path: Path) -> Film:
-    """Read a film.
+def read(path: str) -> Snapshots:
+    """Read a file of snapshots.
 
     Raises:
-        UserError: the file is absent or no film.
+        UserError: the file is absent or does not hold snapshots.
     """
+    stored = _gallery.read_arrays(path)
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            stages, steps, images = (stored[name].tolist() for name in ("stages", "steps", "image_ids"))
-            return Film(stages, steps, images, stored["truth"], {task: stored[task] for task in TASKS})
-    except FileNotFoundError:
-        raise UserError(f"{path}: there is no such film; run the rule that writes it") from None
-    except (KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path}: no film ({error}); delete it and run its rule again") from None
+        outputs = {task: stored[task] for task in TASKS}
+        return Snapshots(stored["steps"].tolist(), stored["image_ids"].tolist(), stored["truth"], outputs)
+    except KeyError as error:
+        raise UserError(
+            f"{path}: no snapshots ({error} is missing); delete it and run its rule again"
+        ) from None
 
 
-def _learning(config: dict[str, Any], results_dir: Path) -> Strip:
-    """Return the original model's strip: moments of both stages, a few images, both tasks."""
+def _training_panel(config: dict[str, Any], paths: ResultPaths) -> Panel:
+    """Return the original model's panel: snapshots of both stages, a few images, both tasks."""
     seed = config["seeds"][0]
-    films = {
-        stage: read(results_dir / "models" / folder / f"seed{seed}.snapshots.npz")
-        for stage, folder in STAGES.items()
-    }
-    # Pre-training is not repeated when the subset changes, so its film may be of other images.
-    last = films["fine-tuning"]
-    moments = _moments(films)
-    rows = [(place, image, task) for place, image in enumerate(last.image_ids[:IMAGES]) for task in TASKS]
-    return Strip(
+    snapshots = {stage: read(path) for stage, path in stage_files(paths, seed, FILE).items()}
+    # Pre-training is not repeated when the subset changes, so its snapshots may be of other images.
+    finetuned = snapshots["fine-tuning"]
+    shown = _shown_snapshots(snapshots)
+    rows = [(image, task) for image in finetuned.image_ids[:IMAGES] for task in TASKS]
+    grid: Grid = [
+        [
+            *(snapshots[stage].output(task, index, image) for stage, index in shown),
+            finetuned.truth[finetuned.image_ids.index(image)],
+        ]
+        for image, task in rows
+    ]
+    return Panel(
         f"The original model learns (training seed {seed})",
+        grid,
         [
-            [*(films[stage].picture(task, moment, image) for stage, moment in moments), last.truth[place]]
-            for place, image, task in rows
-        ],
-        [
-            *(Column(stage.capitalize(), f"step {films[stage].steps[moment]}") for stage, moment in moments),
+            *(Column(stage.capitalize(), f"step {snapshots[stage].steps[index]}") for stage, index in shown),
             Column("", "truth"),
         ],
-        [f"image {image},\n{task}" for _, image, task in rows],
+        [f"image {image},\n{task}" for image, task in rows],
         ["#000000"] * len(rows),
     )
 
 
-def _moments(films: dict[str, Film]) -> list[tuple[str, int]]:
-    """Return stages and moments to show, `LEARNING` at most: each stage has half, or what the other leaves."""
-    # Before a later stage's first step the model is what the stage before it ended with.
-    own = {
-        stage: [moment for moment, step in enumerate(film.steps) if step or not place]
-        for place, (stage, film) in enumerate(films.items())
+def _shown_snapshots(snapshots: dict[str, Snapshots]) -> list[tuple[str, int]]:
+    """Return (stage, index) of the snapshots to show, `TRAINING_COLUMNS` at most.
+
+    Each stage gets half of the columns, or what the other stage leaves.
+    """
+    # Step 0 of fine-tuning is left out: the model is then what pre-training ended with.
+    indices = {
+        stage: [index for index, step in enumerate(found.steps) if step or stage == "pre-training"]
+        for stage, found in snapshots.items()
     }
-    before, after = (len(moments) for moments in own.values())
-    share = max(LEARNING // 2, LEARNING - after)
-    counts = (min(before, share), LEARNING - min(before, share))
+    pretraining, finetuning = (len(found) for found in indices.values())
+    share = max(TRAINING_COLUMNS // 2, TRAINING_COLUMNS - finetuning)
+    counts = (min(pretraining, share), TRAINING_COLUMNS - min(pretraining, share))
     return [
-        (stage, moment)
-        for (stage, moments), count in zip(own.items(), counts, strict=True)
-        for moment in picked(moments, count)
+        (stage, index)
+        for (stage, found), count in zip(indices.items(), counts, strict=True)
+        for index in evenly_spaced(found, count)
     ]
 
 
-def picked(moments: Sequence[int], count: int) -> list[int]:
-    """Return so many moments, first and last among them, evenly spaced by their number; all if they are fewer."""
-    if len(moments) <= count:
-        return list(moments)
-    return [moments[round(place)] for place in np.linspace(0, len(moments) - 1, count)]
+def evenly_spaced(items: Sequence[int], count: int) -> list[int]:
+    """Return `count` of the items, the first and the last among them, evenly spaced; all if there are no more."""
+    if len(items) <= count:
+        return list(items)
+    return [items[round(position)] for position in np.linspace(0, len(items) - 1, count)]
 
 
-def _unlearning(config: dict[str, Any], pictures: Pictures) -> Strip:
-    """Return the strips of all methods that fine-tune, one below another, for the request that is shown first."""
-    request = pictures.shown()
-    image, box, category = pictures.target(request)
-    films = _films(config, pictures.results_dir, request, image)
-    steps = picked(next(iter(films.values())).steps, UNLEARNING) if films else []
+def _unlearning_panel(config: dict[str, Any], paths: ResultPaths) -> Panel:
+    """Return the panel of the fine-tuning methods, one row each, for the example request."""
+    images = BenchmarkImages(config, paths)
+    request = images.example_request()
+    target, box, category = images.target(request)
+    snapshots = _target_snapshots(config, paths, request, target)
+    steps = evenly_spaced(next(iter(snapshots.values())).steps, UNLEARNING_COLUMNS) if snapshots else []
     shown = [(task, step) for task in TASKS for step in steps]
-    return Strip(
-        f"The methods unlearn {request}: {category} (image {image})",
+    return Panel(
+        f"The methods unlearn {request}: {category} (image {target})",
         [
-            [*(_at(film, task, step, image) for task, step in shown), pictures.truth(image)]
-            for film in films.values()
+            [*(_output_at(found, task, step, target) for task, step in shown), images.truth(target)]
+            for found in snapshots.values()
         ],
         [*(Column(task.capitalize(), f"step {step}", box) for task, step in shown), Column("", "truth", box)],
-        list(films),
-        gallery.row_colours(config, list(films)),
+        list(snapshots),
+        _gallery.row_colours(config, list(snapshots)),
     )
 
 
-def _films(config: dict[str, Any], results_dir: Path, request: str, image: int) -> dict[str, Film]:
-    """Return the films that show a request's target, by method."""
-    films = {}
-    for name in roster.ordered(config, runs.methods(config)):
-        if roster.family(config, name) == "finetune" and request in runs.requests_of(config, name):
-            owner = request if runs.method(config, name).per_request else ALL_REQUESTS
-            seed = f"seed{config['seeds'][0]}"
-            film = read(results_dir / "unlearned" / name / owner / seed / "model.snapshots.npz")
-            # A model that serves every request may have been watched drawing another's image.
-            if image in film.image_ids:
-                films[name] = film
-    return films
+def _target_snapshots(
+    config: dict[str, Any], paths: ResultPaths, request: str, target: int
+) -> dict[str, Snapshots]:
+    """Return the snapshots that show the target image of a request, by method."""
+    snapshots = {}
+    for name in ordered(config, runs.methods(config)):
+        if family(config, name) == "finetune" and request in runs.requests_of(config, name):
+            candidate = read(_unlearned(config, paths, name, request))
+            # The snapshots of a model that serves every request may be of another request's image.
+            if target in candidate.image_ids:
+                snapshots[name] = candidate
+    return snapshots
 
 
-def _at(film: Film, task: str, step: int, image: int) -> np.ndarray | None:
-    return film.picture(task, film.steps.index(step), image) if step in film.steps else None
+def _output_at(snapshots: Snapshots, task: str, step: int, image: int) -> np.ndarray | None:
+    return snapshots.output(task, snapshots.steps.index(step), image) if step in snapshots.steps else None

@@ -1,50 +1,68 @@
-"""Forgetting against utility: one point a method, with the references that say what is good."""
+"""Forgetting against the error of retained images: one point per method, beside the references."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from soulbench.analysis import methods as roster
 from soulbench.analysis.dimensions import PRIMARY
 from soulbench.analysis.evidence import OVERSHOT, REMOVED
-from soulbench.analysis.gather import read_csv
+from soulbench.analysis.methods import level, ordered
+from soulbench.core.paths import ResultPaths
+from soulbench.core.tables import read_csv
 from soulbench.core.terms import RESEED, TASKS
-from soulbench.figures import style
+from soulbench.figures import _style
 
-# Linear around the references, logarithmic beyond: a destroyed model lies far out.
+TITLE = "Forgetting against the error of retained images"
+SUBCATEGORY = "Outcome"
+POSITION = 10
+CONFIG = ("methods", "analysis")
+CAPTION = """\
+Both tasks, one point per method. Horizontal: how far the error of the target has moved from the original model's (0)
+to that of a model which was retrained without the target (100); beyond 100, more is not better. Vertical: the error
+of the retained images; lower is better. Bars are {{ percent }} intervals over requests by hierarchical bootstrap
+({{ seeds }}; hollow: fewer than {{ config.analysis.min_requests }} requests); device: {{ config.device }}.
+"""
+
+# The x axis is linear around the references and logarithmic beyond: a collapsed model is far away.
 TICKS = (-800, -200, -100, 0, 50, 100, 150, 200, 400, 800, 1600, 3200)
 SHAPES = {"original": "*", "noop-ft": "X", "retrain": "P", "retrain-sample": "d"}
 
 
-def draw(config: dict[str, Any], results_dir: Path, out_stem: Path, log: Callable[[str], Any]) -> None:
-    """Draw the figure from tables/scoreboard.csv and tables/summary.csv."""
-    tables = Path(results_dir) / "tables"
-    board, summary = read_csv(tables / "scoreboard.csv"), read_csv(tables / "summary.csv")
-    utility = summary[(summary["dimension"] == "retained_error") & (summary["metric"] == PRIMARY)]
-    points = board.merge(utility, on=["method", "task"])
-    methods = [name for name in roster.ordered(config, points["method"]) if name != RESEED]
+def inputs(config: Mapping[str, Any], paths: ResultPaths) -> list[str]:
+    """Return the files that the figure reads."""
+    return [paths.table("scoreboard"), paths.table("summary")]
+
+
+def plot(config: dict[str, Any], paths: ResultPaths, out_stem: Path, log: Callable[[str], Any]) -> None:
+    """Plot the scoreboard's share of forgetting against the summary's error of retained images."""
+    scoreboard = read_csv(Path(paths.table("scoreboard")))
+    summary = read_csv(Path(paths.table("summary")))
+    retained = summary[(summary["dimension"] == "retained_error") & (summary["metric"] == PRIMARY)]
+    points = scoreboard.merge(retained, on=["method", "task"])
+    methods = [name for name in ordered(config, points["method"]) if name != RESEED]
     shapes = _shapes(config, methods)
-    with style.figure(11, 6.6, out_stem) as made:
-        for axes, task in zip(made.subplots(1, len(TASKS), sharey=True), TASKS, strict=True):
+    with _style.figure(11, 6.6, out_stem) as fig:
+        for axes, task in zip(fig.subplots(1, len(TASKS), sharey=True), TASKS, strict=True):
             _panel(axes, config, points[points["task"] == task].set_index("method"), shapes, task == TASKS[0])
             axes.set_title(task.capitalize(), loc="left", weight="bold")
-        _legend(made, config, shapes, int(points["n_requests"].max()))
+        _legend(fig, config, shapes, int(points["n_requests"].max()))
     log(f"{len(methods)} methods")
 
 
 def _shapes(config: dict[str, Any], methods: list[str]) -> dict[str, str]:
-    """Give every method a shape that no other of its colour has."""
-    taken: dict[str, int] = {}
+    """Return each method's marker; no two methods of a level have the same while markers last."""
+    used: dict[str, int] = {}
     shapes = {}
     for method in methods:
-        level = roster.level(config, method)
-        taken[level] = taken.get(level, -1) + 1
-        shapes[method] = SHAPES.get(method, style.MARKERS[taken[level] % len(style.MARKERS)])
+        index = used.setdefault(level(config, method), 0)
+        used[level(config, method)] += 1
+        shapes[method] = SHAPES.get(method, _style.MARKERS[index % len(_style.MARKERS)])
     return shapes
 
 
@@ -52,12 +70,12 @@ def _panel(
     axes: Axes, config: dict[str, Any], rows: pd.DataFrame, shapes: dict[str, str], first: bool
 ) -> None:
     axes.axvspan(100 * REMOVED, 100 * OVERSHOT, color="#F3E3EC", linewidth=0, zorder=0)
-    axes.axvline(100, color=style.RETRAIN_COLOUR, linewidth=1.2, linestyle=(0, (4, 2)))
-    axes.axvline(0, color=style.ORIGINAL_COLOUR, linewidth=1.2, linestyle=(0, (4, 2)))
+    axes.axvline(100, color=_style.RETRAIN_COLOUR, linewidth=1.2, linestyle=_style.REFERENCE_DASHES)
+    axes.axvline(0, color=_style.ORIGINAL_COLOUR, linewidth=1.2, linestyle=_style.REFERENCE_DASHES)
     for method, shape in shapes.items():
-        found: Any = rows.loc[method] if method in rows.index else None
-        if found is not None and np.isfinite(found["forgotten"]):
-            _point(axes, found, style.colour(config, method), shape)
+        row: Any = rows.loc[method] if method in rows.index else None
+        if row is not None and np.isfinite(row["forgotten"]):
+            _point(axes, row, _style.colour(config, method), shape)
     axes.set_xscale("symlog", linthresh=200, linscale=2)
     low, high = axes.get_xlim()
     axes.set_xticks([tick for tick in TICKS if low <= tick <= high])
@@ -85,10 +103,10 @@ def _point(axes: Axes, row: pd.Series, colour: str, shape: str) -> None:
     )
 
 
-def _legend(made: Any, config: dict[str, Any], shapes: dict[str, str], requests: int) -> None:
+def _legend(fig: Figure, config: dict[str, Any], shapes: dict[str, str], requests: int) -> None:
     handles = [
-        Line2D([], [], color=style.colour(config, name), marker=shape, linewidth=0, markersize=8, label=name)
+        Line2D([], [], color=_style.colour(config, name), marker=shape, linewidth=0, markersize=8, label=name)
         for name, shape in shapes.items()
     ]
-    note = f"shaded: nearer to the retrained model than to the original; {style.bars_note(config, requests)}"
-    style.outside_legend(made, handles, 7, note)
+    note = f"shaded: nearer to the retrained model than to the original; {_style.bars_note(config, requests)}"
+    _style.outside_legend(fig, handles, 7, note)

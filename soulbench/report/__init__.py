@@ -1,1 +1,1 @@
-"""Tables and figures in; the page out."""
+"""The page: tables, figures and provenance in one file."""

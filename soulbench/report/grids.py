@@ -1,7 +1,4 @@
-"""The tables that the page sorts and filters.
-
-Which, with which columns, and as compact data for its script.
-"""
+"""The tables that a reader of the page can sort and filter, as compact data for its script."""
 
 import json
 import math
@@ -13,7 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from soulbench.analysis.dimensions import PRIMARY
-from soulbench.analysis.gather import read_csv
+from soulbench.core.tables import read_csv
 from soulbench.core.terms import TASKS
 
 DIGITS = 4
@@ -24,11 +21,11 @@ class Grid:
     """A table of the page.
 
     Attributes:
-        name: of its CSV file, without the ending.
+        name: of its CSV file, without the suffix.
         title: its heading.
-        note: what to know before reading it.
+        note: what a reader has to know first.
         start: the filters that are set when the page opens, by column.
-        primary_only: show only rows in grey levels; the file has the others.
+        primary_only: whether the page shows only the rows in grey levels, of those in the file.
     """
 
     name: str
@@ -38,60 +35,62 @@ class Grid:
     primary_only: bool = False
 
 
+_PRIMARY_NOTE = "Grey levels only; the file has the other metrics, too."
 _START = {"task": TASKS[0], "metric": PRIMARY}
 GRIDS = (
     Grid(
         "summary",
         "Every metric",
-        "Mean over requests with interval, floor and the retrained model's value.",
+        "Means over requests, with their interval, their floor and the retrained model's value.",
         _START,
     ),
     Grid(
         "contrasts",
-        "Paired differences to noop-ft and to the retrained model",
-        "Wilcoxon's p over requests, Holm's over the methods; p_least: the smallest that Holm's can be here.",
+        "Paired differences from noop-ft and from the retrained model",
+        "p of Wilcoxon's test over requests, with Holm's correction over methods; p_least: the smallest corrected p "
+        "that is possible with so few requests.",
         {**_START, "dimension": "target_error", "against": "retrain"},
     ),
     Grid(
         "sod",
-        "Distance to retraining, request by request",
-        "In standard deviations between training seeds; within 2: inside the band.",
+        "Distance from the retrained model, request by request",
+        "In standard deviations between training seeds; a distance of at most 2 is inside the band.",
         {"task": TASKS[0]},
     ),
     Grid(
         "memorised",
         "What the original model had memorised",
-        "gap: by how much the retrained model draws the target worse, grey levels.",
+        "gap: error of the target of the retrained model minus that of the original model, grey levels.",
     ),
-    Grid("timing", "Cost", "Seconds and peak memory, medians of n jobs, without start-up."),
+    Grid("timing", "Cost", "Seconds and peak memory: medians over n jobs, without their start-up."),
     Grid(
         "ablation_modules",
         "Obj-IF by module",
-        "Rows in grey levels; the file has the other metrics.",
+        _PRIMARY_NOTE,
         {"task": TASKS[0], "dimension": "target_error"},
         True,
     ),
     Grid(
         "ablation_alpha",
         "Obj-IF by alpha",
-        "Rows in grey levels; the file has the other metrics.",
+        _PRIMARY_NOTE,
         {"task": TASKS[0], "dimension": "target_error"},
         True,
     ),
 )
 
 
-def _plain(value: Any) -> Any:
-    """Return a cell in JSON's types, numbers with as many digits as a reader needs."""
+def _json_value(value: Any) -> Any:
+    """Return a table's value in JSON's types, numbers with as many digits as a reader needs."""
     if isinstance(value, float):
         return None if math.isnan(value) else float(f"{value:.{DIGITS}g}")
     return value.item() if hasattr(value, "item") else value
 
 
 def grid_data(frame: pd.DataFrame) -> Markup:
-    """Return a frame as JSON that may stand inside a script element."""
+    """Return a frame as JSON that is safe inside a script element."""
     rows = [
-        [_plain(value) for value in row]
+        [_json_value(value) for value in row]
         for row in frame.astype(object).where(frame.notna(), None).to_numpy().tolist()
     ]
     text = json.dumps({"columns": list(frame.columns), "rows": rows}, separators=(",", ":"))
@@ -99,15 +98,15 @@ def grid_data(frame: pd.DataFrame) -> Markup:
 
 
 def grids(tables_dir: Path) -> list[dict[str, Any]]:
-    """Return every table of the page that has rows."""
-    made = []
+    """Return the tables of the page, without empty ones."""
+    shown = []
     for grid in GRIDS:
         frame = read_csv(tables_dir / f"{grid.name}.csv")
         if grid.primary_only:
             frame = frame[frame["metric"] == PRIMARY]
         if len(frame):
             start = {key: value for key, value in grid.start.items() if (frame[key] == value).any()}
-            made.append(
+            shown.append(
                 {"grid": grid, "data": grid_data(frame), "count": len(frame), "start": json.dumps(start)}
             )
-    return made
+    return shown

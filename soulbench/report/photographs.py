@@ -1,4 +1,4 @@
-"""The data part of the page: what the filters kept, and the chosen photographs."""
+"""The data section of the page: what the filters kept, and the selected images."""
 
 import base64
 import io
@@ -8,28 +8,26 @@ from typing import Any
 import pandas as pd
 from PIL import Image
 
-from soulbench.analysis.gather import read_csv
 from soulbench.core.records import read_json
+from soulbench.core.tables import read_csv
 from soulbench.data.packed import PackedScenes
 from soulbench.data.prepare.splits import SPLITS
 
-SHOWN = 48  # photographs
-NAMED = 5  # of a list, such as that of broken photographs, which may be thousands
+SHOWN = 48  # images
+LISTED = 5  # items of a list: one such as that of broken photographs may have thousands
 
 
 def data_uri(content: bytes, kind: str) -> str:
-    """Return bytes as a URI that needs no network."""
+    """Return bytes as a data URI, which needs no network."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def contact_sheet(data_dir: Path) -> list[dict[str, Any]]:
-    """Return the subset's and held-out photographs, requested ones first, with the requests' boxes."""
-    if not (data_dir / "packed" / "packed.json").is_file():
-        return []
+    """Return images of the subset, then held-out ones, target images first, with the boxes of their targets."""
     scenes = PackedScenes.open(data_dir / "packed")
-    requests, chosen = read_csv(data_dir / "requests.csv"), read_csv(data_dir / "subset.csv")
-    chosen = chosen.assign(asked=chosen["image_id"].isin(requests["image_id"]))
-    chosen = chosen.sort_values(["role", "asked"], ascending=[False, False], kind="stable")[:SHOWN]
+    requests, images = read_csv(data_dir / "requests.csv"), read_csv(data_dir / "subset.csv")
+    images = images.assign(requested=images["image_id"].isin(requests["image_id"]))
+    images = images.sort_values(["role", "requested"], ascending=[False, False], kind="stable")[:SHOWN]
     return [
         {
             "uri": _png(scenes.scene(scenes.find(row["image_id"])).pixels),
@@ -37,7 +35,7 @@ def contact_sheet(data_dir: Path) -> list[dict[str, Any]]:
             "image": row["image_id"],
             "boxes": _boxes(requests[requests["image_id"] == row["image_id"]]),
         }
-        for row in chosen.to_dict("records")
+        for row in images.to_dict("records")
     ]
 
 
@@ -48,7 +46,7 @@ def _png(pixels: Any) -> str:
 
 
 def _boxes(requests: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return boxes in per cent of the picture, as the page's style wants them."""
+    """Return boxes in per cent of the image's sides, for the page's style."""
     return [
         {
             "name": f"{row['request']}: {row['category']}",
@@ -62,12 +60,9 @@ def _boxes(requests: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def counts(data_dir: Path) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Return summary.json as sections of name and value, nested names joined."""
-    path = data_dir / "summary.json"
-    if not path.is_file():
-        return []
+    """Return summary.json as sections of (name, value) pairs; the names of nested keys are joined."""
     sections = []
-    for name, part in read_json(path).items():
+    for name, part in read_json(data_dir / "summary.json").items():
         rows = _flat(part)
         if rows:
             sections.append((name.replace("_", " "), rows))
@@ -84,6 +79,6 @@ def _flat(part: Any, name: str = "") -> list[tuple[str, str]]:
             for row in _flat(value, f"{name} · {key}" if name else str(key))
         ]
     if isinstance(part, list):
-        more = f" and {len(part) - NAMED} more" if len(part) > NAMED else ""
-        return [(name, ", ".join(map(str, part[:NAMED])) + more or "none")]
+        more = f" and {len(part) - LISTED} more" if len(part) > LISTED else ""
+        return [(name, ", ".join(map(str, part[:LISTED])) + more or "none")]
     return [(name, str(part))]

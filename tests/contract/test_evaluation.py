@@ -199,7 +199,8 @@ def test_requests_that_share_a_job_do_not_share_results(benchmark, model, record
 def test_models_that_share_a_job_are_each_evaluated(benchmark, model, records, tmp_path):
     original = records["original"][0].out
     runs = [
-        EvaluationRun("r1", path, original, None, tmp_path / path.stem) for path in (benchmark.original, model)
+        EvaluationRun("r1", path, original, None, tmp_path / path.stem)
+        for path in (benchmark.original, model)
     ]
     for tables, name in zip(evaluated(benchmark, "two", *runs), ("itself", "method"), strict=True):
         pd.testing.assert_frame_equal(tables["latent"], records[name][1]["latent"])

@@ -1,24 +1,29 @@
-"""The page: complete, self-contained, and alive in a real browser."""
+"""The page: complete, self-contained, and working in a real browser."""
 
 import html
 import re
 import shutil
 import subprocess
+from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from jinja2 import Environment, StrictUndefined
+from PIL import Image
 
+from soulbench import figures
 from soulbench.analysis.claims.verdicts import CLAIMS, write_claims
 from soulbench.analysis.dimensions import DIMENSIONS
-from soulbench.analysis.tables import write_tables
 from soulbench.core.errors import UserError
+from soulbench.core.paths import ResultPaths
+from soulbench.core.records import write_json
 from soulbench.core.terms import METRICS
-from soulbench.figures import tradeoff
 from soulbench.report import captions, headline, photographs
 from soulbench.report.grids import grid_data
-from soulbench.report.page import FIGURES, build, number
-from tests.unit.images_factory import write_images
-from tests.unit.records_factory import ROOT, Factory, config
+from soulbench.report.page import number, provenance, write_page
+from tests.unit.records_factory import ROOT, config
+from tests.unit.test_figures import prepare
 
 CHROMIUM = shutil.which("chromium")
 # Run after the page's own script: sorts the first table by its mean twice, filters it, opens the second.
@@ -27,10 +32,10 @@ PROBE = """
 const host = document.getElementById("grid-summary");
 const column = [...host.querySelectorAll("th")].findIndex((head) => head.textContent === "mean");
 const texts = (index) => [...host.querySelectorAll("tbody tr")].map((row) => row.cells[index].textContent);
-const means = () => texts(column).join(" ");
+const columnText = () => texts(column).join(" ");
 const click = () => host.querySelectorAll("th button")[column].click();
-click(); document.body.dataset.up = means();
-click(); document.body.dataset.down = means();
+click(); document.body.dataset.up = columnText();
+click(); document.body.dataset.down = columnText();
 document.body.dataset.sort = host.querySelectorAll("th")[column].getAttribute("aria-sort");
 const select = host.querySelector("select");
 select.value = "obj-ng"; select.dispatchEvent(new Event("change"));
@@ -46,24 +51,32 @@ document.body.dataset.requests = outside.length;
 </script></body>"""
 
 
-def prepare(folder, settings):
-    Factory(folder, settings).write()
-    write_images(folder, settings)
-    write_tables(settings, folder, lambda line: None)
+def written(settings, paths):
+    """Write the page of results that are there."""
+    captions = {figure.name: figure.caption(settings) for figure in figures.planned(settings)}
+    write_page(settings, paths, captions, "name: demo\n", lambda line: None)
+
+
+def page_of(folder, settings):
+    """Write the page of a benchmark with planted effects; its figures are small placeholders. Return its paths."""
+    paths = prepare(folder, settings)
     write_claims(settings, folder, lambda line: None)
-    tradeoff.draw(settings, folder, folder / "figures" / "tradeoff", lambda line: None)
-    build(settings, folder, folder / "report" / "index.html", lambda line: None, "name: demo\n")
-    return folder / "report" / "index.html"
+    for figure in figures.planned(settings):
+        path = Path(paths.figure(figure.name, "png"))
+        path.parent.mkdir(exist_ok=True)
+        Image.new("RGB", (60, 40)).save(path)
+    written(settings, paths)
+    return paths
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory):
-    return prepare(tmp_path_factory.mktemp("results"), config(bootstrap=100))
+def paths(tmp_path_factory):
+    return page_of(tmp_path_factory.mktemp("results"), config(bootstrap=100))
 
 
 @pytest.fixture(scope="module")
-def text(page):
-    return page.read_text(encoding="utf-8")
+def text(paths):
+    return Path(paths.page()).read_text(encoding="utf-8")
 
 
 def test_nothing_is_fetched(text):
@@ -75,23 +88,64 @@ def test_nothing_is_fetched(text):
 
 
 def test_the_answer_comes_first(text):
-    places = [
+    positions = [
         text.index(f'id="{name}"') for name in ("answer", "claims", "figures", "tables", "data", "provenance")
     ]
-    assert places == sorted(places)
-    assert "In reconstruction the object goes and the rest stays with" in text
+    assert positions == sorted(positions)
+    assert "In reconstruction, these methods remove the object and keep the rest" in text
 
 
-def test_claims_have_their_badges(page, text):
-    claims = pd.read_csv(page.parents[1] / "tables" / "claims.csv")
+def test_figures_are_in_order_with_title_and_caption(text):
+    planned = figures.planned(config())
+    positions = [text.index(f'id="figure-{figure.name}"') for figure in planned]
+    assert positions == sorted(positions)
+    for figure in planned:
+        assert html.escape(figure.title) in text
+        assert str(captions.as_html(figure.caption(config()))) in text
+
+
+def test_synthesis_is_described_by_its_inputs(paths, text):
+    assert "neither visual features nor boxes are inputs. The true boxes place the masks" in text
+    assert "visual features and boxes are inputs." in text
+    assert "graph and boxes alone" not in text
+
+
+def test_a_figure_that_was_not_plotted_is_named(paths, tmp_path):
+    copy = ResultPaths(str(tmp_path / "copy"))
+    shutil.copytree(paths.root, copy.root)
+    Path(copy.figure("latent", "png")).unlink()
+    with pytest.raises(UserError, match=r"latent\.png: there is no such figure; run the rule figure_latent"):
+        write_page(config(bootstrap=100), copy, lambda line: None)
+
+
+def test_what_an_earlier_configuration_left_is_not_on_the_page(paths, tmp_path):
+    """Records, models and figures that are not planned any more stay on the disk, and off the page."""
+    copy, settings = ResultPaths(str(tmp_path / "copy")), config(bootstrap=100)
+    shutil.copytree(paths.root, copy.root)
+    stale = {"device": "cpu (stale)", "commit": "3" * 40}
+    write_json(copy.record("removed-method", "r1", 1, "record.json"), stale)
+    write_json(copy.record("obj-ng", "r99", 1, "record.json"), stale)
+    write_json(f"{copy.root}/unlearned/removed-method/r1/seed1/model.json", stale)
+    settings["ablations"]["requests"] = 0
+    facts = provenance(settings, copy)
+    assert facts["devices"] == ["cpu (planted)"]
+    assert facts["commits"] == ["2" * 40]
+    write_page(settings, copy, lambda line: None)
+    page = Path(copy.page()).read_text(encoding="utf-8")
+    assert "figure-alpha" not in page
+    assert "figure-latent" in page
+
+
+def test_claims_have_their_badges(paths, text):
+    claims = pd.read_csv(paths.table("claims"))
     assert text.count('class="badge') == len(claims) == 11
     assert all(html.escape(why) in text.replace("&#39;", "&#x27;") for why in claims["why"])
 
 
 def test_untrained_backbone_and_provenance_are_named(text):
     assert "LPIPS (untrained squeeze)" in text
-    for words in ("cpu (planted)", "2" * 40, "torch", "base 0; training 1, 2"):
-        assert words in text
+    for phrase in ("cpu (planted)", "2" * 40, "torch", "base 0; training 1, 2"):
+        assert phrase in text
 
 
 def test_photographs_mark_the_requests(text):
@@ -99,45 +153,56 @@ def test_photographs_mark_the_requests(text):
     assert text.count('class="box"') == 6
 
 
-def test_same_results_same_page(page, tmp_path):
-    build(config(bootstrap=100), page.parents[1], tmp_path / "again.html", lambda line: None, "name: demo\n")
-    assert (tmp_path / "again.html").read_bytes() == page.read_bytes()
+def test_same_results_same_page(paths, text):
+    written(config(bootstrap=100), paths)
+    assert Path(paths.page()).read_text(encoding="utf-8") == text
 
 
 def test_few_requests_make_a_page_that_says_so(tmp_path):
     settings = config(bootstrap=50)
     settings["requests"]["count"] = 1
     settings["ablations"]["requests"] = 1
-    assert "too few requests for a verdict" in prepare(tmp_path, settings).read_text(encoding="utf-8")
+    page = Path(page_of(tmp_path, settings).page()).read_text(encoding="utf-8")
+    assert "too few requests for a verdict" in page
+    assert "in 1 separate request." in page
 
 
-def test_too_large_a_page_is_refused(page, tmp_path, monkeypatch):
+def test_too_large_a_page_is_refused(paths, tmp_path, monkeypatch):
+    copy = ResultPaths(str(tmp_path / "copy"))
+    shutil.copytree(paths.root, copy.root)
+    Path(copy.page()).unlink()
     monkeypatch.setattr("soulbench.report.page.LIMIT", 1000)
-    with pytest.raises(UserError, match="15"):
-        build(config(), page.parents[1], tmp_path / "big.html", lambda line: None, "name: demo\n")
-    assert not (tmp_path / "big.html").exists()
+    with pytest.raises(UserError, match=r"at most 15 are allowed; lower report\.example_requests"):
+        written(config(), copy)
+    assert not Path(copy.page()).exists()
 
 
-@pytest.mark.parametrize("name", [*FIGURES, "tables", "workflow"])
-def test_captions_are_short_and_name_the_device(name):
-    rendered = str(captions.caption(name, config()))
-    words = re.sub(r"<[^>]+>", "", rendered)
+def check_caption(text):
+    """Assert that a caption is valid, and of one to four sentences; return its words."""
+    rendered = str(captions.as_html(text))
     assert "system-message" not in rendered
+    words = " ".join(re.sub(r"<[^>]+>", "", rendered).split())
     assert 1 <= len(re.findall(r"[.!](?:\s|$)", words.replace("Fig. ", "Fig "))) <= 4
-    if name != "workflow":
-        assert "device: cpu" in " ".join(words.split())
+    return words
+
+
+@pytest.mark.parametrize("figure", figures.planned(config()), ids=lambda figure: figure.name)
+def test_captions_are_short_and_name_the_device(figure):
+    assert "device: cpu" in check_caption(figure.caption(config()))
+
+
+@pytest.mark.parametrize("name", ["tables", "workflow"])
+def test_captions_of_the_snakemake_report_are_short(name):
+    template = (ROOT / "workflow" / "report" / f"{name}.rst").read_text(encoding="utf-8")
+    text = Environment(undefined=StrictUndefined).from_string(template)
+    check_caption(text.render(snakemake=SimpleNamespace(config=config())))
 
 
 def test_captions_follow_the_backbone():
     settings = config()
-    assert "untrained" in captions.caption("metrics", settings)
+    assert "untrained" in figures.get("metrics").caption(settings)
     settings["evaluation"]["lpips"] = {"net": "alex", "weights": "imagenet"}
-    assert "untrained" not in captions.caption("metrics", settings)
-
-
-def test_a_figure_without_a_caption_is_a_plain_message():
-    with pytest.raises(UserError, match="needs a caption"):
-        captions.caption("nothing", config())
+    assert "untrained" not in figures.get("metrics").caption(settings)
 
 
 def test_table_data_cannot_end_its_script():
@@ -150,7 +215,7 @@ def test_numbers_are_written_for_readers():
     assert number(-0.04) == "0.0"
     assert number(-3.25) == "−3.2"
     assert number(float("nan")) == "–"
-    assert headline.percent(0.884) == "88 %"
+    assert [headline.percent(share) for share in (0.884, -0.002, -0.13)] == ["88 %", "0 %", "−13 %"]
     assert [headline.cost(ratio) for ratio in (1 / 30, 1.0, float("nan"))] == ["1/30", "1.0 ×", "–"]
 
 
@@ -189,9 +254,9 @@ def test_in_a_browser(text, tmp_path, width):
     assert (found["lens"], found["wide"], found["requests"]) == ("true", "true", "0")
 
 
-def test_the_docs_name_every_dimension_metric_and_table(page):
+def test_the_docs_name_every_dimension_metric_and_table(paths):
     words = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
-    tables = [path.name for path in (page.parents[1] / "tables").glob("*.csv")]
+    tables = [path.name for path in Path(paths.table()).glob("*.csv")]
     for name in [*DIMENSIONS, *METRICS, *tables]:
         assert f"`{name}`" in words, name
     for claim in CLAIMS:

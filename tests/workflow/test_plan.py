@@ -6,7 +6,21 @@ from soulbench.config import files, runs
 from soulbench.core import registry
 from soulbench.core.sources import ROOT
 
-FIGURES, ABLATION_FIGURES = 12, 3
+FIGURES = {
+    "tradeoff",
+    "metrics",
+    "qualitative",
+    "qualitative_more",
+    "latent",
+    "queries",
+    "qualitative_queries",
+    "module_time",
+    "alpha",
+    "modules",
+    "training",
+    "snapshots",
+}
+ABLATION_FIGURES = {"module_time", "alpha", "modules"}
 
 
 def evaluations(jobs):
@@ -14,7 +28,7 @@ def evaluations(jobs):
 
 
 def figures(jobs):
-    return sum(number for rule, number in jobs.items() if rule.startswith("figure_"))
+    return {rule.removeprefix("figure_") for rule in jobs if rule.startswith("figure_")}
 
 
 def test_the_demo_has_a_job_for_each_model_and_one_for_its_records(plan):

@@ -1,79 +1,51 @@
 # The figures, one rule each, and the page that shows them.
-from pathlib import Path
+from soulbench import figures
 
-ABLATED = ["module_time", "alpha", "modules"] if runs.ablation_runs(config) else []
-FIGURES = [
-    "tradeoff",
-    "metrics",
-    "pictures",
-    "pictures_more",
-    "latent",
-    "queries",
-    "query_pictures",
-    *ABLATED,
-    "training",
-    "snapshots",
-]
-READ = {
-    "pictures": [PATHS.record(*run, "outputs.npz") for run in RUNS],
-    "pictures_more": [PATHS.record(*run, "outputs.npz") for run in RUNS],
-    "query_pictures": [PATHS.record(*run, "outputs.npz") for run in RUNS],
-    "alpha": [PATHS.ablation("alpha", *run, "npz") for run in runs.ablation_runs(config)],
-    "modules": [PATHS.ablation("modules", *run, "npz") for run in runs.ablation_runs(config)],
-    "training": [path for seed in config["seeds"] for path in learned(seed, "curves.csv")],
-    "snapshots": [
-        *learned(config["seeds"][0], "snapshots.npz"),
-        *unlearned(config["seeds"][0], "snapshots.npz"),
-    ],
-}
-CAPTIONS = [
-    Path(workflow.source_path(f"../report/{name}.rst")).read_text(encoding="utf-8") for name in FIGURES
-]
-# What figures and captions show of the configuration.
-SHOWN = [
-    *(*STATISTICS, "device", "unlearning.steps", "report.pictures"),
-    *("evaluation.queries", "evaluation.lpips"),
-]
+FIGURES = figures.planned(config)
 
+# Each figure's file says what it reads, its caption and its headings.
 for figure in FIGURES:
 
     rule:
         name:
-            f"figure_{figure}"
+            f"figure_{figure.name}"
         input:
-            TABLES.values(),
-            PREPARED["packed"],
-            PREPARED["requests"],
-            READ.get(figure, []),
+            figure.inputs(config, PATHS),
         output:
             report(
-                PATHS.figure(figure, "png"),
-                caption=f"../report/{figure}.rst",
+                PATHS.figure(figure.name, "png"),
+                caption="../report/figure.rst",
                 category="Figures",
-                labels={"figure": figure},
+                subcategory=figure.subcategory,
+                labels={"figure": figure.title},
             ),
-            PATHS.figure(figure, "svg"),
+            PATHS.figure(figure.name, "svg"),
         log:
-            PATHS.log("figures", figure),
+            PATHS.log("figures", figure.name),
         benchmark:
-            PATHS.benchmark("figures", figure)
+            PATHS.benchmark("figures", figure.name)
         params:
-            source=source_hash(f"soulbench.figures.{figure}"),
-            settings=settings(*SHOWN),
-            figure=figure,
+            source=source_hash(figure.module),
+            settings=settings(*figure.config_keys),
+            caption=figure.caption(config),
+            results=PATHS.root,
+            figure=figure.name,
         script:
             "../scripts/figure.py"
 
 
+del figure  # a variable of the loop, not of the workflow
+
+
+# The page reads what it needs of the configuration; all of it is text to be shown.
 rule page:
     input:
-        TABLES.values(),
-        PATHS.table("claims"),
-        PATHS.data("summary.json"),
-        PATHS.data("human.csv"),
-        PREPARED.values(),
+        rules.tables.output,
+        rules.claims.output,
+        [PATHS.data(name) for name in ["packed", "summary.json", "human.csv", "requests.csv", "subset.csv"]],
         [PATHS.record(*run, "record.json") for run in RUNS],
-        [PATHS.figure(figure, suffix) for figure in FIGURES for suffix in ("png", "svg")],
+        sorted({beside(model(*run), "json") for run in RUNS}),
+        [PATHS.figure(figure.name, suffix) for figure in FIGURES for suffix in ("png", "svg")],
     output:
         PATHS.page(),
     log:
@@ -81,9 +53,10 @@ rule page:
     benchmark:
         PATHS.benchmark("page")
     params:
-        source=source_hash("soulbench.report.page"),
-        settings=settings(*SHOWN, "data.image_size", "report", "training.pretrain", "training.finetune"),
+        source=source_hash("soulbench.report.page", *[figure.module for figure in FIGURES]),
+        settings=settings(*STATISTICS, "device", "report", "evaluation.lpips", "generator.synthesis"),
+        captions={figure.name: figure.caption(config) for figure in FIGURES},
         configuration=configuration_text(),
-        captions=CAPTIONS,
+        results=PATHS.root,
     script:
         "../scripts/page.py"

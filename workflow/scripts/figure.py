@@ -1,14 +1,15 @@
 """Plot one figure."""
 
-from importlib import import_module
 from pathlib import Path
 
+from soulbench import figures
 from soulbench.core.log import job
+from soulbench.core.paths import ResultPaths
 
 with job(snakemake.log[0]) as log:
-    import_module(f"soulbench.figures.{snakemake.params.figure}").draw(
+    figures.get(snakemake.params.figure).plot(
         config=snakemake.params.settings,
-        results_dir=Path(snakemake.output[0]).parents[1],
+        paths=ResultPaths(snakemake.params.results),
         out_stem=Path(snakemake.output[0]).with_suffix(""),
         log=log,
     )

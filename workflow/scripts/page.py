@@ -1,15 +1,14 @@
 """Write the page."""
 
-from pathlib import Path
-
 from soulbench.core.log import job
-from soulbench.report.page import build
+from soulbench.core.paths import ResultPaths
+from soulbench.report.page import write_page
 
 with job(snakemake.log[0]) as log:
-    build(
+    write_page(
         config=snakemake.params.settings,
-        results_dir=Path(snakemake.output[0]).parents[1],
-        out_html=snakemake.output[0],
-        log=log,
+        paths=ResultPaths(snakemake.params.results),
+        captions=snakemake.params.captions,
         configuration=snakemake.params.configuration,
+        log=log,
     )

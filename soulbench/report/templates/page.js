@@ -2,7 +2,7 @@
 (() => {
   const SHOWN = 200;
 
-  // Empty cells stay last whichever way one sorts.
+  // Empty cells come last in either order.
   const compare = (a, b, sign) => {
     if (a === null || b === null) return (a === null) - (b === null);
     const order = typeof a === "number" && typeof b === "number"
@@ -10,15 +10,15 @@
     return sign * order;
   };
 
-  const element = (tag, text, more) => Object.assign(document.createElement(tag), { textContent: text, ...more });
+  const element = (tag, text, properties) => Object.assign(document.createElement(tag), { textContent: text, ...properties });
 
-  const build = (host) => {
+  const buildTable = (host) => {
     const { columns, rows } = JSON.parse(host.nextElementSibling.textContent);
     const start = JSON.parse(host.dataset.start);
     const state = { column: null, sign: 1, filters: { ...start }, text: "", all: false };
-    const tools = element("div", "", { className: "tools" });
+    const controls = element("div", "", { className: "controls" });
     const count = element("span", "", { className: "note" });
-    const more = element("button", "show all", { type: "button" });
+    const showAll = element("button", "show all", { type: "button" });
     const body = document.createElement("tbody");
     const heads = columns.map((name, index) => {
       const head = element("th", "", { scope: "col" });
@@ -26,30 +26,30 @@
       button.addEventListener("click", () => {
         state.sign = state.column === index ? -state.sign : 1;
         state.column = index;
-        draw();
+        render();
       });
       head.append(button);
       return head;
     });
 
-    const draw = () => {
-      let kept = rows.filter((row) =>
+    const render = () => {
+      let matching = rows.filter((row) =>
         Object.entries(state.filters).every(([name, value]) => !value || String(row[columns.indexOf(name)]) === value)
         && (!state.text || row.some((cell) => String(cell).toLowerCase().includes(state.text))));
-      if (state.column !== null) kept = [...kept].sort((a, b) => compare(a[state.column], b[state.column], state.sign));
+      if (state.column !== null) matching = [...matching].sort((a, b) => compare(a[state.column], b[state.column], state.sign));
       heads.forEach((head, index) => {
         const sorted = state.column === index ? (state.sign > 0 ? "ascending" : "descending") : "none";
         head.setAttribute("aria-sort", sorted);
       });
-      const shown = state.all ? kept : kept.slice(0, SHOWN);
+      const shown = state.all ? matching : matching.slice(0, SHOWN);
       body.replaceChildren(...shown.map((row) => {
-        const line = document.createElement("tr");
-        line.append(...row.map((cell) => element("td", cell === null ? "–" : String(cell).replace(/^-/, "−"),
+        const tr = document.createElement("tr");
+        tr.append(...row.map((cell) => element("td", cell === null ? "–" : String(cell).replace(/^-/, "−"),
           { className: typeof cell === "number" ? "num" : "" })));
-        return line;
+        return tr;
       }));
-      count.textContent = `${shown.length} of ${kept.length} rows`;
-      more.hidden = shown.length === kept.length;
+      count.textContent = `${shown.length} of ${matching.length} rows`;
+      showAll.hidden = shown.length === matching.length;
     };
 
     columns.forEach((name, index) => {
@@ -60,39 +60,39 @@
       select.append(element("option", "all", { value: "" }),
         ...values.filter((value) => value !== null).map((value) => element("option", String(value), { value: String(value) })));
       select.value = start[name] ?? "";
-      select.addEventListener("change", () => { state.filters[name] = select.value; draw(); });
+      select.addEventListener("change", () => { state.filters[name] = select.value; render(); });
       label.append(select);
-      tools.append(label);
+      controls.append(label);
     });
     const search = element("input", "", { type: "search", placeholder: "search", ariaLabel: "search" });
-    search.addEventListener("input", () => { state.text = search.value.toLowerCase(); draw(); });
-    more.addEventListener("click", () => { state.all = true; draw(); });
-    tools.append(search, count, more);
+    search.addEventListener("input", () => { state.text = search.value.toLowerCase(); render(); });
+    showAll.addEventListener("click", () => { state.all = true; render(); });
+    controls.append(search, count, showAll);
 
     const table = document.createElement("table");
-    const top = document.createElement("thead");
-    const line = document.createElement("tr");
-    line.append(...heads);
-    top.append(line);
-    table.append(top, body);
+    const head = document.createElement("thead");
+    const headRow = document.createElement("tr");
+    headRow.append(...heads);
+    head.append(headRow);
+    table.append(head, body);
     const scroll = element("div", "", { className: "scroll" });
     scroll.append(table);
-    host.replaceChildren(tools, scroll);
-    draw();
+    host.replaceChildren(controls, scroll);
+    render();
   };
 
-  // A closed table is built when it is first opened.
+  // A closed table is built when it is opened for the first time.
   document.querySelectorAll(".grid").forEach((host) => {
     const details = host.closest("details");
-    if (details.open) build(host);
-    else details.addEventListener("toggle", () => build(host), { once: true });
+    if (details.open) buildTable(host);
+    else details.addEventListener("toggle", () => buildTable(host), { once: true });
   });
 
   const lens = document.getElementById("lens");
   document.querySelectorAll(".zoom").forEach((button) => button.addEventListener("click", () => {
-    const picture = lens.querySelector("img");
-    picture.src = button.querySelector("img").src;
-    picture.alt = button.querySelector("img").alt;
+    const image = lens.querySelector("img");
+    image.src = button.querySelector("img").src;
+    image.alt = button.querySelector("img").alt;
     lens.showModal();
   }));
   lens.addEventListener("click", () => lens.close());

@@ -1,4 +1,4 @@
-"""The look that all figures share: palette, sizes, names in a fixed order, and how a figure is written."""
+"""The style that all figures share: colours, sizes, the axis of methods, legends, and how a figure is written."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,19 +13,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator
 
-from soulbench.analysis import methods as roster
+from soulbench.analysis.methods import level
 from soulbench.core.records import atomic_path
 from soulbench.core.terms import UNITS
+from soulbench.figures import LEVEL_COLOURS, counted, lpips_name
 
-# Okabe and Ito's palette: told apart by every kind of colour vision, on white and in grey.
-LEVEL_COLOURS = {
-    "reference": "#555555",
-    "sample": "#C27400",
-    "feature": "#009E73",
-    "object": "#0072B2",
-}
 GROUP_COLOURS = {"target": "#D55E00", "same-image": "#56B4E9", "other-images": "#888888"}
 RETRAIN_COLOUR, ORIGINAL_COLOUR, FLOOR_COLOUR, BOX_COLOUR = "#CC3377", "#111111", "#D8D8D8", "#FFD400"
+REFERENCE_DASHES: Any = (0, (4, 2))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h", "p", "<", ">", "*")
 DPI = 150
 STYLE: Any = {
@@ -54,28 +49,20 @@ STYLE: Any = {
 def figure(width: float, height: float, out_stem: Path) -> Iterator[Figure]:
     """Yield an empty figure (inches) and write it as PNG and SVG when the block ends.
 
-    No global state of Matplotlib is used, and neither file holds a date, so equal data are equal bytes.
+    Matplotlib's global state is not used, and neither file holds a date, so equal data give equal bytes.
     """
     with mpl.rc_context(STYLE):
-        made = Figure(figsize=(width, height), layout="constrained")
-        FigureCanvasAgg(made)
-        yield made
-        for suffix, more in ((".png", {"Software": None}), (".svg", {"Date": None, "Creator": None})):
+        fig = Figure(figsize=(width, height), layout="constrained")
+        FigureCanvasAgg(fig)
+        yield fig
+        for suffix, metadata in ((".png", {"Software": None}), (".svg", {"Date": None, "Creator": None})):
             with atomic_path(Path(out_stem).with_suffix(suffix)) as part:
-                made.savefig(part, dpi=DPI, metadata=more)
+                fig.savefig(part, dpi=DPI, metadata=metadata)
 
 
 def colour(config: dict[str, Any], method: str) -> str:
     """Return the colour of a method's level."""
-    return LEVEL_COLOURS[roster.level(config, method)]
-
-
-def lpips_name(config: dict[str, Any]) -> str:
-    """Return LPIPS with its backbone; one that was never trained is called so, for its numbers mean less."""
-    part = config["evaluation"]["lpips"]
-    if part["weights"] == "seeded":
-        return f"LPIPS (untrained {part['net']})"
-    return f"LPIPS ({part['net']}, {'ImageNet' if part['weights'] == 'imagenet' else 'own weights'})"
+    return LEVEL_COLOURS[level(config, method)]
 
 
 def metric_name(config: dict[str, Any], metric: str) -> str:
@@ -85,37 +72,43 @@ def metric_name(config: dict[str, Any], metric: str) -> str:
 
 
 def method_axis(axes: Axes, config: dict[str, Any], methods: list[str], labelled: bool = True) -> None:
-    """Put the methods on the y axis, first on top, each in its level's colour.
-
-    A line sets the references apart.
-    """
+    """Put the methods on the y axis, the first on top, each in its level's colour, with a line between levels."""
     axes.set_ylim(len(methods) - 0.4, -0.6)
     axes.set_yticks(range(len(methods)) if labelled else [], methods if labelled else [])
-    for label, method in zip(axes.get_yticklabels(), methods, strict=False):
+    for label, method in zip(axes.get_yticklabels(), methods if labelled else [], strict=True):
         label.set_color(colour(config, method))
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x")
-    levels = [roster.level(config, method) for method in methods]
-    for place in range(1, len(methods)):
-        if levels[place] != levels[place - 1]:
-            axes.axhline(place - 0.5, color="#BBBBBB", linewidth=0.8)
+    levels = [level(config, method) for method in methods]
+    for row in range(1, len(methods)):
+        if levels[row] != levels[row - 1]:
+            axes.axhline(row - 0.5, color="#BBBBBB", linewidth=0.8)
 
 
 def interval(
     axes: Axes,
-    place: float,
+    y: float,
     ends: tuple[float, float, float],
     colour: str,
     marker: str = "o",
     size: float = 6,
 ) -> None:
-    """Draw (mean, low, high) on a horizontal line; hollow where there is no interval."""
+    """Plot a mean with its interval as a horizontal bar; a hollow marker where there is no interval.
+
+    Args:
+        axes: where to plot.
+        y: height of the bar.
+        ends: mean, lower and upper end; NaN ends if there is no interval.
+        colour: of bar and marker.
+        marker: of the mean.
+        size: of the marker, points.
+    """
     mean, low, high = ends
-    known = not np.isnan(low)
-    if known:
-        axes.plot([low, high], [place, place], color=colour, linewidth=2, solid_capstyle="butt")
-    face = colour if known else "white"
-    axes.plot([mean], [place], marker, color=colour, markerfacecolor=face, markersize=size)
+    has_interval = not np.isnan(low)
+    if has_interval:
+        axes.plot([low, high], [y, y], color=colour, linewidth=2, solid_capstyle="butt")
+    face = colour if has_interval else "white"
+    axes.plot([mean], [y], marker, color=colour, markerfacecolor=face, markersize=size)
 
 
 def logarithmic(axes: Axes) -> None:
@@ -128,24 +121,29 @@ def logarithmic(axes: Axes) -> None:
 
 
 def level_handles(levels: list[str]) -> list[Line2D]:
-    """Return legend entries of the levels."""
+    """Return the legend's entries for levels."""
     return [
-        Line2D([], [], color=LEVEL_COLOURS[level], marker="o", linewidth=2, label=f"{level} level")
-        if level != "reference"
-        else Line2D([], [], color=LEVEL_COLOURS[level], marker="o", linewidth=2, label="reference")
-        for level in levels
+        Line2D(
+            [],
+            [],
+            color=LEVEL_COLOURS[name],
+            marker="o",
+            linewidth=2,
+            label="reference" if name == "reference" else f"{name} level",
+        )
+        for name in levels
     ]
 
 
-def outside_legend(made: Figure, handles: list[Any], columns: int, note: str) -> None:
+def outside_legend(fig: Figure, handles: list[Any], columns: int, note: str) -> None:
     """Put one legend below all panels, clear of the data, under a line that says what the bars are."""
-    legend = made.legend(handles=handles, loc="outside lower center", ncols=columns, title=note)
+    legend = fig.legend(handles=handles, loc="outside lower center", ncols=columns, title=note)
     legend.get_title().set(fontsize=10, color="#444444")
 
 
 def bars_note(config: dict[str, Any], requests: int) -> str:
-    """Return the line that every figure of intervals carries: what the bars are."""
-    part = config["analysis"]
-    if requests < part["min_requests"]:
-        return f"{requests} requests: points only, {part['min_requests']} are needed for an interval"
-    return f"bars: {part['confidence']:.0%} interval over {requests} requests (hierarchical bootstrap)"
+    """Return what the bars of a figure are: the line that every figure with intervals carries."""
+    settings = config["analysis"]
+    if requests < settings["min_requests"]:
+        return f"{counted(requests, 'request')}: points only, {settings['min_requests']} are needed for an interval"
+    return f"bars: {settings['confidence']:.0%} interval over {counted(requests, 'request')} (hierarchical bootstrap)"

@@ -1,0 +1,293 @@
+"""Mosaics: images of the records side by side, under headings. Boxes are outlined on the mosaic only."""
+
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import FigureBase
+from matplotlib.patches import Rectangle
+
+from soulbench.analysis.methods import base, ordered
+from soulbench.config import runs
+from soulbench.core.errors import UserError
+from soulbench.core.paths import ResultPaths
+from soulbench.core.tables import read_csv
+from soulbench.core.terms import TASKS
+from soulbench.data.packed import PackedScenes
+from soulbench.figures import _style
+
+OTHERS = 3
+GAP, BLOCK_GAP = 4, 20  # pixels of the mosaic between images, and between blocks of columns
+#: The parts of the configuration that `BenchmarkImages` reads.
+CONFIG = ("methods", "requests", "seeds")
+
+Grid = list[list[np.ndarray | None]]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a mosaic.
+
+    Attributes:
+        block: the heading that it shares with its neighbours.
+        label: the heading of this column alone.
+        box: x0, y0, x1, y1 in [0, 1] to outline, or None.
+    """
+
+    block: str
+    label: str
+    box: tuple[float, ...] | None = None
+
+
+def image_inputs(paths: ResultPaths) -> list[str]:
+    """Return the files that every `BenchmarkImages` opens."""
+    return [paths.data("packed"), paths.data("requests.csv"), paths.data("subset.csv")]
+
+
+def output_inputs(config: Mapping[str, Any], paths: ResultPaths) -> list[str]:
+    """Return the files that a mosaic of the models' outputs reads: one seed of every planned run, and the images."""
+    first = config["seeds"][0]
+    outputs = [paths.record(*run, "outputs.npz") for run in runs.planned(config) if run.seed == first]
+    return [*image_inputs(paths), paths.table("memorised"), *outputs]
+
+
+def ablation_inputs(config: Mapping[str, Any], paths: ResultPaths, name: str) -> list[str]:
+    """Return the files that a mosaic of an ablation reads, besides the tables."""
+    request, seed = runs.ablation_runs(config)[0]
+    return [*image_inputs(paths), paths.ablation(name, request, seed, "npz")]
+
+
+def read_arrays(path: str) -> dict[str, np.ndarray]:
+    """Read every array of a file.
+
+    Raises:
+        UserError: the file is absent or does not hold arrays.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return dict(stored)
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such file; run the rule that writes it") from None
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path}: not a file of arrays ({error}); delete it and run its rule again") from None
+
+
+class BenchmarkImages:
+    """The images of a benchmark, and the models' outputs for them with the first training seed."""
+
+    def __init__(self, config: dict[str, Any], paths: ResultPaths):
+        """Open the packed set and the requests; outputs are read when they are needed."""
+        self.config, self.paths = config, paths
+        self.scenes = PackedScenes.open(Path(paths.data("packed")))
+        self.requests = read_csv(Path(paths.data("requests.csv"))).set_index("request")
+        subset = read_csv(Path(paths.data("subset.csv")))
+        self.subset = subset.loc[subset["role"] == "subset", "image_id"].tolist()
+        self.planned = set(runs.planned(config))
+
+    def truth(self, image_id: int) -> np.ndarray:
+        """Return an image's true pixels, uint8 [H, W, 3]."""
+        return np.asarray(self.scenes.scene(self.scenes.find(image_id)).pixels)
+
+    def target(self, request: str) -> tuple[int, tuple[float, ...], str]:
+        """Return a request's image, box and category."""
+        row: Any = self.requests.loc[request]
+        return int(row["image_id"]), tuple(row[["x0", "y0", "x1", "y1"]].astype(float)), str(row["category"])
+
+    def others(self, request: str, count: int = OTHERS) -> list[tuple[int, bool]]:
+        """Return other images of the subset, each with whether it contains the target's category.
+
+        All but one contain it, where there are so many (of a single image: it does); the subset's order decides.
+        """
+        target, _, category = self.target(request)
+        index = self.scenes.vocabulary.objects.index(category)
+        rest = [image for image in self.subset if image != target]
+        same = [image for image in rest if index in self.scenes.scene(self.scenes.find(image)).categories]
+        chosen = same[: max(count - 1, 1)]
+        chosen += [image for image in rest if image not in same][: count - len(chosen)]
+        chosen += [image for image in same if image not in chosen][: count - len(chosen)]
+        return [(image, image in same) for image in chosen]
+
+    def outputs(self, method: str, request: str) -> dict[str, dict[int, np.ndarray]] | None:
+        """Return a model's outputs by task and image; None if the run is not planned."""
+        stored = self._record(method, request)
+        if not stored:
+            return None
+        ids = stored["image_ids"].tolist()
+        return {task: dict(zip(ids, stored[task], strict=True)) for task in TASKS}
+
+    def query_outputs(self, method: str, request: str) -> dict[tuple[str, str], np.ndarray]:
+        """Return a model's outputs of the target image by (task, query); none if the run is not planned."""
+        outputs = {}
+        for key, images in self._record(method, request).items():
+            if key.startswith("query-"):
+                query, _, task = key.removeprefix("query-").rpartition("-")
+                outputs[task, query] = images[0]
+        return outputs
+
+    def _record(self, method: str, request: str) -> dict[str, np.ndarray]:
+        run = runs.Run(method, request, self.config["seeds"][0])
+        return read_arrays(self.paths.record(*run, "outputs.npz")) if run in self.planned else {}
+
+    def ablation(self, name: str, request: str, seed: int) -> dict[tuple[str, str], np.ndarray]:
+        """Return an ablation's outputs by (value, task): uint8 [k, H, W, 3], the target image first."""
+        outputs = {}
+        for key, images in read_arrays(self.paths.ablation(name, request, seed, "npz")).items():
+            value, separator, task = key.rpartition("/")
+            if separator:
+                outputs[_canonical(value), task] = images
+        return outputs
+
+    def methods(self, requests: list[str]) -> list[str]:
+        """Return the methods that are planned for any of the requests, in the order of rows: retrained ones last."""
+        names = {
+            run.method
+            for run in self.planned
+            if run.method in runs.methods(self.config)
+            and run.request in requests
+            and run.seed == self.config["seeds"][0]
+        }
+        in_order = ordered(self.config, names)
+        return sorted(in_order, key=lambda name: base(self.config, name).startswith("retrain"))
+
+    def example_request(self) -> str:
+        """Return the first request that was clearly memorised in both tasks, or else the first of all."""
+        table = read_csv(Path(self.paths.table("memorised")))
+        clearly = table.groupby("request")["clearly"].all()
+        memorised = [str(name) for name in self.requests.index if clearly.get(name, False)]
+        return memorised[0] if memorised else str(self.requests.index[0])
+
+
+def _canonical(text: str) -> str:
+    """Return a number as `g` writes it, so that 1 and 1.0 are one key; other text as it is."""
+    try:
+        return f"{float(text):g}"
+    except ValueError:
+        return text
+
+
+def outputs_by_row(images: BenchmarkImages, requests: list[str]) -> dict[str, list[Any]]:
+    """Return the rows of a mosaic, the true images first: for each, the outputs for every request."""
+    truth = [{task: _TrueImages(images) for task in TASKS} for _ in requests]
+    outputs = {
+        name: [images.outputs(name, request) for request in requests] for name in images.methods(requests)
+    }
+    return {"truth": truth, **outputs}
+
+
+class _TrueImages:
+    """The true images by id, in place of a model's outputs."""
+
+    def __init__(self, images: BenchmarkImages):
+        self.images = images
+
+    def __getitem__(self, image_id: int) -> np.ndarray:
+        return self.images.truth(image_id)
+
+
+def mosaic(grid: Grid, columns: list[Column]) -> tuple[np.ndarray, list[int], list[int], int]:
+    """Return all images as one, the left edges of columns, the top edges of rows, and the side of an image.
+
+    Raises:
+        UserError: there is no image at all.
+    """
+    side = next((image.shape[0] for row in grid for image in row if image is not None), 0)
+    if not side:
+        raise UserError("no record holds images (outputs.npz); run the evaluation again")
+    lefts, x = [], 0
+    for index, column in enumerate(columns):
+        x += 0 if index == 0 else GAP if columns[index - 1].block == column.block else BLOCK_GAP
+        lefts.append(x)
+        x += side
+    tops = [index * (side + GAP) for index in range(len(grid))]
+    canvas = np.full((tops[-1] + side, x, 3), 255, np.uint8)
+    for top, row in zip(tops, grid, strict=True):
+        for left, image in zip(lefts, row, strict=True):
+            canvas[top : top + side, left : left + side] = 232 if image is None else image
+    return canvas, lefts, tops, side
+
+
+def plot_mosaic(
+    fig: FigureBase, grid: Grid, columns: list[Column], rows: list[str], colours: list[str]
+) -> Axes:
+    """Plot a mosaic with its headings, and the outlines over it.
+
+    Args:
+        fig: where to plot: it gets one pair of axes.
+        grid: images by row and column; grey where there is None.
+        columns: headings and boxes.
+        rows: names of the rows.
+        colours: of these names.
+    """
+    axes = fig.subplots()
+    canvas, lefts, tops, side = mosaic(grid, columns)
+    axes.imshow(canvas, interpolation="none", extent=(0, canvas.shape[1], canvas.shape[0], 0))
+    axes.set_axis_off()
+    # The page shows every figure equally wide, so a wide one needs larger letters.
+    scale = max(1.0, fig.get_figure(root=True).get_figwidth() / 11)
+    for name, top, colour in zip(rows, tops, colours, strict=True):
+        axes.text(-GAP * 2, top + side / 2, name, ha="right", va="center", color=colour, fontsize=10 * scale)
+    _headings(axes, columns, lefts, side, scale)
+    for index, (column, left) in enumerate(zip(columns, lefts, strict=True)):
+        for top, row in zip(tops, grid, strict=True):
+            if column.box is not None and row[index] is not None:
+                _outline(axes, column.box, left, top, side)
+    return axes
+
+
+def _headings(axes: Axes, columns: list[Column], lefts: list[int], side: int, scale: float) -> None:
+    extra_lines = max(column.label.count("\n") for column in columns)
+    for index, (column, left) in enumerate(zip(columns, lefts, strict=True)):
+        axes.text(
+            left + side / 2,
+            -GAP,
+            column.label,
+            ha="center",
+            va="bottom",
+            fontsize=8.5 * min(scale, 1.15),
+            linespacing=1.1,
+        )
+        if index == 0 or columns[index - 1].block != column.block:
+            axes.text(
+                left,
+                -side * (0.24 + 0.16 * extra_lines),
+                column.block,
+                ha="left",
+                va="bottom",
+                fontsize=11.5 * scale,
+                weight="bold",
+            )
+
+
+def _outline(axes: Axes, box: tuple[float, ...], left: int, top: int, side: int) -> None:
+    x0, y0, x1, y1 = (side * value for value in box)
+    corner = (left + x0, top + y0)
+    for colour, width in (("#000000", 2.4), (_style.BOX_COLOUR, 1.2)):
+        axes.add_patch(Rectangle(corner, x1 - x0, y1 - y0, fill=False, edgecolor=colour, linewidth=width))
+
+
+def row_colours(config: dict[str, Any], rows: list[str]) -> list[str]:
+    """Return the colour of each row's name: of the method's level, or black if the row is not a method."""
+    methods = runs.methods(config)
+    return [_style.colour(config, name) if name in methods else "#000000" for name in rows]
+
+
+def size(columns: list[Column], rows: int, side: float = 1.05) -> tuple[float, float]:
+    """Return the inches (width, height) of a mosaic whose images have sides of `side` inches."""
+    blocks = len({column.block for column in columns})
+    return 1.5 + side * 1.06 * len(columns) + 0.33 * blocks, 0.9 + side * 1.07 * rows
+
+
+def means_by(table: pd.DataFrame, key: str, dimension: str, metric: str) -> pd.DataFrame:
+    """Return an ablation's mean of a dimension by key (rows) and task (columns), NaN where it was not measured."""
+    rows = table[(table["dimension"] == dimension) & (table["metric"] == metric)]
+    return (
+        rows.groupby([key, "task"], sort=False)["value"]
+        .mean()
+        .unstack()
+        .reindex(table[key].unique(), columns=list(TASKS))
+    )
