@@ -9,7 +9,7 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, workflow.basedir)
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [workflow.basedir, os.environ.get("PYTHONPATH")]))
 
-from soulbench.config import runs, sections
+from soulbench.config import files, runs, sections
 from soulbench.config.checks import check
 from soulbench.core.errors import UserError
 from soulbench.core.registry import module_name
@@ -17,6 +17,10 @@ from soulbench.core.sources import source_hash
 from soulbench.core.terms import ALL_REQUESTS, RESEED
 
 try:
+    # Snakemake keeps the second of a key that is written twice, and does not report it. As a module, the configuration
+    # comes from another workflow, whose files are its own matter.
+    if not workflow.modifier.skip_configfile:
+        files.load(*[path for path in workflow.configfiles if os.path.isfile(path)])
     check(config)
 except UserError as error:
     raise WorkflowError(f"the configuration is wrong\n{error}") from None
