@@ -11,11 +11,11 @@ from soulbench.figures.gallery import Column, Pictures
 
 
 def draw(config: dict[str, Any], results_dir: Path, out_stem: Path, log: Callable[[str], Any]) -> None:
-    """Draw `report.pictures` requests other than Fig. 5's; where there is but one, that one."""
+    """Draw `report.example_requests` requests other than Fig. 5's; where there is but one, that one."""
     pictures = Pictures(config, results_dir)
     first = pictures.shown()
     requests = [str(name) for name in pictures.requests.index if name != first][
-        : config["report"]["pictures"]
+        : config["report"]["example_requests"]
     ]
     requests = requests or [first]
     columns, wanted = [], []

@@ -60,7 +60,9 @@ def build(config: dict[str, Any], results_dir: Path, out_html: Path, log: Callab
     text = environment.get_template("page.html.j2").render(content)
     size = len(text.encode())
     if size > LIMIT:
-        raise UserError(f"{out_html}: {size / 1e6:.1f} MB, the page may have 15; lower report.pictures")
+        raise UserError(
+            f"{out_html}: {size / 1e6:.1f} MB, the page may have 15; lower report.example_requests"
+        )
     with atomic_path(out_html) as part:
         part.write_text(text, encoding="utf-8")
     log(f"page: {size / 1e6:.1f} MB; {len(content['figures'])} figures, {len(content['grids'])} tables")

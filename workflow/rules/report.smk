@@ -55,7 +55,7 @@ for figure in FIGURES:
             f"{RESULTS}/benchmarks/figures/{figure}.tsv"
         params:
             source=source_hash(f"soulbench.figures.{figure}"),
-            settings=settings(*all_but_report(), "report.pictures"),
+            settings=settings(*all_but_report(), "report.example_requests"),
             results=RESULTS,
             figure=figure,
         script:

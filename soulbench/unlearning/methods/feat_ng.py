@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from soulbench.core.values import NotNegative
 from soulbench.unlearning.plan import Plan, Request, Subset
 
 LEVEL, FAMILY, PER_REQUEST = "feature", "finetune", True
@@ -12,7 +13,7 @@ LEVEL, FAMILY, PER_REQUEST = "feature", "finetune", True
 class Parameters:
     """Weight of the guidance; `instances` of an image and when it acts (release: first, hidden)."""
 
-    guidance: float = 1.0
+    guidance: NotNegative = 1.0
     instances: Literal["all", "first"] = "all"
     guidance_while: Literal["always", "hidden"] = "always"
 

@@ -6,6 +6,7 @@ As released the noise is never applied and the method equals Obj-MK-PA; that is 
 from dataclasses import dataclass
 from typing import Literal
 
+from soulbench.core.values import NotNegative
 from soulbench.unlearning.plan import Plan, Request, Subset
 
 LEVEL, FAMILY, PER_REQUEST = "object", "finetune", True
@@ -15,7 +16,7 @@ LEVEL, FAMILY, PER_REQUEST = "object", "finetune", True
 class Parameters:
     """Deviation of the noise in normalised units; where it goes and whether the ROI counts, as in Obj-MK-PA."""
 
-    noise: float = 0.5
+    noise: NotNegative = 0.5
     fill: Literal["noise", "zero"] = "noise"
     mask_on: Literal["target", "input", "both"] = "target"
     loss_region: Literal["image", "outside"] = "image"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from soulbench.core.values import NotNegative
 from soulbench.unlearning.plan import Plan, Request, Subset
 
 LEVEL, FAMILY, PER_REQUEST = "object", "finetune", True
@@ -12,7 +13,7 @@ LEVEL, FAMILY, PER_REQUEST = "object", "finetune", True
 class Parameters:
     """Weight of the guidance, and when it acts (release: hidden)."""
 
-    guidance: float = 1.0
+    guidance: NotNegative = 1.0
     guidance_while: Literal["always", "hidden"] = "always"
 
 
