@@ -1,91 +1,126 @@
-"""`python -m soulbench`: look at what there is, and check a configuration without running anything."""
+"""Check a configuration without running anything, and list what it may contain."""
 
 import argparse
 import dataclasses
 import sys
 import typing
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from soulbench.config import files, runs
-from soulbench.config.checks import check
 from soulbench.core import registry
 from soulbench.core.errors import UserError
+from soulbench.core.values import type_text, value_text
+
+CONFIG = "config.yaml"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one subcommand; returns the exit status."""
+    """Run one subcommand and return the exit status."""
     options = _parser().parse_args(arguments)
     try:
-        options.run(options)
+        print("\n".join(options.run(options)))
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print("\n".join(f"error: {line}" for line in str(error).splitlines()), file=sys.stderr)
         return 1
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m soulbench", description=__doc__)
-    commands = parser.add_subparsers(required=True)
-    command = commands.add_parser("check", help="check config.yaml with overlays, and count what would run")
-    command.add_argument("overlay", nargs="*", help="files as for --configfile, e.g. configs/smoke.yaml")
-    command.set_defaults(run=_check)
-    command = commands.add_parser("methods", help="list the methods with their parameters")
-    command.set_defaults(run=_methods)
-    command = commands.add_parser("queries", help="list the queries")
-    command.set_defaults(run=_queries)
-    command = commands.add_parser(
-        "parameters", help="count the parameters of the configured networks, by module"
-    )
-    command.add_argument("overlay", nargs="*", help="files as for --configfile")
-    command.add_argument("--objects", type=int, default=179, help="object vocabulary (179: Visual Genome's)")
+    parser = argparse.ArgumentParser(prog="soulbench", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="command")
+    for name, run, text in (
+        ("check", _check, "check config.yaml with overlays, and count what would run"),
+        ("parameters", _parameters, "count the parameters of the configured networks, by module"),
+        ("methods", _methods, "list the methods with their parameters"),
+        ("queries", _queries, "list the queries"),
+    ):
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(run=run)
+        if name in ("check", "parameters"):
+            command.add_argument("overlay", nargs="*", help="files as for --configfile: configs/smoke.yaml")
+    command = commands.choices["parameters"]
     command.add_argument(
-        "--predicates", type=int, default=46, help="predicate vocabulary (46: Visual Genome's)"
+        "--objects", type=int, default=179, help="size of the object vocabulary (179: Visual Genome)"
     )
-    command.set_defaults(run=_parameters)
+    command.add_argument("--predicates", type=int, default=46, help="size of the predicate vocabulary (46)")
     return parser
 
 
-def _check(options: argparse.Namespace) -> None:
-    config = files.load("config.yaml", *options.overlay)
+def _checked(overlays: Sequence[str]) -> dict[str, Any]:
+    """Return the configuration of the current folder under its overlays, checked."""
+    # Imported here: only these commands need pydantic.
+    from soulbench.config.checks import check
+
+    if not Path(CONFIG).exists():
+        raise UserError(
+            f"{CONFIG}: there is none in {Path.cwd()}; expected: to be run in the project's folder"
+        )
+    config = files.load(CONFIG, *overlays)
     check(config)
-    cells = runs.planned(config)
+    return config
+
+
+def _check(options: argparse.Namespace) -> Iterator[str]:
+    config = _checked(options.overlay)
     counts = {
         "methods": len(runs.methods(config)),
         "requests": len(runs.request_ids(config)),
         "seeds": len(config["seeds"]),
-        "evaluations": len(cells),
+        "evaluated runs": len(runs.planned(config)),
         "ablations": 2 * len(runs.ablation_runs(config)),
     }
-    print(f"{config['name']}: " + ", ".join(f"{number} {what}" for what, number in counts.items()))
+    yield f"{config['name']}: the configuration is valid"
+    yield from _table([(name, str(number)) for name, number in counts.items()])
 
 
-def _summary(module: object) -> str:
-    return (getattr(module, "__doc__", None) or "").strip().partition("\n")[0]
+def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    """Yield lines of aligned columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  " + "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
 
 
-def _methods(options: argparse.Namespace) -> None:
+def _summary(kind: str, name: str) -> str:
+    return (registry.module(kind, name).__doc__ or "").strip().partition("\n")[0]
+
+
+def _methods(options: argparse.Namespace) -> Iterator[str]:
     for name in registry.ids("methods"):
         method = registry.method(name)
-        print(f"{name}  [{method.level}, {method.family}]\n    {_summary(registry.module('methods', name))}")
-        hints = typing.get_type_hints(method.parameters)
-        for field in dataclasses.fields(method.parameters):
-            print(f"    {field.name}: {field.default}  ({registry.type_text(hints[field.name])})")
+        yield f"{name}  [{method.level}, {method.family}]"
+        yield f"  {_summary('methods', name)}"
+        yield from _table(
+            [(f"  {key}", default, kind) for key, default, kind in _defaults(method.parameters)]
+        )
 
 
-def _queries(options: argparse.Namespace) -> None:
-    for name in registry.ids("queries"):
-        print(f"{name}\n    {_summary(registry.module('queries', name))}")
+def _defaults(parameters: type) -> list[tuple[str, str, str]]:
+    """Return name, default and type of each parameter."""
+    hints: Mapping[str, Any] = typing.get_type_hints(parameters, include_extras=True)
+    return [
+        (
+            field.name,
+            str(field.default) if isinstance(field.default, str) else value_text(field.default),
+            type_text(hints[field.name]),
+        )
+        for field in dataclasses.fields(parameters)
+    ]
 
 
-def _parameters(options: argparse.Namespace) -> None:
+def _queries(options: argparse.Namespace) -> Iterator[str]:
+    yield from _table([(name, _summary("queries", name)) for name in registry.ids("queries")])
+
+
+def _parameters(options: argparse.Namespace) -> Iterator[str]:
+    config = _checked(options.overlay)
     # Imported here: the other commands need no torch.
     from soulbench.models.parameters import table
 
-    config = files.load("config.yaml", *options.overlay)
-    check(config)
-    print(f"{'module':24}{'total':>14}{'trainable':>14}")
+    yield f"{'module':24}{'total':>14}{'trainable':>14}"
     for name, total, trainable in table(config["generator"], options.objects, options.predicates):
-        print(f"{name:24}{total:14,}{trainable:14,}")
+        yield f"{name:24}{total:14,}{trainable:14,}"
 
 
 if __name__ == "__main__":

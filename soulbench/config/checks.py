@@ -1,202 +1,155 @@
-"""All that can be known to be wrong with a configuration before any job starts."""
+"""All that can be found wrong with a configuration before any job starts."""
 
-from collections.abc import Callable, Mapping
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from soulbench.config import runs
-from soulbench.config.schema import check_schema
+from soulbench.config import messages, runs
 from soulbench.core import registry
 from soulbench.core.errors import UserError
-from soulbench.core.terms import RESEED
 
 Config = Mapping[str, Any]
 ANNOTATIONS = ("image_data.json", "objects.json", "relationships.json")
-DOWNLOAD = "imagenet"
-UNTRAINED = "seeded"
-VGG16_FEATURES = 512
+#: Values of keys for weights that name no file.
+DOWNLOAD, UNTRAINED = "imagenet", "seeded"
+#: A reader mends some errors at a time.
+MOST_LINES = 40
+#: First bytes of a file that `torch.save` wrote before PyTorch 1.6.
+LEGACY_TORCH = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 
 
 def check(config: Config) -> None:
-    """Check a whole configuration.
+    """Check a whole configuration: first against its model, then against the registry and the disk.
 
     Raises:
-        UserError: the schema is broken (all places at once), or the first of the cross checks that fails.
+        UserError: everything that is wrong with keys and values; or, where those are right, everything that is not
+            in the registry or on the disk. One line each.
     """
-    check_schema(config)
-    for one in CHECKS:
-        one(config)
+    lines = messages.errors(config)
+    if not lines:
+        lines = [line for find in CHECKS for line in find(config)]
+    if lines:
+        more = [f"... and {len(lines) - MOST_LINES} more errors"] if len(lines) > MOST_LINES else []
+        raise UserError("\n".join(lines[:MOST_LINES] + more))
 
 
-def _ids(config: Config) -> None:
-    """Every entry of `methods` runs an existing file, and every query exists."""
-    entries = config["methods"]
-    for name, entry in entries.items():
-        if entry is None:
-            continue
-        where = f"methods.{name}"
-        if name == RESEED:
-            raise UserError(
-                f"{where}: this name is taken by the comparison of training seeds; choose another"
-            )
-        if "variant_of" not in entry:
-            registry.check_id("methods", name, where)
-        elif name in registry.ids("methods"):
-            raise UserError(f"{where}.variant_of: {name} has its own file; give the variant another name")
-        else:
-            registry.check_id("methods", entry["variant_of"], f"{where}.variant_of")
-    if entries.get("original") != {}:
-        raise UserError("methods.original: everything is compared with it; allowed: {}")
-    for position, name in enumerate(config["evaluation"]["queries"]):
-        registry.check_id("queries", name, f"evaluation.queries[{position}]")
+def _messages(function: Callable[..., Any], *arguments: Any) -> list[str]:
+    """Return the message of the UserError that a call raises, or nothing."""
+    try:
+        function(*arguments)
+    except UserError as error:
+        return [str(error)]
+    return []
 
 
-def _parameters(config: Config) -> None:
+def _methods(config: Config) -> Iterator[str]:
+    """Every entry of `methods` runs an existing file, with parameters that the file has."""
     for name in runs.methods(config):
-        runs.parameters(config, name)
+        where = f"methods.{name}"
+        base = runs.base_method(config, name)
+        if base == name:
+            unknown = _messages(registry.check_id, "methods", name, where)
+        elif name in registry.ids("methods"):
+            unknown = [f"{where}.variant_of: {name} has its own file; allowed: another name for the variant"]
+        else:
+            unknown = _messages(registry.check_id, "methods", base, f"{where}.variant_of")
+        yield from unknown or _messages(runs.parameters, config, name)
 
 
-def _generator(config: Config) -> None:
-    sizes, side = config["generator"], config["data"]["image_size"]
-    blocks = len(sizes["decoder"])
-    if side != 2 * 2**blocks:
-        raise UserError(
-            f"generator.decoder: {blocks} blocks make pictures of {2 * 2**blocks} pixels a side, "
-            f"but data.image_size is {side}; allowed: image_size = 2 * 2^blocks"
-        )
-    mask = sizes["mask_size"]
-    if mask & (mask - 1) or mask < 2:
-        raise UserError(f"generator.mask_size: {mask} is not allowed; allowed: a power of two, 2 or more")
-    if mask > side:
-        raise UserError(
-            f"generator.mask_size: masks of {mask} pixels a side do not show in pictures of {side} "
-            f"(data.image_size); allowed: at most {side}"
-        )
-    kept, most = config["data"]["objects_per_image"], config["data"]["max_objects"]
-    if kept > most:
-        raise UserError(
-            f"data.objects_per_image: the generator would make room for {kept} objects, but images with more than "
-            f"{most} are dropped (data.max_objects); allowed: at most {most}"
-        )
+def _queries(config: Config) -> Iterator[str]:
+    for index, name in enumerate(config["evaluation"]["queries"]):
+        yield from _messages(registry.check_id, "queries", name, f"evaluation.queries[{index}]")
 
 
-def _pieces(config: Config) -> None:
-    """Every process has as many whole pieces of a batch as the others."""
-    training = config["training"]
-    for which in ("pretrain", "finetune"):
-        pieces, batch = training["processes"] * training["accumulate"], training[which]["batch"]
-        if batch % pieces:
-            raise UserError(
-                f"training.{which}.batch: {batch} images cannot be shared out to training.processes x "
-                f"training.accumulate = {pieces} pieces; allowed: a multiple of {pieces}"
-            )
-
-
-def _early_stop(config: Config) -> None:
-    """One thing takes the last weights' place, and it has something to choose from."""
-    training, early = config["training"], config["training"]["early_stop"]
-    if early is None:
-        return
-    if training["ema_decay"] is not None:
-        raise UserError(
-            "training.early_stop: it keeps the best weights, and training.ema_decay a mean of all; "
-            "allowed: one of them, and null for the other"
-        )
-    steps = training["pretrain"]["steps"]
-    if early["every"] > steps:
-        raise UserError(
-            f"training.early_stop.every: {early['every']} steps, but pre-training has {steps}, so it would never look; "
-            "allowed: at most as many"
-        )
-
-
-def _weights(config: Config) -> None:
-    """Trained networks need weights that are there; an untrained one takes none."""
-    visual, losses = config["generator"]["visual"], config["training"]["losses"]
+def _weights(config: Config) -> Iterator[str]:
+    """Trained networks have weights that can be read."""
+    visual, training = config["generator"]["visual"], config["training"]
     if visual["backbone"] == "vgg16":
-        _weight_file("generator.visual.weights", visual["weights"])
-        if visual["features"] != VGG16_FEATURES:
-            raise UserError(
-                f"generator.visual.features: {visual['features']}, but the backbone vgg16 has {VGG16_FEATURES}; "
-                f"allowed: {VGG16_FEATURES}"
-            )
-    elif visual["weights"] is not None:
-        raise UserError(
-            "generator.visual.weights: the backbone `projection` is untrained; allowed: null, or backbone: vgg16"
-        )
-    if losses["perceptual"]:
-        _weight_file("training.perceptual_weights", config["training"]["perceptual_weights"])
-    if config["evaluation"]["lpips"]["weights"] != UNTRAINED:
-        _weight_file("evaluation.lpips.weights", config["evaluation"]["lpips"]["weights"], f" | {UNTRAINED}")
+        yield from _weight_file("generator.visual.weights", visual["weights"])
+    if training["losses"]["perceptual"]:
+        yield from _weight_file("training.perceptual_weights", training["perceptual_weights"])
+    yield from _weight_file("evaluation.lpips.weights", config["evaluation"]["lpips"]["weights"], UNTRAINED)
 
 
-def _weight_file(key: str, value: str | None, others: str = "") -> None:
-    if value != DOWNLOAD and (value is None or not Path(value).is_file()):
-        what = "null" if value is None else f"there is no file {value}"
-        raise UserError(f"{key}: {what}; allowed: {DOWNLOAD} (a download) | the path of a file{others}")
+def _weight_file(key: str, value: str | None, *others: str) -> Iterator[str]:
+    if value in (DOWNLOAD, *others):
+        return
+    if value is None:
+        what = "null"
+    elif not _is_file(value):
+        what = _no_file(value)
+    elif not _is_checkpoint(Path(value)):
+        what = f"{value} holds no weights"
+    else:
+        return
+    words = " | ".join((f"{DOWNLOAD} (a download)", "the path of a .safetensors or .pth file", *others))
+    yield f"{key}: {what}; allowed: {words}"
 
 
-def _data(config: Config) -> None:
+def _is_file(path: str) -> bool:
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):  # a name that is too long, a folder that may not be entered
+        return False
+
+
+def _is_folder(path: str) -> bool:
+    try:
+        return Path(path).is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def _no_file(path: str) -> str:
+    return f"{path} is a folder" if _is_folder(path) else f"there is no file {path}"
+
+
+def _is_checkpoint(path: Path) -> bool:
+    """Return whether a file begins as its suffix promises; PyTorch would take seconds to import."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(LEGACY_TORCH))
+        if path.suffix != ".safetensors":
+            return start == LEGACY_TORCH or zipfile.is_zipfile(path)
+        # Eight bytes with the length of a JSON header, and the header.
+        header = int.from_bytes(start[:8], "little")
+        return start[8:9] == b"{" and header <= path.stat().st_size - 8
+    except OSError:
+        return False
+
+
+def _data(config: Config) -> Iterator[str]:
+    """The files and folders of the data exist."""
     data = config["data"]
-    source, root = data["source"], data["root"]
-    if source == "demo" and root is not None:
-        raise UserError(
-            f"data.root: {root}, but data.source is demo, which is drawn; allowed: null, or source: local"
-        )
-    if source == "local" and root is None:
-        raise UserError(
-            "data.root: null; data.source is local and needs its folder (the Visual Genome layout)"
-        )
-    if root is not None:
-        _layout(Path(root), ANNOTATIONS if source == "local" else ())
-    if data["split_file"] is not None and not Path(data["split_file"]).is_file():
-        raise UserError(f"data.split_file: there is no file {data['split_file']}; allowed: a path, or null")
-    shares = data["split_shares"]
-    if shares["val"] + shares["test"] >= 1:
-        raise UserError("data.split_shares: val and test leave no images to train on; allowed: a sum below 1")
-    for what in ("objects", "relationships"):
-        low, high = data[f"min_{what}"], data[f"max_{what}"]
-        if low > high:
-            raise UserError(
-                f"data.min_{what}: {low} is above data.max_{what} ({high}); allowed: at most that"
-            )
+    if data["root"] is not None:
+        yield from _root(data["root"], ANNOTATIONS if data["source"] == "local" else ())
+    if data["split_file"] is not None and not _is_file(data["split_file"]):
+        yield f"data.split_file: {_no_file(data['split_file'])}; allowed: the path of a vg_splits.json, or null"
 
 
-def _layout(root: Path, needed: tuple[str, ...]) -> None:
-    if not root.is_dir():
-        raise UserError(f"data.root: there is no folder {root}")
-    missing = [name for name in needed if not (root / name).is_file()]
+def _root(root: str, needed: tuple[str, ...]) -> Iterator[str]:
+    if not _is_folder(root):
+        yield f"data.root: {f'{root} is a file' if _is_file(root) else f'there is no folder {root}'}; allowed: a folder"
+        return
+    missing = [name for name in needed if not _is_file(f"{root}/{name}")]
     if missing:
-        raise UserError(
-            f"data.root: {root} lacks {', '.join(missing)}; needed: the Visual Genome layout (docs/data.md)"
-        )
+        yield f"data.root: {root} lacks {', '.join(missing)}; needed: the Visual Genome layout (docs/data.md)"
 
 
-def _requests(config: Config) -> None:
+def _requests(config: Config) -> Iterator[str]:
     """The requests can be read, and fit in the subset."""
-    requests, size = runs.request_ids(config), config["human"]["size"]
-    if size is not None and len(requests) > size:
-        raise UserError(
-            f"human.size: a subset of {size} images cannot hold {len(requests)} requests; "
-            f"allowed: at least {len(requests)}, or fewer requests"
+    unreadable = _messages(runs.request_ids, config)
+    yield from unreadable
+    size = config["human"]["size"]
+    if unreadable or size is None:
+        return
+    count = len(runs.request_ids(config))
+    if count > size:
+        yield (
+            f"human.size: a subset of {size} images cannot hold {count} requests; "
+            f"allowed: at least {count}, or fewer requests"
         )
 
 
-def _ablations(config: Config) -> None:
-    if config["ablations"]["requests"] and config["methods"].get("obj-if") is None:
-        raise UserError(
-            "ablations.requests: the ablations are of obj-if, which is off; allowed: 0, or obj-if: {}"
-        )
-
-
-CHECKS: tuple[Callable[[Config], None], ...] = (
-    _ids,
-    _parameters,
-    _generator,
-    _pieces,
-    _early_stop,
-    _weights,
-    _data,
-    _requests,
-    _ablations,
-)
+CHECKS: tuple[Callable[[Config], Iterator[str]], ...] = (_methods, _queries, _weights, _data, _requests)

@@ -1,20 +1,18 @@
-"""The runs (method, request, seed) that a configuration asks for, and the checkpoint of each."""
+"""The planned runs (method, request, seed) of a configuration, and the checkpoint of each."""
 
 import dataclasses
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from soulbench.config import requests_file
+from soulbench.config.reserved import ENTRY_KEYS
 from soulbench.core import registry
 from soulbench.core.paths import ResultPaths
 from soulbench.core.terms import ALL_REQUESTS, RESEED
 
-#: Keys of a method's entry that are not its own parameters.
-RESERVED = ("seeds", "requests", "variant_of")
-
 
 class Run(NamedTuple):
-    """One model and one request: what is evaluated."""
+    """What one record is about."""
 
     method: str
     request: str
@@ -22,17 +20,17 @@ class Run(NamedTuple):
 
 
 def methods(config: Mapping[str, Any]) -> list[str]:
-    """Return the ids that are switched on, in the order of the configuration."""
+    """Return the names of the methods that are switched on, in the order of the configuration."""
     return [name for name, entry in config["methods"].items() if entry is not None]
 
 
 def base_method(config: Mapping[str, Any], name: str) -> str:
-    """Return the id of the method whose file a configured method runs; itself, unless it is a variant."""
+    """Return the id of the method whose code a configured method runs: its own, unless it is a variant."""
     return config["methods"][name].get("variant_of", name)
 
 
 def method(config: Mapping[str, Any], name: str) -> registry.Method:
-    """Return what the registry knows of a configured method."""
+    """Return the registry's entry of a configured method."""
     return registry.method(base_method(config, name))
 
 
@@ -43,7 +41,7 @@ def parameters(config: Mapping[str, Any], name: str) -> dict[str, Any]:
         UserError: as `registry.parameters`.
     """
     entry = config["methods"][name]
-    given = {key: value for key, value in entry.items() if key not in RESERVED}
+    given = {key: value for key, value in entry.items() if key not in ENTRY_KEYS}
     return dataclasses.asdict(
         registry.parameters("methods", base_method(config, name), given, f"methods.{name}")
     )
@@ -68,42 +66,46 @@ def seeds_of(config: Mapping[str, Any], name: str) -> list[int]:
 
 
 def planned(config: Mapping[str, Any]) -> list[Run]:
-    """Return all that is evaluated: each method for its requests and seeds, and the reseeded originals."""
-    planned = [
+    """Return all runs: each method for its requests and seeds, and `reseed` if there are several seeds."""
+    planned_runs = [
         Run(name, request, seed)
         for name in methods(config)
         for request in requests_of(config, name)
         for seed in seeds_of(config, name)
     ]
     if len(config["seeds"]) > 1:
-        planned += [Run(RESEED, request, seed) for request in request_ids(config) for seed in config["seeds"]]
-    return planned
+        planned_runs += [
+            Run(RESEED, request, seed) for request in request_ids(config) for seed in config["seeds"]
+        ]
+    return planned_runs
 
 
 def next_seed(config: Mapping[str, Any], seed: int) -> int:
-    """Return the seed whose original model stands for a reseeded one; the last is followed by the first."""
+    """Return the seed whose original model is the `reseed` of a seed: the next one, and after the last the first."""
     seeds = config["seeds"]
     return seeds[(seeds.index(seed) + 1) % len(seeds)]
 
 
 def retrain_seed(config: Mapping[str, Any], run: Run) -> int | None:
-    """Return the seed of the retrained model that a run is compared with; None where there is none.
+    """Return the seed of the retrained model that a run is compared with; None if it is compared with none.
 
-    Retrained models are themselves compared with the original, so the original is not compared with them.
+    Retrained models are themselves compared with the original model, so the original is not compared with them.
     """
     first = config["seeds"][0]
-    planned = config["methods"].get("retrain") is not None and run.request in requests_of(config, "retrain")
-    itself = run.method == "retrain" and run.seed == first
-    return first if planned and not itself and run.method not in ("original", RESEED) else None
+    is_retrained = config["methods"].get("retrain") is not None and run.request in requests_of(
+        config, "retrain"
+    )
+    is_reference = run.method in ("original", RESEED) or (run.method == "retrain" and run.seed == first)
+    return first if is_retrained and not is_reference else None
 
 
 def ablation_runs(config: Mapping[str, Any]) -> list[tuple[str, int]]:
     """Return the requests and seeds of the ablations."""
-    chosen = config["ablations"]
+    ablations = config["ablations"]
     return [
         (request, seed)
-        for request in request_ids(config)[: chosen["requests"]]
-        for seed in config["seeds"][: chosen["seeds"]]
+        for request in request_ids(config)[: ablations["requests"]]
+        for seed in config["seeds"][: ablations["seeds"]]
     ]
 
 

@@ -1,4 +1,4 @@
-"""The part of the configuration that one job is given."""
+"""The sections of the configuration that one job receives."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from typing import Any
 def select(config: Mapping[str, Any], *keys: str) -> dict[str, Any]:
     """Return the part of the configuration under some keys (`seed`, `data.image_size`), in a fixed order.
 
-    It is all that a job is given: what it lacks cannot matter to it, and what matters cannot be missed.
+    A job receives nothing else, so it cannot depend on a key whose change does not rerun it.
     """
     part: dict[str, Any] = {}
     for key in sorted(keys):
@@ -20,5 +20,5 @@ def select(config: Mapping[str, Any], *keys: str) -> dict[str, Any]:
 
 
 def _sorted(value: Any) -> Any:
-    """Return mappings in key order: an overlay may reorder them, which is no change."""
+    """Return mappings in key order: an overlay may reorder them, which must not rerun a job."""
     return {key: _sorted(value[key]) for key in sorted(value)} if isinstance(value, Mapping) else value

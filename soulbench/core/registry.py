@@ -1,22 +1,21 @@
-"""Methods and queries found by file name: a new one is one new file, and nothing here is edited."""
+"""Registry of methods and queries by file name: a new one is one new file, and nothing here is edited."""
 
 import dataclasses
-import difflib
 import functools
 import importlib
-import math
 import pkgutil
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from soulbench.core.errors import UserError
+from soulbench.core.values import check_value, suggest, value_text
 
 LEVELS = ("sample", "feature", "object", "reference")
 FAMILIES = ("finetune", "redaction", "retrain", "none")
 INTERFACE = ("LEVEL", "FAMILY", "PER_REQUEST", "Parameters", "plan")
-#: Kinds of plug-ins -> the word for one, and the package whose files they are.
+#: Kinds of plug-ins -> the word for one of them, and the package whose files they are.
 KINDS = {
     "methods": ("method", "soulbench.unlearning.methods"),
     "queries": ("query", "soulbench.queries"),
@@ -26,21 +25,21 @@ KINDS = {
 
 @dataclasses.dataclass(frozen=True)
 class NoParameters:
-    """Of a plug-in that has none."""
+    """The parameters of a plug-in that has none."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Method:
-    """What the rest of the program knows of a method; its file says what each field means for it.
+    """What a method's file says of the method.
 
     Attributes:
         id: as written in the configuration.
         module: dotted name of its file.
-        level: what it treats: one of `LEVELS`.
-        family: how its cost is counted: one of `FAMILIES`.
+        level: what it edits: one of `LEVELS`.
+        family: how it trains: one of `FAMILIES`.
         per_request: False if one model serves every request.
         parameters: frozen dataclass of its parameters, with their defaults.
-        plan: `plan(request, subset, parameters)`, the edits it makes to a training.
+        plan: `plan(request, subset, parameters)`, which returns what the method asks for.
     """
 
     id: str
@@ -52,12 +51,6 @@ class Method:
     plan: Callable[..., Any]
 
 
-def suggest(name: object, known: Iterable[str]) -> str:
-    """Return ` (did you mean X?)` for the nearest known name, or nothing if none is near."""
-    near = difflib.get_close_matches(str(name).lower(), [str(item) for item in known], n=1, cutoff=0.6)
-    return f" (did you mean {near[0]}?)" if near else ""
-
-
 @functools.cache
 def ids(kind: str) -> tuple[str, ...]:
     """Return the ids of a kind (`methods` or `queries`): its file names, underscores as dashes, sorted."""
@@ -67,10 +60,16 @@ def ids(kind: str) -> tuple[str, ...]:
 
 
 def check_id(kind: str, name: object, where: str = "") -> None:
-    """Raise a UserError unless `name` is the id of a plug-in; `where` is the key that holds it."""
+    """Check that `name` is the id of a plug-in; `where` is the key that holds it.
+
+    Raises:
+        UserError: it is not; the message names the nearest id.
+    """
     if name not in ids(kind):
         known = f"{suggest(name, ids(kind))}; known: {', '.join(ids(kind))}"
-        raise UserError(f"{where}{': ' if where else ''}there is no {KINDS[kind][0]} {name!r}{known}")
+        raise UserError(
+            f"{where}{': ' if where else ''}there is no {KINDS[kind][0]} {value_text(name)}{known}"
+        )
 
 
 def module_name(kind: str, name: str) -> str:
@@ -79,7 +78,7 @@ def module_name(kind: str, name: str) -> str:
 
 
 def module(kind: str, name: str) -> types.ModuleType:
-    """Import one plug-in's file; no other is touched."""
+    """Import the file of one plug-in, and no other."""
     check_id(kind, name)
     return importlib.import_module(module_name(kind, name))
 
@@ -89,33 +88,27 @@ def method(name: str) -> Method:
     """Return a method by id.
 
     Raises:
-        UserError: no such method (names the nearest), or its file lacks a part of the interface.
+        UserError: there is no such method (names the nearest), or its file lacks a part of the interface.
     """
-    found = module("methods", name)
-    lacking = [
-        part for part in ("LEVEL", "FAMILY", "PER_REQUEST", "Parameters", "plan") if not hasattr(found, part)
-    ]
-    if lacking:
+    file = module("methods", name)
+    missing = [part for part in INTERFACE if not hasattr(file, part)]
+    if missing:
         raise UserError(
-            f"{found.__file__}: a method's file must define {', '.join(lacking)} (docs/add-a-method.md)"
+            f"{file.__file__}: a method's file must define {', '.join(missing)} (docs/add-a-method.md)"
         )
-    for part, allowed in (("LEVEL", LEVELS), ("FAMILY", FAMILIES)):
-        if getattr(found, part) not in allowed:
+    for part, allowed in (("LEVEL", LEVELS), ("FAMILY", FAMILIES), ("PER_REQUEST", (True, False))):
+        if getattr(file, part) not in allowed:
             raise UserError(
-                f"{found.__file__}: {part} is {getattr(found, part)!r}; allowed: {', '.join(allowed)}"
+                f"{file.__file__}: {part} is {getattr(file, part)!r}; allowed: {', '.join(map(str, allowed))}"
             )
-    return Method(
-        name, found.__name__, found.LEVEL, found.FAMILY, found.PER_REQUEST, found.Parameters, found.plan
-    )
+    return Method(name, file.__name__, file.LEVEL, file.FAMILY, file.PER_REQUEST, file.Parameters, file.plan)
 
 
 def parameters_class(kind: str, name: str) -> type:
     """Return the `Parameters` dataclass of a plug-in."""
-    return (
-        method(name).parameters
-        if kind == "methods"
-        else getattr(module(kind, name), "Parameters", NoParameters)
-    )
+    if kind == "methods":
+        return method(name).parameters
+    return getattr(module(kind, name), "Parameters", NoParameters)
 
 
 def parameters(kind: str, name: str, given: Mapping[str, Any], where: str = "") -> Any:
@@ -124,74 +117,28 @@ def parameters(kind: str, name: str, given: Mapping[str, Any], where: str = "") 
     Args:
         kind: `methods` or `queries`.
         name: the plug-in's id.
-        given: from the configuration, reserved keys taken out.
+        given: values from the configuration, without the reserved keys.
         where: the key that holds them, for messages.
 
     Raises:
-        UserError: an unknown parameter (names the nearest), a value of another type, or one that the
-            class refuses.
+        UserError: everything that is wrong, one line each: an unknown parameter (names the nearest), or a value of
+            another type or out of bounds; or what the class itself refuses.
     """
     made, where = parameters_class(kind, name), where or f"{kind}.{name}"
-    hints = typing.get_type_hints(made)
-    known = [field.name for field in dataclasses.fields(made)]
-    values = {}
+    hints = typing.get_type_hints(made, include_extras=True)
+    values, errors = {}, []
     for key, value in given.items():
-        if key not in known:
-            names = f"{suggest(key, known)}; known: {', '.join(known) or 'none'}"
-            raise UserError(f"{where}.{key}: {name} has no such parameter{names}")
-        values[key] = _checked(value, hints[key], f"{where}.{key}")
+        if key not in hints:
+            known = f"{suggest(key, hints)}; known: {', '.join(hints) or 'none'}"
+            errors.append(f"{where}.{key}: {name} has no such parameter{known}")
+            continue
+        try:
+            values[key] = check_value(value, hints[key])
+        except ValueError as error:
+            errors.append(f"{where}.{key}: {error}")
+    if errors:
+        raise UserError("\n".join(errors))
     try:
         return made(**values)
     except (TypeError, ValueError) as error:
         raise UserError(f"{where}: {error}") from None
-
-
-def type_text(hint: Any) -> str:
-    """Return a type as a reader of the configuration understands it."""
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin is typing.Literal:
-        return " | ".join(map(str, arguments))
-    if origin in (typing.Union, types.UnionType):
-        return " | ".join(type_text(part) for part in arguments)
-    if origin in (tuple, list):
-        return f"list of {type_text(arguments[0])}"
-    return {int: "integer", float: "number", str: "text", bool: "true | false", type(None): "null"}.get(
-        hint, str(hint)
-    )
-
-
-def _checked(value: Any, hint: Any, where: str) -> Any:
-    """Return `value` as the annotation wants it: integers pass as numbers, lists as tuples."""
-    matched, result = _match(value, hint)
-    if not matched:
-        raise UserError(
-            f"{where}: {value!r} is not allowed; allowed: {type_text(hint)}{_nearest(value, hint)}"
-        )
-    return result
-
-
-def _nearest(value: Any, hint: Any) -> str:
-    return (
-        suggest(value, map(str, typing.get_args(hint))) if typing.get_origin(hint) is typing.Literal else ""
-    )
-
-
-def _match(value: Any, hint: Any) -> tuple[bool, Any]:
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin is typing.Literal:
-        return any(value == item and type(value) is type(item) for item in arguments), value
-    if origin in (typing.Union, types.UnionType):
-        return next(
-            (found for found in (_match(value, part) for part in arguments) if found[0]), (False, value)
-        )
-    if origin in (tuple, list):
-        found = (
-            [_match(item, arguments[0]) for item in value]
-            if isinstance(value, (list, tuple))
-            else [(False, None)]
-        )
-        return all(ok for ok, _ in found), origin(item for _, item in found)
-    if hint is float:
-        number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-        return number, float(value) if number else value
-    return type(value) is hint, value

@@ -1,5 +1,7 @@
 """Terms that all parts share: tasks, metrics and their units, and reserved names."""
 
+from typing import Literal
+
 #: What a generator is given at test time (docs/glossary.md).
 TASKS = RECONSTRUCTION, SYNTHESIS = ("reconstruction", "synthesis")
 
@@ -12,3 +14,18 @@ ALL_REQUESTS = "all-requests"
 
 #: The original model of the next training seed, compared as if it were a method.
 RESEED = "reseed"
+
+#: The modules of the generator that can be redacted (`soulbench.models.generator.MODULES` has their weights).
+Module = Literal[
+    "all",
+    "object_embedding",
+    "predicate_embedding",
+    "visual_projection",
+    "norms",
+    "graph",
+    "first_convolution",
+    "box_head",
+    "mask_head",
+    "image_branch",
+    "decoder",
+]

@@ -3,20 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-#: The parts of the generator that can be redacted (`soulbench.models.generator.MODULES` lists what each consists of).
-Module = Literal[
-    "all",
-    "object_embedding",
-    "predicate_embedding",
-    "visual_projection",
-    "norms",
-    "graph",
-    "first_convolution",
-    "box_head",
-    "mask_head",
-    "image_branch",
-    "decoder",
-]
+from soulbench.core.terms import Module
+from soulbench.core.values import Natural, NotNegative, Positive
 
 
 @dataclass(frozen=True)
@@ -43,15 +31,15 @@ class Parameters:
         reverse: whether the sign of the parameter change is reversed (release).
     """
 
-    alpha: float = 1.0
+    alpha: NotNegative = 1.0
     module: Module = "graph"
     edit: Literal["object", "all"] = "object"
     hessian: Literal["subset", "image"] = "subset"
     solver: Literal["cg", "lissa"] = "cg"
-    iterations: int = 25
-    tolerance: float = 0.05
-    damping: float = 1.1
-    chunk: int = 16
-    scale: float = 100.0
+    iterations: Natural = 25
+    tolerance: NotNegative = 0.05
+    damping: NotNegative = 1.1
+    chunk: Natural = 16
+    scale: Positive = 100.0
     discrepancy: Literal["mean", "sum"] = "mean"
     reverse: bool = False

@@ -6,13 +6,13 @@ import textwrap
 import typing
 
 import pytest
-import yaml
 
-from soulbench.core import registry
+from soulbench.core import registry, values
 from soulbench.core.errors import UserError
 from soulbench.core.sources import ROOT
+from soulbench.core.terms import Module
+from soulbench.core.values import Bounds, Natural
 from soulbench.models.generator import MODULES
-from soulbench.unlearning.influence_parameters import Module
 
 METHODS, QUERIES = registry.ids("methods"), registry.ids("queries")
 
@@ -43,15 +43,15 @@ def test_parameters_are_a_frozen_dataclass_whose_defaults_fit_their_types(kind, 
     defaults = dataclasses.asdict(made())
     assert dataclasses.asdict(registry.parameters(kind, name, defaults)) == defaults
     assert not set(defaults) & {"seeds", "requests", "variant_of"}
-    for hint in typing.get_type_hints(made).values():
-        assert "typing" not in registry.type_text(hint)
+    for hint in typing.get_type_hints(made, include_extras=True).values():
+        assert "typing" not in values.type_text(hint)
 
 
 def test_methods_and_checks_need_no_torch():
     code = textwrap.dedent("""
         import json, sys
         from soulbench.config import checks
-        from soulbench.core import registry
+        from soulbench.core import registry, values
         [registry.method(name) for name in registry.ids("methods")]
         print(json.dumps("torch" in sys.modules))
     """)
@@ -62,7 +62,7 @@ def test_methods_and_checks_need_no_torch():
 def test_looking_one_up_imports_no_other():
     code = textwrap.dedent("""
         import json, sys
-        from soulbench.core import registry
+        from soulbench.core import registry, values
         registry.ids("methods"), registry.method("obj-ng")
         print(json.dumps([name for name in sys.modules if name.startswith("soulbench.unlearning.methods.")]))
     """)
@@ -81,10 +81,10 @@ def test_an_unknown_id_is_refused_with_the_known_ones(kind):
 @dataclasses.dataclass(frozen=True)
 class Sample:
     rate: float = 0.5
-    steps: int = 3
+    steps: Natural = 3
     where: typing.Literal["input", "target"] = "input"
     weights: str | None = None
-    widths: tuple[int, ...] = (1, 2)
+    widths: typing.Annotated[tuple[int, ...], Bounds(minimum=1)] = (1, 2)
     on: bool = True
 
     def __post_init__(self):
@@ -107,11 +107,20 @@ def test_values_are_taken_over(sample):
     ("given", "message"),
     [
         ({"rates": 1}, r"methods\.sample\.rates: sample has no such parameter \(did you mean rate\?\)"),
-        ({"rate": "0.5"}, r"methods\.sample\.rate: '0\.5' is not allowed; allowed: number"),
+        (
+            {"rate": "0.5"},
+            r"methods\.sample\.rate: '0\.5' \(text; as a number it is written 0\.5\) is not allowed; allowed: number",
+        ),
         ({"rate": True}, "allowed: number"),
-        ({"rate": float("nan")}, "allowed: number"),
+        ({"rate": float("nan")}, r"\.nan is not allowed; allowed: number"),
+        ({"rate": float("inf")}, r"\.inf is not allowed; allowed: number"),
+        ({"rate": 10**400}, "allowed: number"),
+        ({"steps": True}, "true is not allowed; allowed: integer"),
+        ({"steps": 2.0}, r"2\.0 is not allowed; allowed: integer"),
+        ({"steps": 0}, "0 is not allowed; allowed: integer >= 1"),
+        ({"widths": []}, "allowed: list of integer, its length >= 1"),
         ({"steps": 1.5}, r"1\.5 is not allowed; allowed: integer"),
-        ({"steps": None}, "None is not allowed; allowed: integer"),
+        ({"steps": None}, "null is not allowed; allowed: integer"),
         ({"where": "inputs"}, r"allowed: input \| target \(did you mean input\?\)"),
         ({"weights": 3}, r"allowed: text \| null"),
         ({"widths": [1, "2"]}, "allowed: list of integer"),
@@ -135,8 +144,15 @@ def test_a_file_without_the_interface_is_named(monkeypatch):
     registry.method.cache_clear()
 
 
-def test_the_generators_parts_have_the_same_names_everywhere():
-    """Parameters, schema and generator each list them, because only the last may import torch."""
-    schema = yaml.safe_load((ROOT / "workflow" / "schemas" / "config.schema.yaml").read_text())
-    offered = schema["properties"]["ablations"]["properties"]["modules"]["items"]["enum"]
-    assert set(typing.get_args(Module)) == set(offered) == set(MODULES)
+def test_several_wrong_values_are_named_at_once(sample):
+    with pytest.raises(UserError) as caught:
+        sample(rate="fast", steps=-1)
+    assert [line.split(":")[0] for line in str(caught.value).splitlines()] == [
+        "methods.sample.rate",
+        "methods.sample.steps",
+    ]
+
+
+def test_the_generators_modules_have_the_same_names_everywhere():
+    """The terms list them beside the generator, because only the generator may import torch."""
+    assert set(typing.get_args(Module)) == set(MODULES)

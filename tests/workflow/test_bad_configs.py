@@ -17,6 +17,10 @@ WRONG = {
     ),
     "cross check": ("data: {image_size: 128}", "data.image_size is 128; allowed: image_size = 2 * 2^blocks"),
     "file": ("requests: {file: wanted.csv}", "wanted.csv"),
+    "doubled key": ("seed: 1\nseeds: [1]\nseed: 2", "overlay.yaml, line 3: the key seed is written twice"),
+    "key that is no text": ("data: {yes: 1}", "overlay.yaml, line 1: the key `yes` is not text"),
+    "number that is none": ("training: {learning_rate: .nan}", "training.learning_rate: .nan is not allowed"),
+    "name of a rule": ("methods: {page: {variant_of: noop-ft}}", "methods.page: this name is taken"),
 }
 
 

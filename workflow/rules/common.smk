@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 from snakemake.exceptions import WorkflowError
 
-from soulbench.config import runs, sections
+from soulbench.config import files, runs, sections
 from soulbench.config.checks import check
 from soulbench.core import lock
 from soulbench.core.errors import UserError
@@ -20,6 +20,10 @@ from soulbench.data.prepare.download import FILES
 lock.register_run(Path.cwd(), workflow.is_main_process)
 
 try:
+    # Snakemake keeps the second of a key that is written twice, and does not report it. As a module, the configuration
+    # comes from another workflow, whose files are its own matter.
+    if not workflow.modifier.skip_configfile:
+        files.load(*[path for path in workflow.configfiles if Path(path).is_file()])
     check(config)
 except UserError as error:
     raise WorkflowError(f"the configuration is wrong\n{error}") from None

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from soulbench.core.values import NotNegative
 from soulbench.unlearning.plan import Plan, Request, Subset
 
 LEVEL, FAMILY, PER_REQUEST = "feature", "finetune", True
@@ -18,7 +19,7 @@ class Parameters:
         guidance_while: "always", or only on pixels that are "hidden" from the network in a step (release).
     """
 
-    guidance: float = 1.0
+    guidance: NotNegative = 1.0
     instances: Literal["all", "first"] = "all"
     guidance_while: Literal["always", "hidden"] = "always"
 

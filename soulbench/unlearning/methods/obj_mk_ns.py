@@ -6,6 +6,7 @@ In the release the noise is never applied, so that the method equals Obj-MK-PA; 
 from dataclasses import dataclass
 from typing import Literal
 
+from soulbench.core.values import NotNegative
 from soulbench.unlearning.plan import Plan, Request, Subset
 
 LEVEL, FAMILY, PER_REQUEST = "object", "finetune", True
@@ -22,7 +23,7 @@ class Parameters:
         loss_region: whether the loss covers the whole "image" (release), or only the pixels "outside" the RoI (paper).
     """
 
-    noise: float = 0.5
+    noise: NotNegative = 0.5
     fill: Literal["noise", "zero"] = "noise"
     mask_on: Literal["target", "input", "both"] = "target"
     loss_region: Literal["image", "outside"] = "image"

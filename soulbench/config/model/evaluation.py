@@ -1,0 +1,82 @@
+"""The sections that say which methods are run, and how their models are evaluated and reported."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from soulbench.config.model.base import FilePath, Id, Natural, Section, Title, Unique
+from soulbench.core.terms import Module
+
+#: The default of a key that may be absent, but not null.
+ABSENT: Any = None
+
+
+class MethodEntry(Section):
+    """An entry of `methods`: a method's parameters beside the reserved keys."""
+
+    model_config = ConfigDict(extra="allow")
+
+    seeds: Natural = Field(default=ABSENT, description="only the first so many training seeds")
+    requests: Natural = Field(default=ABSENT, description="only the first so many requests")
+    variant_of: Id = Field(
+        default=ABSENT, description="method whose code this entry runs with other parameters"
+    )
+
+
+class Lpips(Section):
+    """The network behind LPIPS."""
+
+    net: Literal["alex", "squeeze", "vgg"] = Field(description="backbone")
+    weights: FilePath = Field(description="imagenet (a download), a path, or seeded (untrained)")
+
+
+class Evaluation(Section):
+    """How models are evaluated."""
+
+    noise_samples: Annotated[int, Field(ge=1, le=1000)] = Field(
+        description="outputs per scene graph and task; every model gets the same noise"
+    )
+    lpips: Lpips = Field(description="network behind LPIPS, named wherever the number is shown")
+    changed_threshold: Annotated[float, Field(ge=0, le=255)] = Field(
+        description="grey levels of 255 from which a pixel value counts as changed"
+    )
+    queries: Unique[Id] = Field(description="altered scene graphs (soulbench queries)")
+
+
+class Ablations(Section):
+    """Ablations of obj-if."""
+
+    requests: Annotated[int, Field(ge=0, le=10_000)] = Field(
+        description="only the first so many requests; 0: no ablations"
+    )
+    seeds: Natural = Field(description="only the first so many training seeds")
+    modules: Unique[Module] = Field(description="modules that are redacted, one at a time")
+    alphas: Unique[Annotated[float, Field(gt=0, le=1e9)]] = Field(description="strengths of the redaction")
+
+    def problems(self) -> Iterator[str]:
+        """Yield errors of ablations without values."""
+        for name, values in (("modules", self.modules), ("alphas", self.alphas)):
+            if self.requests and not values:
+                yield f"{name}: [], but ablations.requests is {self.requests}; allowed: a list of at least 1"
+
+
+class Analysis(Section):
+    """Statistics."""
+
+    bootstrap: Annotated[int, Field(ge=100, le=1_000_000)] = Field(
+        description="resamples of the hierarchical bootstrap"
+    )
+    confidence: Annotated[float, Field(gt=0, lt=1)] = Field(description="of the intervals")
+    min_requests: Annotated[int, Field(ge=2, le=10_000)] = Field(
+        description="with fewer requests: points only, no intervals and no tests"
+    )
+
+
+class Report(Section):
+    """The page."""
+
+    title: Title = Field(description="heading of the page")
+    example_requests: Annotated[int, Field(ge=0, le=1000)] = Field(
+        description="requests shown in the figure of further examples"
+    )

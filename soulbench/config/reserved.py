@@ -1,0 +1,33 @@
+"""Names that the configuration must not give to anything of its own; each list exists only here."""
+
+from soulbench.core.terms import ALL_REQUESTS, RESEED
+
+#: Keys of an entry of `methods` that are not parameters of the method.
+ENTRY_KEYS = ("seeds", "requests", "variant_of")
+
+#: Fixed names of the workflow's rules. A method's rule is named by the method's id, so no method may have one of these.
+#: An id has no underscore, so rules whose names have one are not listed.
+RULE_NAMES = (
+    *(
+        "all",
+        "claims",
+        "download",
+        "finetune",
+        "pack",
+        "page",
+        "pretrain",
+        "requests",
+        "tables",
+        "vocabulary",
+    ),
+    "world",
+)
+
+#: Names that no method may have: rules, words with a meaning of their own in tables and figures, and text that
+#: pandas reads as a missing value.
+METHOD_NAMES = frozenset({*RULE_NAMES, ALL_REQUESTS, RESEED, "any", "none", "nan", "null"})
+
+#: Names that no request may have, for the same reasons.
+REQUEST_NAMES = frozenset(
+    {ALL_REQUESTS, "any", "NA", "N/A", "NaN", "nan", "-nan", "-NaN", "NULL", "null", "None", "none"}
+)
