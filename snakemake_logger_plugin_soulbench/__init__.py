@@ -119,8 +119,9 @@ class LogHandler(LogHandlerBase):
         self._tally = Tally(event["stats"])
         self._began = event["created"]
         cores = "" if self._cores is None else f" on {self._cores} core{'s' * (self._cores > 1)}"
-        stages = ", ".join(f"{number} {stage}" for stage, number in self._tally.stages())
-        self._print(f"{_jobs(self._tally.total)}{cores}: {stages}")
+        stages = self._tally.stages()
+        listed = ": " + ", ".join(f"{number} {stage}" for stage, number in stages) if len(stages) > 1 else ""
+        self._print(f"{_jobs(self._tally.total)}{cores}{listed}")
 
     def _job_started(self, event: dict[str, Any]) -> None:
         # The target rule writes nothing: it is no work.

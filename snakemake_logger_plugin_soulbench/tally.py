@@ -12,7 +12,7 @@ from soulbench.core import registry
 TARGET = "all"
 #: The time left is given once this share of the remaining jobs belongs to families that have been timed.
 TIMED_SHARE = 0.5
-#: More stages of a single job than this are not named one by one.
+#: More single jobs than this are not named one by one.
 SINGLE_STAGES = 3
 
 
@@ -78,16 +78,18 @@ class Tally:
         return job
 
     def stages(self) -> list[tuple[str, int]]:
-        """Return the number of planned jobs by stage, most first; many stages of a single job are one, `other`."""
-        stages: Counter[str] = Counter()
-        for rule, number in self._planned.items():
-            stages["unlearn" if rule in registry.ids("methods") else family(rule)] += number
+        """Return the number of planned jobs by stage, most first; if there are many single jobs, as one: `other`."""
+        members: dict[str, list[str]] = defaultdict(list)
+        for rule in self._planned:
+            members["unlearn" if rule in registry.ids("methods") else family(rule)].append(rule)
+        stages = Counter(
+            {name: sum(self._planned[rule] for rule in rules) for name, rules in members.items()}
+        )
         single = [name for name, number in stages.items() if number == 1]
-        if len(single) > SINGLE_STAGES:
-            for name in single:
-                del stages[name]
-        others = self.total - stages.total()
-        return [*stages.most_common(), *([("other", others)] if others else [])]
+        for name in single:
+            del stages[name]
+        named = [(members[name][0], 1) for name in single]
+        return [*stages.most_common(), *(named if len(named) <= SINGLE_STAGES else [("other", len(named))])]
 
     def seconds_left(self, now: float) -> float | None:
         """Estimate the time left from the mean duration of each rule's jobs; None while too few rules are timed.

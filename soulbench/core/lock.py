@@ -43,7 +43,8 @@ def register_run(folder: Path, main_process: bool = True) -> None:
     if not main_process:
         return
     locks, runs = folder / ".snakemake" / "locks", folder / ".snakemake" / "soulbench_runs"
-    name = f"{platform.node()}.{os.getpid()}.owner"
+    # Process numbers are used again, in containers every time.
+    name = f"{platform.node()}.{os.getpid()}.{time.time_ns()}.owner"
     # Registered before the others are examined: of two runs that start at once, neither takes the other for dead.
     # The locked file is not among Snakemake's, because a network file system keeps the folder of an open file.
     for path in (locks, runs):
@@ -62,9 +63,8 @@ def _remove_stale_locks(locks: Path, runs: Path, own: str) -> None:
     alive = [path.name for path in owners if _may_be_alive(runs / path.name)]
     if found and (alive or not owners):
         who = " and ".join(map(_description, alive)) or "an unknown process"
-        print(
-            f"soulbench: {who} has locked this folder. If it has ended: snakemake --unlock", file=sys.stderr
-        )
+        message = f"{who} has locked this folder. If it has ended: snakemake --unlock"
+        print(f"soulbench: {message}", file=sys.stderr)
         return
     if found:
         print("soulbench: an earlier run was killed; its lock is removed", file=sys.stderr)
@@ -76,7 +76,7 @@ def _remove_stale_locks(locks: Path, runs: Path, own: str) -> None:
 
 def _may_be_alive(run: Path) -> bool:
     """Return False only if a run was on this host and has ended."""
-    if run.name.rsplit(".", 2)[0] != platform.node():
+    if run.name.rsplit(".", 3)[0] != platform.node():
         return True
     try:
         with run.open("r+", encoding="utf-8") as file:
@@ -88,7 +88,7 @@ def _may_be_alive(run: Path) -> bool:
 
 
 def _description(owner: str) -> str:
-    host, process, _ = owner.rsplit(".", 2)
+    host, process, *_ = owner.rsplit(".", 3)
     return f"process {process} on {host}"
 
 

@@ -45,8 +45,7 @@ def register(folder):
     """Register this process, and release it again at once."""
     lock.register_run(folder)
     lock._run_locks.pop().close()
-    own = f"{platform.node()}.{os.getpid()}.owner"
-    for path in folder.glob(f".snakemake/*/{own}"):
+    for path in folder.glob(f".snakemake/*/{platform.node()}.{os.getpid()}.*.owner"):
         path.unlink()
 
 
@@ -80,11 +79,20 @@ def test_a_dead_run_beside_a_live_one_does_not_unlock(tmp_path, run):
     assert locked(tmp_path)
 
 
+def test_a_process_number_that_is_used_again_does_not_mislead(tmp_path, capsys):
+    locks = tmp_path / ".snakemake" / "locks"
+    locks.mkdir(parents=True)
+    (locks / LOCK).touch()
+    (locks / f"{platform.node()}.{os.getpid()}.456.owner").touch()
+    register(tmp_path)
+    assert not locked(tmp_path)
+
+
 def test_the_lock_of_another_host_stays(tmp_path, capsys):
     locks = tmp_path / ".snakemake" / "locks"
     locks.mkdir(parents=True)
     (locks / LOCK).touch()
-    (locks / "node7.cluster.123.owner").touch()
+    (locks / "node7.cluster.123.456.owner").touch()
     register(tmp_path)
     assert locked(tmp_path)
     text = capsys.readouterr().err

@@ -70,8 +70,15 @@ def test_the_head_counts_jobs_by_stage(console):
 
 
 def test_a_few_single_jobs_are_named(console):
-    console.begin(page=1, all=1)
-    assert console.lines() == ["1 job on 8 cores: 1 page"]
+    console.begin(visual_features=1, page=1, all=1)
+    assert console.lines() == ["2 jobs on 8 cores: 1 visual_features, 1 page"]
+
+
+@pytest.mark.parametrize("rules", [["page"], ["pack", "world", "vocabulary", "page"]])
+def test_a_head_without_groups_has_no_list(console, rules):
+    console.begin(**dict.fromkeys(rules, 1))
+    (line,) = console.lines()
+    assert line.endswith("on 8 cores")
 
 
 def test_each_job_has_one_line_with_position_name_and_duration(console):
