@@ -10,7 +10,6 @@ from scenes_steps import packing, vocabulary
 
 from soulbench.data.batches import DEVIATION, MEAN, SceneBatches, normalise
 from soulbench.data.packed import PackedScenes
-from soulbench.models.visual_features import VisualFeatures
 from soulbench.training.schedule import Stage, rows_of_step, step_size
 from soulbench.unlearning.edits import edited_scenes
 from soulbench.unlearning.plan import Edit
@@ -45,12 +44,12 @@ def visual(scenes):
 @pytest.fixture(scope="module")
 def edited(scenes, visual):
     """Two edited scenes: one gets noise, the other loses an object."""
-    extractor = VisualFeatures({"backbone": "projection", "weights": None, "crop": 4, "features": FEATURES})
+    settings = {"backbone": "projection", "weights": None, "crop": 4, "features": FEATURES}
     edits = {
         2: Edit(regions=((1, 2, 9, 12),), fill="noise", noise=0.5, mask_on="both", guidance=0.7),
         4: Edit(regions=((0, 0, 5, 5),), fill="zero", weightless=True, negate=True, removed=(41,)),
     }
-    return edited_scenes(edits, scenes, visual, extractor, seed=3)
+    return edited_scenes(edits, scenes, visual, settings, seed=3)
 
 
 def one_by_one(scenes, visual, edited, rows):

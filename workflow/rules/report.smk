@@ -54,7 +54,9 @@ rule page:
         PATHS.benchmark("page")
     params:
         source=source_hash("soulbench.report.page", *[figure.module for figure in FIGURES]),
-        settings=settings(*STATISTICS, "device", "report", "evaluation.lpips", "generator.synthesis"),
+        settings=settings(
+            *STATISTICS, "device", "report", "data.image_size", "evaluation.lpips", "generator.synthesis"
+        ),
         captions={figure.name: figure.caption(config) for figure in FIGURES},
         configuration=configuration_text(),
         results=PATHS.root,
