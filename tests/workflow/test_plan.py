@@ -1,5 +1,7 @@
 """What would run: counted, for the demo and for every preset."""
 
+import zipfile
+
 import pytest
 
 from soulbench.config import files, runs
@@ -116,7 +118,8 @@ def test_ones_own_folder_plans_a_page(plan, tmp_path):
         (tmp_path / f"{name}.json").write_text("[]")
     overlay = (ROOT / "configs" / "photos.yaml").read_text()
     overlay = overlay.replace("root: photographs", f"root: {tmp_path}")
-    overlay = overlay.replace("squeezenet1_1.pth", str(tmp_path / "image_data.json"))
+    zipfile.ZipFile(tmp_path / "squeeze.pth", "w").close()
+    overlay = overlay.replace("squeezenet1_1.pth", str(tmp_path / "squeeze.pth"))
     run = plan(overlay)
     assert run.status == 0, run.text
     assert run.jobs["page"] == 1
