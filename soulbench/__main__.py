@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import os
 import sys
 import typing
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +21,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one subcommand and return the exit status."""
     options = _parser().parse_args(arguments)
     try:
-        print("\n".join(options.run(options)))
+        print("\n".join(options.run(options)), flush=True)
+    except BrokenPipeError:  # `soulbench methods | head`; what Python still flushes at its end goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except UserError as error:
         print("\n".join(f"error: {line}" for line in str(error).splitlines()), file=sys.stderr)
         return 1

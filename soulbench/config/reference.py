@@ -120,7 +120,8 @@ def commented(text: str) -> str:
     """Return config.yaml with the comments that follow from the model; its header and its values stay as they are."""
     lines = text.splitlines()
     start = next(index for index, line in enumerate(lines) if not line.startswith("#"))
-    result, path = lines[:start], []  # type: list[str], list[str]
+    result = lines[:start]
+    path: list[str] = []
     for block in _blocks(line for line in lines[start:] if not line.lstrip().startswith("#")):
         codes = [_code(line) for line in block]
         column = 2 + max((len(code) for code in codes if len(code) <= ALIGNED), default=0)

@@ -1,4 +1,4 @@
-"""The requests that a user wrote by hand: read and checked without looking at any data."""
+"""The requests that a user wrote by hand: read and checked without any data."""
 
 import csv
 import re

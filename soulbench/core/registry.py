@@ -30,7 +30,7 @@ class NoParameters:
 
 @dataclasses.dataclass(frozen=True)
 class Method:
-    """What a method's file says of the method.
+    """A method, as its file describes it.
 
     Attributes:
         id: as written in the configuration.

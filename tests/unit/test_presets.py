@@ -1,4 +1,4 @@
-"""The presets are complete and say what the paper and its released code do."""
+"""The presets are complete and follow the paper and its released code."""
 
 import pytest
 import torch
@@ -89,7 +89,7 @@ def test_presets_are_valid(names):
 @pytest.mark.parametrize("over", [None, "paper4", "released"])
 def test_visual_genome_has_the_published_numbers_of_its_own(over):
     own = load(ROOT / "configs" / "visual-genome.yaml")
-    # Whatever the demo's sizes become, these stay: all but `roi_margin` are said in the preset itself.
+    # Whatever the demo's sizes become, these stay: all but `roi_margin` are in the preset itself.
     assert part(own | {"unlearning": {**own["unlearning"], "roi_margin": 2}}, PAPER) == PAPER
     config = preset("visual-genome", *filter(None, [over]))
     assert config["unlearning"]["roi_margin"] == 2

@@ -1,5 +1,7 @@
 """The planned jobs of the demo and of every preset."""
 
+import zipfile
+
 import pytest
 
 from soulbench.config import files, runs
@@ -121,7 +123,8 @@ def test_a_folder_of_the_user_plans_a_page(plan, tmp_path):
         (tmp_path / f"{name}.json").write_text("[]")
     overlay = (ROOT / "configs" / "photos.yaml").read_text()
     overlay = overlay.replace("root: photographs", f"root: {tmp_path}")
-    overlay = overlay.replace("squeezenet1_1.pth", str(tmp_path / "image_data.json"))
+    zipfile.ZipFile(tmp_path / "squeeze.pth", "w").close()
+    overlay = overlay.replace("squeezenet1_1.pth", str(tmp_path / "squeeze.pth"))
     run = plan(overlay)
     assert run.status == 0, run.text
     assert run.jobs["page"] == 1

@@ -1,4 +1,4 @@
-"""The sections that say which images, which people and which requests a benchmark has."""
+"""The sections on images, people and requests."""
 
 from collections.abc import Iterator
 from typing import Annotated, Literal

@@ -1,4 +1,4 @@
-"""The sections that say which methods are run, and how their models are evaluated and reported."""
+"""The sections on methods, and on how their models are evaluated and reported."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal

@@ -1,4 +1,4 @@
-"""The sections that size the networks."""
+"""The sections on the sizes of the networks."""
 
 from collections.abc import Iterator
 from typing import Annotated, Literal

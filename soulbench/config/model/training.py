@@ -1,4 +1,4 @@
-"""The sections that say how models are trained, and how they unlearn."""
+"""The sections on training and unlearning."""
 
 from collections.abc import Iterator
 from typing import Annotated, Literal
