@@ -8,19 +8,16 @@ ENTRY_KEYS = ("seeds", "requests", "variant_of")
 #: Fixed names of the workflow's rules. A method's rule is named by the method's id, so no method may have one of these.
 #: An id has no underscore, so rules whose names have one are not listed.
 RULE_NAMES = (
-    *(
-        "all",
-        "claims",
-        "download",
-        "finetune",
-        "pack",
-        "page",
-        "pretrain",
-        "requests",
-        "tables",
-        "vocabulary",
-    ),
-    "world",
+    "all",
+    "claims",
+    "download",
+    "finetune",
+    "pack",
+    "page",
+    "pretrain",
+    "requests",
+    "tables",
+    "vocabulary",
 )
 
 #: Names that no method may have: rules, words with a meaning of their own in tables and figures, and text that

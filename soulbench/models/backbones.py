@@ -64,10 +64,3 @@ def _load(backbone: nn.Sequential, state: dict[str, torch.Tensor], source: str) 
         backbone.load_state_dict(state)
     except RuntimeError as error:
         raise UserError(f"{source}: weights of another architecture: {error}") from None
-
-
-def weights_label(weights: str) -> str:
-    """Return the name of weights to show beside a number that was computed with them."""
-    return {"imagenet": "ImageNet", "seeded": "untrained, seeded"}.get(
-        weights, f"weights {Path(weights).name}"
-    )

@@ -7,10 +7,9 @@ import pandas as pd
 import pytest
 import yaml
 from PIL import Image
-from scenes_factory import ROOT, config, no_log
+from scenes_factory import ROOT, no_log
 from scenes_steps import everything
 
-from soulbench.core.errors import UserError
 from soulbench.data.demo.canvas import Canvas
 from soulbench.data.demo.dataset import generate_dataset
 from soulbench.data.demo.people import render_figure, sample_people
@@ -121,14 +120,6 @@ def test_twins_differ_in_what_is_not_annotated():
         assert (one.category, one.attributes, one.skin) == (other.category, other.attributes, other.skin)
         assert one.pattern != other.pattern
         assert other.twin == one.name
-
-
-def test_more_twins_than_people(tmp_path):
-    wanted = config({"demo": {"images": 5, "individuals": 3, "twins": 2}})
-    with pytest.raises(
-        UserError, match=r"data.demo.twins: 2 pairs need 4 people, but data.demo.individuals is 3"
-    ):
-        generate_dataset(wanted, tmp_path / "source", no_log)
 
 
 def test_canvas_measures_its_shapes():

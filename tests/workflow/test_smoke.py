@@ -145,7 +145,6 @@ def test_a_killed_training_run_resumes(bench):
     running.wait()
     assert not model.exists()
 
-    call(bench.tree, bench.folder, "--unlock", "--configfile", str(bench.overlay))
     run = call(bench.tree, bench.folder, *target)
     assert run.status == 0, run.text
     assert model.exists()

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from soulbench.core.errors import UserError
 from soulbench.core.records import atomic_path
 from soulbench.core.seeds import generator
 from soulbench.data.demo.annotators import OBJECT_ALIASES, PREDICATE_ALIASES, Annotator, alias_lines
@@ -29,16 +28,8 @@ def generate_dataset(config: dict[str, Any], out_dir: Path, log: Callable[[str],
 
     Everything follows from `config["seed"]` and `config["data"]["demo"]`. `individuals.csv` (image_id, object_id,
     individual, twin) names the individual that each object shows; it serves only to choose a request with a twin.
-
-    Raises:
-        UserError: more twins than individuals.
     """
     settings, seed = config["data"]["demo"], config["seed"]
-    if 2 * settings["twins"] > settings["individuals"]:
-        raise UserError(
-            f"data.demo.twins: {settings['twins']} pairs need {2 * settings['twins']} people, "
-            f"but data.demo.individuals is {settings['individuals']}"
-        )
     people = sample_people(generator(seed, "demo people"), settings["individuals"], settings["twins"])
     with atomic_path(out_dir) as folder:
         (folder / "images" / "VG_100K").mkdir(parents=True)
