@@ -115,7 +115,7 @@ def test_a_figure_that_was_not_plotted_is_named(paths, tmp_path):
     shutil.copytree(paths.root, copy.root)
     Path(copy.figure("latent", "png")).unlink()
     with pytest.raises(UserError, match=r"latent\.png: there is no such figure; run the rule figure_latent"):
-        write_page(config(bootstrap=100), copy, lambda line: None)
+        written(config(bootstrap=100), copy)
 
 
 def test_what_an_earlier_configuration_left_is_not_on_the_page(paths, tmp_path):
@@ -130,7 +130,7 @@ def test_what_an_earlier_configuration_left_is_not_on_the_page(paths, tmp_path):
     facts = provenance(settings, copy)
     assert facts["devices"] == ["cpu (planted)"]
     assert facts["commits"] == ["2" * 40]
-    write_page(settings, copy, lambda line: None)
+    written(settings, copy)
     page = Path(copy.page()).read_text(encoding="utf-8")
     assert "figure-alpha" not in page
     assert "figure-latent" in page
