@@ -28,7 +28,6 @@ for figure in FIGURES:
             source=source_hash(figure.module),
             settings=settings(*figure.config_keys),
             caption=figure.caption(config),
-            results=PATHS.root,
             figure=figure.name,
         script:
             "../scripts/figure.py"
@@ -59,6 +58,5 @@ rule page:
         ),
         captions={figure.name: figure.caption(config) for figure in FIGURES},
         configuration=configuration_text(),
-        results=PATHS.root,
     script:
         "../scripts/page.py"

@@ -9,7 +9,7 @@ from soulbench.core.paths import ResultPaths
 with job(snakemake.log[0]) as log:
     figures.get(snakemake.params.figure).plot(
         config=snakemake.params.settings,
-        paths=ResultPaths(snakemake.params.results),
+        paths=ResultPaths(str(Path(snakemake.output[0]).parents[1])),
         out_stem=Path(snakemake.output[0]).with_suffix(""),
         log=log,
     )
