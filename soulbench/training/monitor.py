@@ -20,14 +20,8 @@ from soulbench.training.schedule import Stage, learning_rate
 
 COLUMNS = ("stage", "step", "learning_rate", "images_per_second", "loss")
 MAX_ROWS = 500  # of losses per stage
-SNAPSHOT_SHARES = (
-    0,
-    1 / 16,
-    1 / 8,
-    1 / 4,
-    1 / 2,
-    1,
-)  # shares of a stage's steps after which a snapshot is taken
+#: Shares of a stage's steps after which a snapshot is taken.
+SNAPSHOT_SHARES = (0, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1)
 
 
 class TrainingMonitor:
