@@ -17,7 +17,7 @@ import argparse
 import itertools
 import statistics
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from soulbench.config import files
 from soulbench.core.device import prepare
 from soulbench.core.terms import TASKS
 from soulbench.data.batches import to_pixels
+from soulbench.models.generator import Generator
 from soulbench.training.dataset import UNCHANGED, BenchmarkData
 from soulbench.training.generation import generate_images
 from soulbench.training.monitor import TrainingMonitor
@@ -63,17 +64,23 @@ def train(variant: str, folder: str, seed: int) -> tuple[dict[str, float], np.nd
             result = train_stage(data, networks, stage, UNCHANGED, seed, Path(work), lambda _: None, monitor)
             seconds += result.timing.seconds
             networks = between_stages(data, networks, seed)
-    model, batches = networks.generator.eval(), data.batches()
     measured = {"seconds": seconds}
     for role, rows in (("subset", data.subset), ("held out", data.heldout)):
-        batch = batches.batch(rows)
-        truth = (to_pixels(batch.targets) * 255).movedim(1, -1).numpy()
-        for task in TASKS:
-            images, _ = generate_images(model, batch, task, data.config)
-            measured[f"{role}, {task}"] = float(np.abs(images - truth).mean())
+        found = errors(networks.generator.eval(), data, rows)
+        measured |= {f"{role}, {task}": error for task, error in found.items()}
     losses = [row["loss"] for row in monitor.rows if row["stage"] == NAMES["finetune"]]
     width = WINDOW // 10  # one row per ten steps
     return measured, np.convolve(losses, np.ones(width) / width, mode="valid")
+
+
+def errors(model: Generator, data: BenchmarkData, rows: Sequence[int]) -> dict[str, float]:
+    """Return the mean absolute error of some images in grey levels, by task; the model is in eval mode."""
+    batch = data.batches().batch(rows)
+    truth = (to_pixels(batch.targets) * 255).movedim(1, -1).numpy()
+    return {
+        task: float(np.abs(generate_images(model, batch, task, data.config)[0] - truth).mean())
+        for task in TASKS
+    }
 
 
 def report(measured: Mapping[tuple[str, int], dict[str, float]], seeds: list[int]) -> None:

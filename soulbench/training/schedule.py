@@ -4,6 +4,7 @@ import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -27,6 +28,8 @@ class Stage:
         checkpoint_seconds: seconds between two saves of the running state.
         accumulate: micro-batches per step and process, for gradient accumulation; BatchNorm sees one at a time.
         ema_decay: decay of the generator's moving average, which replaces the weights at the end; None for none.
+        optimiser: of the generator, "adam" or "muon".
+        matrix_rate: Muon's learning rate of matrices, as a multiple of `learning_rate`.
     """
 
     name: str
@@ -40,6 +43,8 @@ class Stage:
     checkpoint_seconds: float
     accumulate: int = 1
     ema_decay: float | None = None
+    optimiser: Literal["adam", "muon"] = "adam"
+    matrix_rate: float = 30.0
 
 
 def learning_rate(stage: Stage, step: int) -> float:

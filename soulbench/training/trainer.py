@@ -23,6 +23,7 @@ from soulbench.training.conditions import training_condition
 from soulbench.training.early_stop import EarlyStop
 from soulbench.training.losses import Objective
 from soulbench.training.monitor import TrainingMonitor
+from soulbench.training.muon import Muon
 from soulbench.training.networks import Networks
 from soulbench.training.schedule import Stage, learning_rate, rows_of_step, step_size
 
@@ -93,7 +94,11 @@ class Trainer:
         objective.to(context.device)
         if stage.frozen_statistics:
             networks.modules().eval()
-        self.optimisers = {"generator": Adam(networks.generator.parameters())}
+        self.optimisers: dict[str, Adam | Muon] = {
+            "generator": Muon(networks.generator, stage.matrix_rate)
+            if stage.optimiser == "muon"
+            else Adam(networks.generator.parameters())
+        }
         if networks.discriminators is not None:
             self.optimisers["discriminators"] = Adam(networks.discriminators.parameters())
         averaged = {} if stage.ema_decay is None else networks.generator.state_dict()

@@ -169,7 +169,7 @@ def _finetune(
 ) -> TrainingResult:
     settings, training = data.config["unlearning"], data.config["training"]
     # No EMA: it would average a method's weights with those that it starts from.
-    specific = {**settings, "name": "unlearning", "ema_decay": None}
+    specific = {**settings, "name": "unlearning", "ema_decay": None, "optimiser": "adam"}
     stage = stage_of(specific, training, seed, frozen=settings["norm_statistics"] == "frozen")
     context, rows = ExecutionContext.of(data.config), data.without(data.subset, changes)
     objective = objective_for(data.config, networks, changes)

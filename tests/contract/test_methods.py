@@ -276,6 +276,12 @@ def test_unlearning_can_start_from_the_pretrained_model(benchmark, runs, tmp_pat
     )
 
 
+def test_unlearning_takes_adam_whatever_the_original_was_trained_with(benchmark, runs, tmp_path):
+    overlay = {"training": {"optimiser": "muon"}}
+    tensors = benchmark.unlearn("noop-ft", tmp_path / "model.safetensors", ALL_REQUESTS, overlay)
+    assert same(tensors, runs("noop-ft")[0])
+
+
 def test_plans_edit_the_images_that_the_specification_names(benchmark):
     data = BenchmarkData.open(benchmark.config, benchmark.data)
     request, subset = data.requests["r1"], subset_of(data)

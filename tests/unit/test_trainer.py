@@ -67,9 +67,11 @@ def test_an_interrupted_run_ends_with_the_same_bits(data, tmp_path, monkeypatch,
     assert again.timing.seconds > 0
 
 
-def test_a_trainer_continues_from_a_state_dict(data, tmp_path):
-    whole, _ = train(data, tmp_path / "whole")
-    first, second = (trainer_of(data, data.networks(1)) for _ in range(2))
+@pytest.mark.parametrize("optimiser", ["adam", "muon"])
+def test_a_trainer_continues_from_a_state_dict(data, tmp_path, optimiser):
+    stage = replace(STAGE, optimiser=optimiser)
+    whole, _ = train(data, tmp_path / "whole", stage)
+    first, second = (trainer_of(data, data.networks(1), stage) for _ in range(2))
     for step in range(4):
         first.train_step(step, first.micro_batches(step))
     second.load_state_dict(first.state_dict() | {"step": 4})
@@ -78,7 +80,14 @@ def test_a_trainer_continues_from_a_state_dict(data, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "other", [{"learning_rate": 1e-3}, {"seed": 2}, {"steps": 10}, {"masking": {**MASKING, "box": 0.1}}]
+    "other",
+    [
+        {"learning_rate": 1e-3},
+        {"seed": 2},
+        {"steps": 10},
+        {"masking": {**MASKING, "box": 0.1}},
+        {"optimiser": "muon"},
+    ],
 )
 def test_a_state_of_other_settings_is_not_resumed(data, tmp_path, monkeypatch, other):
     interrupt_at(4, monkeypatch)

@@ -81,5 +81,5 @@ def c7(tables: Any) -> Verdict:
     mean = np.nanmean(factors, axis=0)[:, None] if factors else np.full((1, 1), np.nan)
     ratio = geometric_mean(bootstrap, mean)
     name = f"the tasks differ by a factor under {EQUIVALENT}"
-    note = "after the graph network; before it the tasks can be alike by construction"
+    note = "after the graph learner; before it the tasks can be alike by construction"
     return conclude([Part(name, negation(ratio.above(EQUIVALENT)), ratio, "times")], note)

@@ -69,7 +69,7 @@ def _fails(evidence: Evidence, method: str) -> Part:
         evidence.collapsed(method, RECONSTRUCTION),
         *(evidence.damaged(method, RECONSTRUCTION, name) for name in ("retained_error", "A2")),
     ]
-    return either(f"{method} leaves the object or loses utility", ways)
+    return either(f"{method} leaves the object or damages the rest", ways)
 
 
 def c2(evidence: Evidence) -> Verdict:
@@ -135,7 +135,7 @@ def c8(evidence: Evidence) -> Verdict:
     parts, untested = [], []
     for method in OBJECT_MASKS:
         for task in TASKS:
-            label = f"no query finds the object of {method} again in {task}"
+            label = f"no query recovers the object of {method} in {task}"
             if evidence.removed(method, task).holds:
                 parts.append(Part.that(label, evidence.recovered(method, task, QUERIES), negated=True))
             else:

@@ -54,6 +54,12 @@ class Training(Section):
     """Pre-training, fine-tuning and retraining."""
 
     learning_rate: LearningRate = Field(description="of Adam")
+    optimiser: Literal["adam", "muon"] = Field(
+        description="of the generator; muon orthogonalises the steps of matrices. Unlearning takes adam"
+    )
+    matrix_rate: Annotated[float, Field(gt=0, le=1e4)] = Field(
+        description="muon's learning rate of matrices, as a multiple of learning_rate"
+    )
     schedule: Literal["constant", "cosine"] = Field(
         description="of the learning rate; cosine falls to zero within each stage"
     )

@@ -1,0 +1,115 @@
+"""How much work does the original model take to reproduce the subset? Optimisers and sizes of the demo, compared.
+
+    make all && python benchmarks/time_to_quality.py [--data results/demo/data] [--seeds 1 2 3] [--error 16]
+
+Each variant is a change of config.yaml. Pre-training and fine-tuning are the package's. Work is counted in
+multiply-adds on one step of each stage (`torch.utils.flop_counter`), the optimiser's products included, so it does not
+depend on the machine. The error is the mean absolute error of the subset in grey levels, measured after every
+sixteenth of the fine-tuning, in the task where it is larger. Printed is one line per model; then, per variant, the
+means over the seeds at the end, and the median work until the error was first at most `--error`.
+"""
+
+import argparse
+import itertools
+import statistics
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from learning import errors
+from torch.utils.flop_counter import FlopCounterMode
+
+from soulbench.config import files
+from soulbench.core.device import ExecutionContext, prepare
+from soulbench.core.terms import TASKS
+from soulbench.models.generator import Generator
+from soulbench.training.dataset import UNCHANGED, BenchmarkData
+from soulbench.training.monitor import TrainingMonitor
+from soulbench.training.schedule import Stage
+from soulbench.training.stages import NAMES, objective_for, stage_of, train_stage
+from soulbench.training.trainer import Trainer
+
+ROOT = Path(__file__).resolve().parents[1]
+MUON = {"optimiser": "muon"}
+THIRD = {"pretrain": {"steps": 20}, "finetune": {"steps": 140}}
+
+#: Variant -> what it changes in config.yaml.
+VARIANTS: dict[str, dict[str, Any]] = {
+    "adam": {"training": {"optimiser": "adam"}},
+    "muon, third of the steps": {"training": MUON | THIRD},
+    "muon, narrow decoder": {
+        "training": MUON | {"pretrain": {"steps": 40}, "finetune": {"steps": 280}},
+        "generator": {"decoder": [128, 96, 48, 24, 12], "spade_hidden": 8},
+    },
+}
+
+
+class QualityMonitor(TrainingMonitor):
+    """Measures the subset's errors on the way, by the number of steps of fine-tuning."""
+
+    def __init__(self, data: BenchmarkData):
+        super().__init__(None, {}, None)
+        self.data, self.path = data, dict[int, dict[str, float]]()
+
+    def snapshot(self, model: Generator, stage: Stage, step: int, final: bool = False) -> None:
+        """Measure after every sixteenth of fine-tuning."""
+        if stage.name == NAMES["finetune"] and step and (final or step % max(1, stage.steps // 16) == 0):
+            training = model.training
+            self.path[step] = errors(model.eval(), self.data, self.data.subset)
+            model.train(training)
+
+
+def work_per_step(data: BenchmarkData, which: str) -> float:
+    """Return the tera-multiply-adds of one step of a stage, forward, backward and optimiser."""
+    settings, networks = data.config["training"], data.networks(0)
+    stage = stage_of(settings[which] | {"name": NAMES[which]}, settings, 0)
+    rows = data.train if which == "pretrain" else data.subset
+    objective = objective_for(data.config, networks, UNCHANGED)
+    trainer = Trainer(networks, objective, data.batches(), rows, stage, ExecutionContext.of(data.config))
+    with FlopCounterMode(display=False) as counter:
+        trainer.train_step(0, trainer.micro_batches(0))
+    return counter.get_total_flops() / 2e12
+
+
+def train(change: Mapping[str, Any], folder: str, seed: int) -> tuple[dict[float, float], dict[str, float]]:
+    """Train one original model; return its larger error by work, and its errors at the end by task."""
+    data = BenchmarkData.open(files.merge(files.load(ROOT / "config.yaml"), change), folder)
+    networks, monitor = data.networks(seed), QualityMonitor(data)
+    with tempfile.TemporaryDirectory() as work:
+        for which in NAMES:
+            train_stage(data, networks, which, UNCHANGED, seed, Path(work), lambda _: None, monitor)
+    before = work_per_step(data, "pretrain") * data.config["training"]["pretrain"]["steps"]
+    per_step = work_per_step(data, "finetune")
+    path = {before + per_step * step: max(found.values()) for step, found in monitor.path.items()}
+    return path, monitor.path[max(monitor.path)]
+
+
+def main() -> None:
+    """Train and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", default="results/demo/data")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--error", type=float, default=16.0)
+    chosen = parser.parse_args()
+    prepare("cpu")
+    results = {}
+    for seed, (variant, change) in itertools.product(chosen.seeds, VARIANTS.items()):
+        path, last = results[variant, seed] = train(change, chosen.data, seed)
+        values = ", ".join(f"{task} {last[task]:.1f}" for task in TASKS)
+        print(f"seed {seed}, {variant}: {max(path):.2f} TMAC, {values}", flush=True)
+    for variant in VARIANTS:
+        runs = [results[variant, seed] for seed in chosen.seeds]
+        means = ", ".join(f"{task} {statistics.mean(last[task] for _, last in runs):.1f}" for task in TASKS)
+        reached = [
+            min((work for work, error in path.items() if error <= chosen.error), default=None)
+            for path, _ in runs
+        ]
+        median = "not reached" if None in reached else f"{statistics.median(reached):.2f} TMAC"
+        print(f"{variant}: {max(runs[0][0]):.2f} TMAC, {means}; error {chosen.error:g}: {median}")
+
+
+if __name__ == "__main__":
+    main()
