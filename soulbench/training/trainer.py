@@ -23,8 +23,8 @@ from soulbench.training.conditions import training_condition
 from soulbench.training.early_stop import EarlyStop
 from soulbench.training.losses import Objective
 from soulbench.training.monitor import TrainingMonitor
-from soulbench.training.muon import Muon
 from soulbench.training.networks import Networks
+from soulbench.training.optimiser import generator_optimiser
 from soulbench.training.schedule import Stage, learning_rate, rows_of_step, step_size
 
 CHECK_EVERY = 10  # steps between two reads of the losses; reading them waits for the device
@@ -94,11 +94,7 @@ class Trainer:
         objective.to(context.device)
         if stage.frozen_statistics:
             networks.modules().eval()
-        self.optimisers: dict[str, Adam | Muon] = {
-            "generator": Muon(networks.generator, stage.matrix_rate)
-            if stage.optimiser == "muon"
-            else Adam(networks.generator.parameters())
-        }
+        self.optimisers = {"generator": generator_optimiser(networks.generator, stage)}
         if networks.discriminators is not None:
             self.optimisers["discriminators"] = Adam(networks.discriminators.parameters())
         averaged = {} if stage.ema_decay is None else networks.generator.state_dict()
