@@ -64,7 +64,13 @@ def package(tmp_path, monkeypatch):
 
 
 def forget():
-    for cached in (sources._tree, sources._module_hash, sources.closure, sources.source_hash):
+    for cached in (
+        sources._tree,
+        sources._imported,
+        sources._module_hash,
+        sources.closure,
+        sources.source_hash,
+    ):
         cached.cache_clear()
 
 
