@@ -25,6 +25,11 @@ from soulbench.core.limits import (
 )
 from soulbench.core.user_files import open_file, parse_json, read_text
 
+#: What the vocabulary step reads of a folder; the split file may be absent.
+ANNOTATIONS = (
+    *("image_data.json", "objects.json", "attributes.json", "relationships.json"),
+    *("object_alias.txt", "relationship_alias.txt", "vg_splits.json"),
+)
 BYTE_ORDER_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 Record = TypeVar("Record", bound=msgspec.Struct)
 #: What an int64 column holds; -1 is the image node's id.
