@@ -27,8 +27,8 @@ MOST_PIXELS = 120_000_000
 LARGEST_PHOTOGRAPH = 200_000_000
 #: Bytes of a download whose size nobody published: several times the largest of them.
 LARGEST_DOWNLOAD = 1_000_000_000
-#: How much more than listed an archive may hold: the listed numbers are rounded.
-UNPACKED_MARGIN = 1.5
+#: How many times what is listed an archive may hold: the listed numbers are rounded.
+UNPACKED_MARGIN = 2
 #: Entries of an archive: three times those of Visual Genome's largest. Even empty ones take room on a disk.
 MOST_ENTRIES = 200_000
 #: Redirects that a download follows, all of them to https.

@@ -217,6 +217,14 @@ def test_an_archive_without_the_file(server, tmp_path):
         get(tmp_path, wanted(server.address("good"), file="objects.json.zip", body=server.body))
 
 
+def test_an_archive_of_more_than_is_listed_is_refused(server, tmp_path):
+    server.body = zipped({"objects.json": b"[" + b" " * 199})
+    one = wanted(server.address("good"), file="objects.json.zip", body=server.body, unpacked_bytes=99)
+    with pytest.raises(UserError, match=r"'objects.json' .* 200 bytes; at most 198 are expected"):
+        get(tmp_path, one)
+    assert not list(tmp_path.iterdir())
+
+
 def harmed(content):
     """Return an archive one of whose bytes was changed behind its checksum."""
     body = bytearray(zipped({"objects.json": content}))
