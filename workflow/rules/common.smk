@@ -15,8 +15,7 @@ from soulbench.core.registry import module_name
 from soulbench.core.sources import source_hash
 from soulbench.core.terms import ALL_REQUESTS, RESEED
 from soulbench.data.prepare.download import FILES
-from soulbench.data.prepare.source_files import ANNOTATIONS
-from soulbench.data.requests import individuals
+from soulbench.data.prepare.source_files import ANNOTATIONS, INDIVIDUALS
 
 # Before Snakemake checks its lock: that of a killed run is removed.
 lock.register_run(Path.cwd(), workflow.is_main_process)
@@ -116,7 +115,7 @@ def photographs_state(wildcards):
 
 def individuals_state(wildcards):
     """Return the state of the list of individuals in the user's folder, which need not have one."""
-    return file_state(in_root(individuals.FILE))
+    return file_state(in_root(INDIVIDUALS))
 
 
 def in_root(name):

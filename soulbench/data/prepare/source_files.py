@@ -30,6 +30,8 @@ ANNOTATIONS = (
     *("image_data.json", "objects.json", "attributes.json", "relationships.json"),
     *("object_alias.txt", "relationship_alias.txt", "vg_splits.json"),
 )
+#: Which objects show the same person; most folders have none.
+INDIVIDUALS = "individuals.csv"
 BYTE_ORDER_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 Record = TypeVar("Record", bound=msgspec.Struct)
 #: What an int64 column holds; -1 is the image node's id.

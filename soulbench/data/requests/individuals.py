@@ -7,8 +7,8 @@ import pandas as pd
 from soulbench.core.errors import UserError
 from soulbench.core.limits import LARGEST_CSV
 from soulbench.core.user_files import read_rows
+from soulbench.data.prepare.source_files import INDIVIDUALS
 
-FILE = "individuals.csv"
 COLUMNS = ("image_id", "object_id", "individual", "twin")
 
 
@@ -20,7 +20,7 @@ def read_individuals(source_dir: Path) -> pd.DataFrame:
     Raises:
         UserError: as `soulbench.core.user_files.read_rows`; or an id is no whole number, or an object is listed twice.
     """
-    path = Path(source_dir) / FILE
+    path = Path(source_dir) / INDIVIDUALS
     people: dict[tuple[int, int], tuple[str, str]] = {}
     for row in read_rows(path, COLUMNS, LARGEST_CSV) if path.is_symlink() or path.exists() else ():
         ids = row.whole_number("image_id"), row.whole_number("object_id")
