@@ -31,17 +31,21 @@ from soulbench.training.stages import NAMES, objective_for, stage_of, train_stag
 from soulbench.training.trainer import Trainer
 
 ROOT = Path(__file__).resolve().parents[1]
-MUON = {"optimiser": "muon"}
-THIRD = {"pretrain": {"steps": 20}, "finetune": {"steps": 140}}
+WIDE = {"decoder": [192, 160, 96, 32, 16], "spade_hidden": 16}
+COSINE = {"schedule": "cosine", "warmup": 0}
 
-#: Variant -> what it changes in config.yaml.
+#: Variant -> what it changes in config.yaml. The first is the demo as it was before Muon.
 VARIANTS: dict[str, dict[str, Any]] = {
-    "adam": {"training": {"optimiser": "adam"}},
-    "muon, third of the steps": {"training": MUON | THIRD},
-    "muon, narrow decoder": {
-        "training": MUON | {"pretrain": {"steps": 40}, "finetune": {"steps": 280}},
-        "generator": {"decoder": [128, 96, 48, 24, 12], "spade_hidden": 8},
+    "Adam, wide decoder": {
+        "training": {"optimiser": "adam", "pretrain": {"steps": 60}, "finetune": {"steps": 420}} | COSINE,
+        "generator": WIDE,
     },
+    "Muon, wide decoder, a third of the steps": {
+        "training": {"pretrain": {"steps": 20}, "finetune": {"steps": 140}} | COSINE,
+        "generator": WIDE,
+    },
+    "Muon, narrow decoder, cosine": {"training": COSINE},
+    "Muon, narrow decoder, warm-up and linear": {},
 }
 
 
@@ -92,7 +96,7 @@ def main() -> None:
     )
     parser.add_argument("--data", default="results/demo/data")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--error", type=float, default=16.0)
+    parser.add_argument("--error", type=float, default=8.0)
     chosen = parser.parse_args()
     prepare("cpu")
     results = {}
