@@ -20,6 +20,7 @@ for name in ("modules", "alpha"):
         params:
             source=source_hash("soulbench.evaluation.ablations", module_name("methods", "obj-if")),
             settings=settings(*MODELS, "unlearning", "evaluation", "ablations", "methods.obj-if"),
+            weights=file_state(config["evaluation"]["lpips"]["weights"]),
             ablation=name,
         script:
             "../scripts/ablate.py"
