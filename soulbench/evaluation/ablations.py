@@ -17,7 +17,7 @@ from soulbench.core.device import Meter
 from soulbench.core.log import Log
 from soulbench.core.records import atomic_path
 from soulbench.core.tables import write_csv
-from soulbench.core.terms import TASKS
+from soulbench.core.terms import TASKS, Module
 from soulbench.evaluation.outputs import ModelOutputs, OutputGenerator
 from soulbench.evaluation.run import RequestContext, comparison, metric_rows
 from soulbench.training.dataset import BenchmarkData
@@ -63,7 +63,7 @@ class _RedactionTrial:
         output_generator = OutputGenerator(self.networks.generator, self.config, self.device)
         return output_generator.generate_all(self.data.batches(), self.context.rows, 1)
 
-    def solve(self, modules: Sequence[str]) -> dict[str, _Solved]:
+    def solve(self, modules: Sequence[Module]) -> dict[Module, _Solved]:
         """Return the redactions of some modules, none of them applied.
 
         Their seconds include those of what the modules share: each is what a redaction of this module alone takes.
@@ -74,7 +74,7 @@ class _RedactionTrial:
         )
         with Meter(self.device) as shared:
             system = InfluenceSystem(
-                self.data, self.networks, plan.influence, list(modules), self.seed, self.device
+                self.data, self.networks, plan.influence, modules, self.seed, self.device
             )
         solved = {}
         for module in modules:
@@ -103,7 +103,7 @@ class _Table:
     """A table of measurements, and the images beside it."""
 
     def __init__(self, shown: Sequence[int]):
-        self.shown, self.rows, self.images = list(shown), list[dict[str, Any]](), dict[str, np.ndarray]()
+        self.shown, self.rows, self.images = list(shown), list[dict[str, Any]](), dict[str, Any]()
 
     def add(self, facts: Mapping[str, Any], measured: tuple[list[dict[str, Any]], ModelOutputs]) -> None:
         """Add the metrics of one redaction; the first of the facts names its images."""
@@ -146,7 +146,7 @@ def ablate(
     solved = trial.solve(list(dict.fromkeys([*ablations["modules"], parameters["module"]])))
 
     @functools.cache
-    def measured(module: str, alpha: float) -> tuple[list[dict[str, Any]], ModelOutputs]:
+    def measured(module: Module, alpha: float) -> tuple[list[dict[str, Any]], ModelOutputs]:
         return trial.measure(solved[module].redaction, alpha * solved[module].solution.step)
 
     modules, alphas = _Table(trial.shown), _Table(trial.shown)

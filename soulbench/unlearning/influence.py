@@ -24,6 +24,7 @@ from soulbench.models.ssim import structural_similarity
 from soulbench.training.losses import Objective, total
 from soulbench.unlearning.influence_parameters import Parameters
 from soulbench.unlearning.krylov import KrylovBasis, Product
+from soulbench.unlearning.second_order import LeanSecondDerivatives
 
 Loss = Callable[[], Tensor]
 CROP = 64  # side in pixels of the RoI crops whose discrepancy is differentiated, as in the evaluation
@@ -110,7 +111,7 @@ class Hessian:
 
     def __init__(self, whole: Redaction, losses: Sequence[Loss]):
         self.whole, self.losses = whole, losses
-        self._kept = whole.gradients(losses[0](), create_graph=True) if len(losses) == 1 else None
+        self._kept = _with_graph(whole, losses[0]) if len(losses) == 1 else None
 
     def __call__(self, vector: Tensor) -> Tensor:
         """Return the product with a vector [P]."""
@@ -130,7 +131,13 @@ class Hessian:
     def _gradients(self, part: Redaction) -> Iterable[Mapping[str, Tensor | None]]:
         if self._kept is not None:
             return [self._kept]
-        return (part.gradients(loss(), create_graph=True) for loss in self.losses)
+        return (_with_graph(part, loss) for loss in self.losses)
+
+
+def _with_graph(part: Redaction, loss: Loss) -> dict[str, Tensor | None]:
+    """Return the gradients of a loss with their graph."""
+    with LeanSecondDerivatives():
+        return part.gradients(loss(), create_graph=True)
 
 
 def _derivative(

@@ -1,6 +1,6 @@
 """From a plan's influence to a redacted model: the linear system of a request, solved for one module or several."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import torch
@@ -10,6 +10,7 @@ from soulbench.core.device import Meter, moved
 from soulbench.core.log import Log
 from soulbench.core.model_record import Solver, Timing
 from soulbench.core.seeds import derive_seed
+from soulbench.core.terms import Module
 from soulbench.data.batches import Batch
 from soulbench.models.generator import Condition
 from soulbench.training.conditions import noise_for, task_condition, training_condition
@@ -50,7 +51,7 @@ class InfluenceSystem:
         data: BenchmarkData,
         networks: Networks,
         removed: Influence,
-        modules: list[str],
+        modules: Sequence[Module],
         seed: int,
         device: torch.device,
     ):
@@ -63,7 +64,7 @@ class InfluenceSystem:
         self.v = _difference(data, self.whole, removed, device) / len(rows)
         self.hessian = self.whole.hessian(*losses)
 
-    def solve(self, module: str, log: Log) -> tuple[influence.Redaction, influence.Solution]:
+    def solve(self, module: Module, log: Log) -> tuple[influence.Redaction, influence.Solution]:
         """Return the parameter change of one module that removes the influence, not yet applied."""
         part = influence.Redaction(self.whole.model, module)
         v = part.join(self.whole.split(self.v))
@@ -73,7 +74,7 @@ class InfluenceSystem:
 
 def _learning_losses(
     data: BenchmarkData, networks: Networks, rows: list[int], chunk: int, seed: int, device: torch.device
-) -> Iterator[Callable[[], torch.Tensor]]:
+) -> Iterator[influence.Loss]:
     """Yield the learning loss of some images chunk by chunk; the chunks' losses add up to the mean over all images.
 
     In eval mode the images of a batch are independent of each other, so the sum does not depend on the chunks.
