@@ -21,9 +21,9 @@ class Parameters:
         tolerance: relative residual at which conjugate gradients stop, once a further product changes the largest
             curvature by no more than this share; and below which a solution counts as converged.
         damping: added to the diagonal of the Hessian H; with conjugate gradients, as a multiple of the largest
-            curvature of H that the products show. The Hessian of an L1 loss has negative eigenvalues, and H plus damping
-            has none if this is at least 1. On early models of the demo 0.1 gave a small residual, but a step a thousand
-            times as long, along a direction of negative curvature.
+            curvature of H that the products show. The Hessian of an L1 loss has negative eigenvalues, and H plus the
+            damping has none if this is at least 1. On early models of the demo 0.1 gave a small residual, but a step a
+            thousand times as long, along a direction of negative curvature.
         chunk: images per pass of automatic differentiation, which bounds the memory. If one chunk holds all images,
             the graph of the first gradient is kept between products with H, otherwise it is rebuilt for each.
         scale: divides H in the LiSSA recursion.

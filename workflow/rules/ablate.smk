@@ -7,9 +7,7 @@ rule ablate:
     output:
         modules=PATHS.ablation("modules", "{request}", "{seed}", "csv"),
         alpha=PATHS.ablation("alpha", "{request}", "{seed}", "csv"),
-        images=[
-            PATHS.ablation(name, "{request}", "{seed}", "npz") for name in ("modules", "alpha")
-        ],
+        images=[PATHS.ablation(name, "{request}", "{seed}", "npz") for name in ("modules", "alpha")],
     log:
         PATHS.log("ablate", "{request}", "seed{seed}"),
     benchmark:
