@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from soulbench.config import files, requests_file, runs
@@ -138,6 +138,9 @@ def checked(config):
 
 @cases(200)
 @given(changes_of(BASE))
+@example([(("evaluation", "changed_threshold"), math.nan, False)])
+@example([(("ablations", "alphas", 0), math.inf, False)])
+@example([(("training", "early_stop"), {"every": math.nan, "patience": 1}, False)])
 def test_a_configuration_is_refused_or_can_be_planned(changes):
     config = BASE
     for path, value, removed in changes:
