@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from soulbench.core.columns import RECORDS
+
 #: The tables of one evaluated model.
-RECORD_TABLES = ("metrics", "latent", "queries")
+RECORD_TABLES = tuple(RECORDS)
 #: All files of one evaluated model.
 RECORD_FILES = ("record.json", "outputs.npz", *(f"{name}.csv" for name in RECORD_TABLES))
 

@@ -254,7 +254,7 @@ def test_a_file_for_a_folder_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        ("NA,1,2", "'NA' cannot be a request's id"),
+        ("all-requests,1,2", "'all-requests' cannot be a request's id"),
         ("a" * 101 + ",1,2", "cannot be a request's id"),
         ("a,1.5,2", "image_id is '1.5'; a whole number is expected"),
         ("a,1", "line 2: 2 fields; 3 are expected"),

@@ -122,7 +122,8 @@ def test_a_folder_of_the_user_plans_a_page(plan, tmp_path):
         (tmp_path / f"{name}.json").write_text("[]")
     overlay = (ROOT / "configs" / "photos.yaml").read_text()
     overlay = overlay.replace("root: photographs", f"root: {tmp_path}")
-    zipfile.ZipFile(tmp_path / "squeeze.pth", "w").close()
+    with zipfile.ZipFile(tmp_path / "squeeze.pth", "w") as weights:
+        weights.writestr("squeeze/data.pkl", "features.0.weight")
     overlay = overlay.replace("squeezenet1_1.pth", str(tmp_path / "squeeze.pth"))
     run = plan(overlay)
     assert run.status == 0, run.text
