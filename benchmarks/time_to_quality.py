@@ -4,8 +4,8 @@
                                                      [--variants NAME ...]
 
 Each variant is a change of config.yaml. Pre-training and fine-tuning are the package's. Work is counted in
-multiply-adds on one step of each stage (`torch.utils.flop_counter`), the optimiser's products included, so it does not
-depend on the machine. The error is the mean absolute error of the subset in grey levels, measured after every
+multiply-adds on one step of each stage (soulbench/planning/counting.py), the optimiser's products included, so it does
+not depend on the machine. The error is the mean absolute error of the subset in grey levels, measured after every
 sixteenth of the fine-tuning, in the task where it is larger. Printed is one line per model; then, per variant, the
 means over the seeds at the end, and the median work until the error was first at most `--error`.
 """
@@ -19,17 +19,17 @@ from pathlib import Path
 from typing import Any
 
 from learning import errors
-from torch.utils.flop_counter import FlopCounterMode
 
 from soulbench.config import files
-from soulbench.core.device import ExecutionContext, prepare
+from soulbench.core.device import prepare
 from soulbench.core.terms import TASKS
 from soulbench.models.generator import Generator
+from soulbench.planning.counting import WorkCounter
+from soulbench.planning.sizes import Sizes
 from soulbench.training.dataset import UNCHANGED, BenchmarkData
 from soulbench.training.monitor import TrainingMonitor
 from soulbench.training.schedule import Stage
-from soulbench.training.stages import NAMES, objective_for, stage_of, train_stage
-from soulbench.training.trainer import Trainer
+from soulbench.training.stages import NAMES, train_stage
 
 ROOT = Path(__file__).resolve().parents[1]
 COARSE = {"mask_size": 16, "mask_channels": 32, "image_channels": 8, "spade_hidden": 8}
@@ -75,14 +75,12 @@ class QualityMonitor(TrainingMonitor):
 
 def work_per_step(data: BenchmarkData, which: str) -> float:
     """Return the tera-multiply-adds of one step of a stage, forward, backward and optimiser."""
-    settings, networks = data.config["training"], data.networks(0)
-    stage = stage_of(settings[which] | {"name": NAMES[which]}, settings, 0)
-    rows = data.train if which == "pretrain" else data.subset
-    objective = objective_for(data.config, networks, UNCHANGED)
-    trainer = Trainer(networks, objective, data.batches(), rows, stage, ExecutionContext.of(data.config))
-    with FlopCounterMode(display=False) as counter:
-        trainer.train_step(0, trainer.micro_batches(0))
-    return counter.get_total_flops() / 2e12
+    settings, sizes = (
+        data.config["training"],
+        Sizes.of_scenes(data.scenes, len(data.subset), len(data.heldout)),
+    )
+    batch = min(settings[which]["batch"], sizes.train if which == "pretrain" else sizes.subset)
+    return WorkCounter.of(data.config, sizes).step(batch, settings["optimiser"]).work / 1e12
 
 
 def train(change: Mapping[str, Any], folder: str, seed: int) -> tuple[dict[float, float], dict[str, float]]:

@@ -1,6 +1,6 @@
 """One training step at the paper's sizes: the package's against the usual form of the same networks and losses.
 
-    python benchmarks/train_step.py [--batch 8] [--rounds 5] [--threads 2] [--device cpu]
+    python benchmarks/train_step.py [--batch 8] [--rounds 5] [--threads 2] [--device cpu] [--core-seconds]
 
 Three workers take turns, a step at a time: the usual form in float32 (tests/unit/literal.py), and the package's step
 in float32 and in bfloat16. Each is a process of its own, and so has a peak memory of its own. The usual form computes
@@ -12,7 +12,9 @@ networks of seeded weights. The usual form runs with PyTorch's default settings,
 (deterministic, freed memory kept: soulbench/core/device.py); `--prepared` gives the usual form the same settings.
 
 Printed are medians over the rounds, after one round to warm up, and ratios of medians. On a shared machine the ratios
-are more reliable than the seconds. On a GPU the usual form is left out, because it is written for a CPU.
+are more reliable than the seconds. Where others compute meanwhile, `--core-seconds --threads 1` counts what a worker
+computes, not what passes (of several threads, those that wait for each other compute as well). On a GPU the usual form
+is left out, because it is written for a CPU.
 """
 
 import argparse
@@ -21,6 +23,7 @@ import os
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -51,16 +54,16 @@ MACS = 32e9
 
 
 class Clock:
-    """Measures the seconds between calls, by name, after all launched operations have ended."""
+    """Measures the seconds of `now` between calls, by name, after all launched operations have ended."""
 
-    def __init__(self, device: torch.device):
-        self.device, self.parts = device, {}
+    def __init__(self, device: torch.device, now: Callable[[], float]):
+        self.device, self.now, self.parts = device, now, {}
         self._last = self._now()
 
     def _now(self) -> float:
         if self.device.type != "cpu":
             torch.accelerator.synchronize(self.device)
-        return time.perf_counter()
+        return self.now()
 
     def __call__(self, part: str) -> None:
         """Record that a part of the step has ended."""
@@ -72,12 +75,18 @@ class Clock:
 class Bench:
     """Networks, losses and a batch; `step` makes one training step in one of `FORMS`."""
 
-    def __init__(self, form: str, batch: int, device: torch.device):
+    def __init__(
+        self,
+        form: str,
+        batch: int,
+        device: torch.device,
+        now: Callable[[], float] = time.perf_counter,
+    ):
         settings = files.load(ROOT / "config.yaml", ROOT / "configs" / "visual-genome.yaml")
         sizes, training = settings["generator"], settings["training"]
         networks_factory.SIZES = sizes
         networks_factory.VOCABULARY = VOCABULARY
-        self.form, self.device = form, device
+        self.form, self.device, self.now = form, device, now
         self.context = ExecutionContext(device, "float32" if form == "usual" else form)
         self.networks = build(sizes, VOCABULARY, 0, True)
         self.networks.modules().to(device).train()
@@ -92,7 +101,7 @@ class Bench:
 
     def step(self) -> dict[str, float]:
         """Make a step; return its seconds by part."""
-        clock = Clock(self.device)
+        clock = Clock(self.device, self.now)
         if self.form == "usual":
             self._features()
             clock("visual features")
@@ -120,27 +129,29 @@ class Bench:
             self.features.backbone(literal.cropped(self.batch.images[image], box, self.features.size)[None])
 
 
-def work(pipe: Connection, form: str, batch: int, device_name: str, prepared: bool) -> None:
+def work(
+    pipe: Connection, form: str, batch: int, device_name: str, prepared: bool, now: Callable[[], float]
+) -> None:
     """Run a worker: make a step per request and send its seconds by part; at the end send the peak memory.
 
     Without `prepared`, PyTorch keeps its default settings, on the CPU, with OMP_NUM_THREADS threads.
     """
     device = prepare(device_name) if prepared else torch.device("cpu")
-    bench = Bench(form, batch, device)
+    bench = Bench(form, batch, device, now)
     while pipe.recv():
         pipe.send(bench.step())
     pipe.send(peak_mib(device))
 
 
 def measure(
-    forms: dict[str, bool], batch: int, rounds: int, device: str
+    forms: dict[str, bool], batch: int, rounds: int, device: str, now: Callable[[], float]
 ) -> tuple[dict[str, list[dict]], dict[str, float]]:
     """Return the seconds by part of interleaved steps of each form, without the first ones, and peak memory in MiB."""
     context = multiprocessing.get_context("spawn")
     pipes, steps = {}, {form: [] for form in forms}
     for form, prepared in forms.items():
         pipes[form], other = context.Pipe()
-        context.Process(target=work, args=(other, form, batch, device, prepared), daemon=True).start()
+        context.Process(target=work, args=(other, form, batch, device, prepared, now), daemon=True).start()
     for round_number in range(rounds + 1):
         for form, pipe in pipes.items():
             pipe.send(True)
@@ -169,14 +180,18 @@ def main() -> None:
     parser.add_argument(
         "--prepared", action="store_true", help="run the usual form with the package's settings of PyTorch"
     )
+    parser.add_argument(
+        "--core-seconds", action="store_true", help="measure the threads' computing time, not what passes"
+    )
     chosen = parser.parse_args()
+    now = time.process_time if chosen.core_seconds else time.perf_counter
     os.environ["OMP_NUM_THREADS"] = str(chosen.threads)
     forms = {
         form: form != "usual" or chosen.prepared
         for form in FORMS
         if chosen.device == "cpu" or form != "usual"
     }
-    steps, memory = measure(forms, chosen.batch, chosen.rounds, chosen.device)
+    steps, memory = measure(forms, chosen.batch, chosen.rounds, chosen.device, now)
     print(f"batch {chosen.batch}, {chosen.rounds} rounds, {describe(prepare(chosen.device))}")
     whole = {
         form: statistics.median(sum(step.values()) for step in measured) for form, measured in steps.items()

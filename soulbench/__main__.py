@@ -12,7 +12,9 @@ from typing import Any
 from soulbench.config import files, runs
 from soulbench.core import registry
 from soulbench.core.errors import UserError
+from soulbench.core.processor import precision_warning
 from soulbench.core.values import type_text, value_text
+from soulbench.planning import estimate
 
 CONFIG = "config.yaml"
 
@@ -21,7 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one subcommand and return the exit status."""
     options = _parser().parse_args(arguments)
     try:
-        print("\n".join(options.run(options)), flush=True)
+        for line in options.run(options):
+            print(line, flush=True)
     except BrokenPipeError:  # `soulbench methods | head`; what Python still flushes at its end goes nowhere
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except UserError as error:
@@ -34,7 +37,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="soulbench", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
     for name, run, text in (
-        ("check", _check, "check config.yaml with overlays, and count what would run"),
+        (
+            "check",
+            _check,
+            "check config.yaml with overlays, count what would run, and estimate what it costs",
+        ),
         ("parameters", _parameters, "count the parameters of the configured networks, by module"),
         ("methods", _methods, "list the methods with their parameters"),
         ("queries", _queries, "list the queries"),
@@ -43,6 +50,12 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(run=run)
         if name in ("check", "parameters"):
             command.add_argument("overlay", nargs="*", help="files as for --configfile: configs/smoke.yaml")
+    commands.choices["check"].add_argument(
+        "--no-estimate",
+        dest="estimate",
+        action="store_false",
+        help="do not estimate what the run costs, which takes seconds",
+    )
     command = commands.choices["parameters"]
     command.add_argument(
         "--objects", type=int, default=179, help="size of the object vocabulary (179: Visual Genome)"
@@ -76,6 +89,11 @@ def _check(options: argparse.Namespace) -> Iterator[str]:
     }
     yield f"{config['name']}: the configuration is valid"
     yield from _table([(name, str(number)) for name, number in counts.items()])
+    warning = precision_warning(config, config["device"] == "cpu")
+    if warning is not None:
+        yield f"warning: {warning}"
+    if options.estimate:
+        yield from estimate.lines(config)
 
 
 def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:

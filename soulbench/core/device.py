@@ -8,6 +8,7 @@ import platform
 import resource
 import sys
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import torch
 import torch.distributed as dist
 
 from soulbench.core.errors import UserError
+from soulbench.core.processor import precision_warning
 
 PEAK_PREFIX = "VmHWM:"
 #: Options of mallopt, from glibc's malloc.h.
@@ -97,7 +99,11 @@ class ExecutionContext:
     def of(cls, config: Mapping[str, Any]) -> "ExecutionContext":
         """Return the configured context for this process, which `soulbench.core.processes` may have started."""
         rank, processes = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
-        return cls(prepare(config["device"]), config["training"]["precision"], rank, processes)
+        device = prepare(config["device"])
+        warning = precision_warning(config, device.type == "cpu")
+        if warning is not None:  # goes to the job's log
+            warnings.warn(warning, stacklevel=2)
+        return cls(device, config["training"]["precision"], rank, processes)
 
     def autocast(self) -> torch.autocast:
         """Return the context manager of a forward pass."""
@@ -113,6 +119,11 @@ class ExecutionContext:
         parts = (flat / self.processes).split([tensor.numel() for tensor in tensors])
         for tensor, part in zip(tensors, parts, strict=True):
             tensor.copy_(part.view_as(tensor))
+
+
+def full_precision(device: torch.device) -> contextlib.AbstractContextManager[object]:
+    """Return the context manager in which an autocast has no effect; the meta device has none."""
+    return contextlib.nullcontext() if device.type == "meta" else torch.autocast(device.type, enabled=False)
 
 
 @contextlib.contextmanager

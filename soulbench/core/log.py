@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import re
+import resource
 import sys
 import time
 import traceback
@@ -27,6 +28,7 @@ CONSOLE = "SOULBENCH_CONSOLE"
 
 _TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  "
 _ERROR, _TRACEBACK_LINES = "error: ", 4
+CORE_SECONDS = "core-seconds: "
 
 
 @contextlib.contextmanager
@@ -64,7 +66,20 @@ def job(log_path: str | Path) -> Iterator[Log]:
                 raise SystemExit(130) from None
             done = f"done in {duration(time.monotonic() - started)}"
             log(done)
+            log(f"{CORE_SECONDS}{core_seconds():.2f}")
             _report(f"{name}: {done}")
+
+
+def core_seconds() -> float:
+    """Return the core-seconds of this process and of its finished children so far, their start-up included."""
+    spent = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(one.ru_utime + one.ru_stime for one in spent)
+
+
+def logged_core_seconds(log_path: str | Path) -> float | None:
+    """Return the core-seconds in the log of a finished job; None where it names none."""
+    last = Path(log_path).read_text(encoding="utf-8", errors="replace").rstrip().rpartition("  ")[2]
+    return float(last.removeprefix(CORE_SECONDS)) if last.startswith(CORE_SECONDS) else None
 
 
 def job_name(log_path: str | Path) -> str:

@@ -7,6 +7,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from soulbench.core.device import full_precision
+
 
 class BatchNorm(nn.BatchNorm2d):
     """`nn.BatchNorm2d` with statistics over all processes, and on maps that are enlarged afterwards.
@@ -79,7 +81,7 @@ class SpectralConv2d(nn.Conv2d):
         matrix = self._matrix().detach()
         self.register_buffer("left", F.normalize(torch.randn(len(matrix)), dim=0))
         self.register_buffer("right", F.normalize(torch.randn(matrix.shape[1]), dim=0))
-        for _ in range(15):  # as PyTorch does at the beginning
+        for _ in range(0 if matrix.is_meta else 15):  # as PyTorch does at the beginning
             self._iterate(matrix)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -93,7 +95,7 @@ class SpectralConv2d(nn.Conv2d):
 
     def sigma(self) -> Tensor:
         """Return the estimated largest singular value of the kernel; in training mode, iterate once before."""
-        with torch.autocast(self.weight.device.type, enabled=False):
+        with full_precision(self.weight.device):
             matrix = self._matrix()
             if self.training:
                 self._iterate(matrix.detach())

@@ -20,10 +20,27 @@ def project(tmp_path, monkeypatch):
 
 def test_check_reads_the_current_folder_and_counts_what_would_run(project, capsys):
     (project / "mine.yaml").write_text("name: mine\nseeds: [3]\n")
-    assert main(["check", "mine.yaml"]) == 0
+    assert main(["check", "mine.yaml", "--no-estimate"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "mine: the configuration is valid"
     assert ["seeds", "1"] in [line.split() for line in lines]
+
+
+def test_check_estimates_what_the_run_costs(project, capsys, monkeypatch):
+    monkeypatch.setattr("soulbench.planning.machine.MEASURED_SECONDS", 0.05)
+    (project / "mine.yaml").write_text("seeds: [3]\nablations: {requests: 0}\n")
+    assert main(["check", "mine.yaml"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    work = {row[0]: float(row[2]) for row in rows if row[0] in ("fine-tuning", "retraining", "redaction")}
+    assert work["retraining"] > work["fine-tuning"] > work["redaction"] / 20 > 0
+    assert any("GiB" in row for row in rows)
+
+
+def test_check_without_an_estimate_imports_no_torch(project):
+    code = "import sys; from soulbench.__main__ import main; main(['check', '--no-estimate'])"
+    code += "; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False"
 
 
 def test_check_reports_all_errors_and_fails(project, capsys):

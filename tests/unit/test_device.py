@@ -2,12 +2,13 @@
 
 import ctypes
 import resource
+import warnings
 from pathlib import Path
 
 import pytest
 import torch
 
-from soulbench.core import device
+from soulbench.core import device, processor
 from soulbench.core.errors import UserError
 
 
@@ -41,6 +42,37 @@ def test_the_meter_measures_time_and_memory():
     assert timing["seconds"] > 0
     assert timing["peak_mib"] > held.nbytes / 2**20
     assert timing["steps"] == 5
+
+
+@pytest.mark.parametrize(
+    ("machine", "line", "known"),
+    [
+        ("x86_64", "flags\t\t: fpu avx2 fma", False),
+        ("x86_64", "flags\t\t: fpu avx2 avx512_bf16", True),
+        ("aarch64", "Features\t: fp asimd bf16", True),
+        ("riscv64", "isa\t: rv64imafdc", None),
+    ],
+)
+def test_a_processor_without_bfloat16_is_named_where_the_configuration_asks_for_it(
+    machine, line, known, monkeypatch, tmp_path
+):
+    (tmp_path / "cpuinfo").write_text(f"processor\t: 0\n{line}\n")
+    monkeypatch.setattr(processor, "CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(processor.platform, "machine", lambda: machine)
+    assert processor.has_bfloat16() is known
+    config = {"device": "cpu", "training": {"precision": "bfloat16"}}
+    full = {"device": "cpu", "training": {"precision": "float32"}}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        device.ExecutionContext.of(full)
+        device.ExecutionContext.of(config)
+    assert ["13 times" in str(one.message) for one in caught] == [True] * (known is False)
+    assert processor.precision_warning(config, on_cpu=False) is None
+
+
+def test_a_processor_that_nothing_is_known_of_is_not_warned_about(monkeypatch, tmp_path):
+    monkeypatch.setattr(processor, "CPUINFO", tmp_path / "none")
+    assert processor.has_bfloat16() is None
 
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="the C library is not glibc")

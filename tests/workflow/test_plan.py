@@ -1,12 +1,16 @@
 """The planned jobs of the demo and of every preset."""
 
 import zipfile
+from unittest.mock import Mock
 
 import pytest
 
 from soulbench.config import files, runs
 from soulbench.core import registry
 from soulbench.core.sources import ROOT
+from soulbench.planning.counting import Products, Step
+from soulbench.planning.sizes import Sizes
+from soulbench.planning.stages import Plan
 
 FIGURES = {
     "tradeoff",
@@ -47,6 +51,16 @@ def test_the_demo_has_a_job_for_each_model_and_one_for_its_records(plan):
     assert jobs["ablate"] == 2
     assert figures(jobs) == FIGURES
     assert "original" not in jobs
+
+
+def test_the_estimate_counts_the_jobs_that_are_planned(plan):
+    config = files.load(ROOT / "config.yaml")
+    counter = Mock(output=0.0, comparison=0.0, visual_features=0.0)
+    counter.step.return_value, counter.products.return_value = Step(0.0, 0), Products(0.0, 0.0, 0)
+    stages = Plan(config, Sizes.bounds(config), counter).stages()
+    assert sum(stage.jobs for stage in stages) + 1 == sum(
+        plan().jobs.values()
+    )  # the target `all` is one, too
 
 
 def test_the_rules_of_a_method_are_named_by_its_id(plan):

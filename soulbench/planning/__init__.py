@@ -1,0 +1,1 @@
+"""What a run costs, estimated before it starts: multiply-adds, hours on this machine, memory, disk."""

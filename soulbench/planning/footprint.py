@@ -1,0 +1,66 @@
+"""What a run takes of memory, in its largest job, and of the disk."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from soulbench.config import runs
+from soulbench.core.terms import TASKS
+from soulbench.evaluation.outputs import REPRESENTATIONS
+from soulbench.planning.counting import WorkCounter
+from soulbench.planning.sizes import Sizes
+from soulbench.planning.stages import redactions
+from soulbench.training.monitor import SNAPSHOT_SHARES
+from soulbench.training.stages import SNAPSHOT_IMAGES
+
+#: Bytes of a job's process before it trains: interpreter, PyTorch and torchvision.
+PROCESS = 600 * 2**20
+#: Peak of a step over the values saved for its backward pass: gradients of maps, copies, fragments of the heap.
+TRANSIENT = 1.6
+WEIGHT = 4  # bytes; weights, gradients and moments are in float32
+
+
+def memory(config: Mapping[str, Any], sizes: Sizes, counter: WorkCounter) -> float:
+    """Return the bytes of the largest job: of a training step or of a redaction, on the CPU or on the GPU."""
+    training, unlearning = config["training"], config["unlearning"]
+    parts = training["processes"] * training["accumulate"]
+    steps = [
+        counter.step(max(1, min(stage["batch"], images) // share), training["optimiser"]).saved
+        for stage, images, share in (
+            (training["pretrain"], sizes.train, parts),
+            (training["finetune"], sizes.subset, parts),
+            (unlearning, sizes.subset, training["accumulate"]),
+        )
+    ]
+    value = 4 if training["precision"] == "float32" else 2
+    trained, frozen = counter.parameters()
+    moments = 2 + (training["ema_decay"] is not None)
+    needed = [(2 + moments) * trained * WEIGHT + TRANSIENT * value * max(steps)]
+    for parameters in redactions(config).values():
+        images = sizes.subset if parameters["hessian"] == "subset" else 1
+        saved = counter.products(max(1, min(parameters["chunk"], images)), parameters["module"]).saved
+        needed.append(2 * trained * WEIGHT + TRANSIENT * 4 * saved)
+    return PROCESS + frozen * WEIGHT + max(needed)
+
+
+def disk(config: Mapping[str, Any], sizes: Sizes, counter: WorkCounter) -> float:
+    """Return the bytes of a finished run below its results folder, without downloads and the source's photographs.
+
+    Checkpoints, outputs, snapshots and the packed set count. Outputs and snapshots are compressed when written; they
+    are counted as they are, which is the most.
+    """
+    pixels = 3 * config["data"]["image_size"] ** 2
+    planned = runs.planned(config)
+    models = {runs.checkpoint(config, *run) for run in planned}
+    scenes = sizes.subset + sizes.heldout
+    width = config["generator"]["embedding"]
+    widths = {"input": 2 * width + 4, "graph": config["generator"]["graph"]["width"] + width}
+    assert widths.keys() == REPRESENTATIONS.keys()
+    samples = config["evaluation"]["noise_samples"]
+    outputs = len(TASKS) * scenes * (samples * pixels + sizes.objects * sum(widths.values()) * WEIGHT)
+    snapshots = len(SNAPSHOT_SHARES) * len(TASKS) * SNAPSHOT_IMAGES * pixels
+    features = sizes.objects * config["generator"]["visual"]["features"] * WEIGHT
+    return (
+        sizes.images * (pixels + features)
+        + len(planned) * outputs
+        + (len(models) + len(config["seeds"])) * (counter.bytes_of_checkpoint() + snapshots)
+    )
