@@ -1,6 +1,5 @@
 """The requests that a user wrote by hand: read and checked without any data."""
 
-import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -63,18 +62,4 @@ def _id(row: Row) -> str:
             f"{row.place}: {request[:120]!r} cannot be a request's id; allowed: letters, digits, - and _, at most 100"
             f"{reason}"
         )
-    if _is_another_number(request):
-        raise UserError(
-            f"{row.place}: {request!r} cannot be a request's id, because tables would read it as a number that is "
-            "written differently; allowed: one that begins with a letter"
-        )
     return request
-
-
-def _is_another_number(text: str) -> bool:
-    """Return whether a table's reader takes a text for a number and writes that differently: 09, 1e5, inf."""
-    try:
-        number = float(text)
-    except ValueError:
-        return False
-    return not (math.isfinite(number) and text == str(int(number)))
