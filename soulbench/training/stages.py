@@ -8,11 +8,11 @@ from typing import Any
 import torch.distributed as dist
 
 from soulbench.core import device as devices
-from soulbench.core.checkpoint import work_folder
 from soulbench.core.device import ExecutionContext
 from soulbench.core.log import Log
 from soulbench.core.model_record import ModelRecord, write_model_record
 from soulbench.core.records import provenance
+from soulbench.core.running_state import WorkFolder, work_folder
 from soulbench.core.terms import ALL_REQUESTS
 from soulbench.training.dataset import UNCHANGED, BenchmarkData, Changes
 from soulbench.training.early_stop import EarlyStop
@@ -32,7 +32,7 @@ def train_stage(
     which: str,
     changes: Changes,
     seed: int,
-    work: Path,
+    work: WorkFolder,
     log: Log,
     monitor: TrainingMonitor | None = None,
 ) -> TrainingResult:
@@ -44,7 +44,7 @@ def train_stage(
         which: "pretrain" or "finetune".
         changes: what a method changes in training.
         seed: training seed.
-        work: folder of the running state.
+        work: keeps the running state.
         log: takes a line.
         monitor: records losses and snapshots; None for neither.
     """
@@ -141,7 +141,8 @@ def finetune(
 def _train_and_save(
     data: BenchmarkData, networks: Networks, which: str, seed: int, out_model: str, source: str, log: Log
 ) -> None:
-    with work_folder(out_model) as work:
+    facts = origin(data.config, data.config, seed, source)
+    with work_folder(out_model, facts) as work:
         monitor = monitor_for(data, data.subset[:SNAPSHOT_IMAGES], out_model)
         result = train_stage(data, networks, which, UNCHANGED, seed, work, log, monitor)
         if monitor.batch is None:  # not the first of several processes
@@ -157,7 +158,7 @@ def _train_and_save(
             timing=result.timing,
             images=result.images,
             losses=result.losses,
-            **origin(data.config, data.config["training"], seed, source),
+            **facts,
         )
         write_model_record(Path(out_model).with_suffix(".json"), record)
 

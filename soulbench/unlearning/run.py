@@ -9,12 +9,12 @@ import torch
 
 from soulbench.config import runs
 from soulbench.core import device as devices
-from soulbench.core.checkpoint import work_folder
 from soulbench.core.device import ExecutionContext, Meter, moved
 from soulbench.core.errors import UserError
 from soulbench.core.log import Log
 from soulbench.core.model_record import ModelRecord, Solver, Timing, write_model_record
 from soulbench.core.registry import Method, suggest
+from soulbench.core.running_state import WorkFolder, work_folder
 from soulbench.core.seeds import derive_seed
 from soulbench.core.terms import ALL_REQUESTS
 from soulbench.data.batches import Batch
@@ -74,7 +74,8 @@ def unlearn(
     plan = code.plan(planned, subset_of(data), code.parameters(**parameters))
     networks = data.networks(seed)
     facts: dict[str, Any]
-    with work_folder(out_model) as work:
+    source_of = origin(config, {**config, "method": parameters}, seed, source)
+    with work_folder(out_model, source_of) as work:
         monitor = monitor_for(data, _monitored_rows(data, code, planned), out_model)
         if code.family == "retrain":
             changes = apply_plan(data, plan)
@@ -101,7 +102,7 @@ def unlearn(
             level=code.level,
             family=code.family,
             **facts,
-            **origin(config, {"unlearning": config["unlearning"], "method": parameters}, seed, source),
+            **source_of,
         )
         write_model_record(Path(out_model).with_suffix(".json"), record)
 
@@ -142,7 +143,7 @@ def _retrain(
     networks: Networks,
     changes: Changes,
     seed: int,
-    work: Path,
+    work: WorkFolder,
     log: Log,
     monitor: TrainingMonitor,
 ) -> tuple[Networks, TrainingResult]:
@@ -163,7 +164,7 @@ def _finetune(
     networks: Networks,
     changes: Changes,
     seed: int,
-    work: Path,
+    work: WorkFolder,
     log: Log,
     monitor: TrainingMonitor,
 ) -> TrainingResult:
