@@ -130,7 +130,10 @@ def _parsed(path: Path, parse: Callable[[Mapping[str, str]], Entry]) -> list[Ent
     parsed = []
     for line, entry in enumerate(entries, 2):
         try:
+            if None in {*entry, *entry.values()}:
+                raise ValueError("more or fewer values than columns")
             parsed.append(parse(entry))
-        except (KeyError, TypeError, ValueError) as error:
-            raise DamagedFile(path, f"line {line}: {error}") from None
+        except (KeyError, ValueError) as error:
+            why = f"no column {error}" if isinstance(error, KeyError) else error
+            raise DamagedFile(path, f"line {line}: {why}") from None
     return parsed

@@ -48,12 +48,13 @@ def assert_equal(first, second):
         assert torch.equal(first[name], second[name]), name
 
 
-def interrupt_at(step, monkeypatch):
-    """Make training fail before a step; return what undoes that."""
-    original = Trainer.train_step
+def interrupt_at(step, monkeypatch, stages=1):
+    """Make training fail before a step of the so-manieth stage; return what undoes that."""
+    original, reached = Trainer.train_step, []
 
     def failing(trainer, number, micro_batches):
-        if number == step:
+        reached.extend([number] if number == step else [])
+        if len(reached) == stages:
             raise KeyboardInterrupt
         return original(trainer, number, micro_batches)
 
