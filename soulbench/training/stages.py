@@ -35,6 +35,7 @@ def train_stage(
     work: WorkFolder,
     log: Log,
     monitor: TrainingMonitor | None = None,
+    keep: bool = False,
 ) -> TrainingResult:
     """Run one of the two stages in place.
 
@@ -47,6 +48,7 @@ def train_stage(
         work: keeps the running state.
         log: takes a line.
         monitor: records losses and snapshots; None for neither.
+        keep: whether another stage follows in the same job (`Trainer.fit`).
     """
     settings = data.config["training"]
     rows = data.without(data.train if which == "pretrain" else data.subset, changes)
@@ -58,7 +60,7 @@ def train_stage(
     if which == "pretrain":
         early_stop = EarlyStop.of(data.batches(), data.validation, settings["early_stop"])
     trainer = Trainer(networks, objective, data.batches(changes), rows, stage, context, monitor, early_stop)
-    return trainer.fit(work, log)
+    return trainer.fit(work, log, keep)
 
 
 def stage_of(

@@ -89,12 +89,14 @@ class Trainer:
         averaged = {} if stage.ema_decay is None else networks.generator.state_dict()
         self.ema = {name: value.clone() for name, value in averaged.items()} or None
 
-    def fit(self, work: WorkFolder, log: Log) -> TrainingResult:
+    def fit(self, work: WorkFolder, log: Log, keep: bool = False) -> TrainingResult:
         """Train to the last step, from where an interrupted run of the same training saved its state.
 
         Args:
             work: keeps the running state, which survives a killed job.
             log: takes a line.
+            keep: whether the last state is saved, too. A stage that follows in the same job can then go on even where
+                the device is not deterministic, because it starts from exactly these weights again.
 
         Raises:
             UserError: a loss or weight is not finite (names the step, the part and the images), or memory ran out.
@@ -109,6 +111,8 @@ class Trainer:
             Progress(self.stage.name, self.stage.steps, log, done=self.step) as progress,
         ):
             self._train(state, progress)
+            if keep:
+                self._save(state)
         self.seconds = earlier_seconds + meter.seconds - (self.monitor.seconds - earlier_monitoring)
         self._finish()
         self.monitor.snapshot(self.networks.generator, self.stage, self.step, final=True)

@@ -148,7 +148,7 @@ def _retrain(
     monitor: TrainingMonitor,
 ) -> tuple[Networks, TrainingResult]:
     """Run both stages from scratch; the work folder keeps the first one's result if the second is interrupted."""
-    first = train_stage(data, networks, "pretrain", changes, seed, work, log, monitor)
+    first = train_stage(data, networks, "pretrain", changes, seed, work, log, monitor, keep=True)
     networks = between_stages(data, networks, seed)
     second = train_stage(data, networks, "finetune", changes, seed, work, log, monitor)
     timing = Timing(

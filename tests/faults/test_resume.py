@@ -195,7 +195,9 @@ def test_nothing_changed_goes_on(killed, tmp_path, name):
     resumed, clean = (killed[name].copied(tmp_path / place) for place in ("resumed", "clean"))
     shutil.rmtree(clean.out.parent)
     assert equal(resumed.end(), clean.end())
-    assert resumed.resumed_at()[-1].endswith("goes on at 1 of 2")
+    earlier = ["pre-training: goes on at 2 of 2"] if name == "retrain" else []
+    stage = "unlearning" if name == METHOD else "fine-tuning"
+    assert resumed.resumed_at() == [*earlier, f"{stage}: goes on at 1 of 2"]
     assert not clean.resumed_at()
     assert not resumed.out.with_suffix(".work").exists()
 
