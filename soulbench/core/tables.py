@@ -1,10 +1,11 @@
 """CSV tables: read with a clear error, written whole or not at all, with the same bytes on every machine."""
 
+import io
 from pathlib import Path
 
 import pandas as pd
 
-from soulbench.core.errors import UserError
+from soulbench.core.damage import DamagedFile, table_text
 from soulbench.core.records import atomic_path
 
 #: For boxes and widths, which are shares of an image's side: a millionth of it is far less than a pixel.
@@ -30,11 +31,10 @@ def read_csv(path: str | Path) -> pd.DataFrame:
     """Read a CSV table.
 
     Raises:
-        UserError: the file is absent, empty or no table.
+        UserError: the file is absent, cut or no table.
     """
+    text = table_text(path)
     try:
-        return pd.read_csv(path)
-    except FileNotFoundError:
-        raise UserError(f"{path}: there is no such table; run the rule that writes it") from None
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: no table ({error}); delete it and run its rule again") from None
+        return pd.read_csv(io.StringIO(text))
+    except (pd.errors.EmptyDataError, pd.errors.ParserError) as error:
+        raise DamagedFile(path, f"no table: {error}") from None

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -19,6 +20,7 @@ from soulbench.core import checkpoint
 from soulbench.core.damage import DamagedFile
 from soulbench.core.model_record import read_model_record, write_model_record
 from soulbench.core.paths import ResultPaths
+from soulbench.core.tables import read_csv, write_csv
 from soulbench.core.terms import TASKS
 from soulbench.data.packed import ARRAYS
 from soulbench.evaluation.outputs import REPRESENTATIONS, ModelOutputs
@@ -216,3 +218,13 @@ def test_a_row_of_another_meaning_is_refused_with_its_line(benchmark, data, name
     path.write_text(text.replace(old, new, 1))
     with pytest.raises(DamagedFile, match=rf"{name}: damaged \({why}"):
         BenchmarkData.open(benchmark.config, data)
+
+
+def test_a_table_that_ends_within_a_line_is_refused(paths):
+    path = Path(paths.record("obj-ng", "r1", 1, "metrics.csv"))
+    write_csv(pd.DataFrame({"task": ["synthesis"] * 3, "value": [0.5, 1.25, 2.0]}), path, None)
+    content = path.read_bytes()
+    for changed in (cut for cut in cuts(content, len(content)) if not cut.endswith(b"\n")):
+        rewrite(path, changed)
+        with pytest.raises(DamagedFile, match=r"metrics\.csv: damaged .* the rule evaluate_obj-ng makes"):
+            read_csv(path)
