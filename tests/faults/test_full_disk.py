@@ -21,6 +21,7 @@ from scenes_factory import no_log
 
 from soulbench.core import checkpoint
 from soulbench.core.errors import UserError
+from soulbench.core.log import job
 from soulbench.core.records import atomic_path, new_array, write_json
 from soulbench.core.tables import write_csv
 from soulbench.core.terms import TASKS
@@ -116,6 +117,18 @@ def test_a_read_only_folder(disk, name):
         UserError, match=rf"{name}: cannot be written \(Read-only file system\); make the folder writable"
     ):
         WRITERS[name](disk.folder / "new" / name)
+
+
+def test_a_log_on_a_full_disk(disk, capsys):
+    path = disk.folder / "logs" / "finetune" / "seed1.log"
+    with pytest.raises(SystemExit), job(path) as log:
+        (disk.folder / "other").write_bytes(bytes(64 * 1024 - 8192))
+        for _ in range(1000):
+            log("a line of text")
+    assert (
+        f"finetune seed1: error: the disk is full ({path}): make room and run again"
+        in capsys.readouterr().err
+    )
 
 
 @pytest.fixture(scope="module")
