@@ -57,7 +57,9 @@ class RunningState:
             reason = f"damaged ({error.why})"
         else:
             key = json.loads(canonical_json(self.key))
-            unlike = [text for name in key for text in differences(meta["key"].get(name), key[name], name)]
+            unlike = [
+                text for name in key for text in differences(meta.get("key", {}).get(name), key[name], name)
+            ]
             if not unlike:
                 return _join(meta["skeleton"], tensors)
             more = f", and {len(unlike) - NAMED} more" if len(unlike) > NAMED else ""
