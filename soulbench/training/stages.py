@@ -143,8 +143,8 @@ def finetune(
 def _train_and_save(
     data: BenchmarkData, networks: Networks, which: str, seed: int, out_model: str, source: str, log: Log
 ) -> None:
-    facts = origin(data.config, data.config, seed, source)
-    with work_folder(out_model, facts) as work:
+    made_by = origin(data.config, data.config, seed, source)
+    with work_folder(out_model, made_by) as work:
         monitor = monitor_for(data, data.subset[:SNAPSHOT_IMAGES], out_model)
         result = train_stage(data, networks, which, UNCHANGED, seed, work, log, monitor)
         if monitor.batch is None:  # not the first of several processes
@@ -160,7 +160,7 @@ def _train_and_save(
             timing=result.timing,
             images=result.images,
             losses=result.losses,
-            **facts,
+            **made_by,
         )
         write_model_record(Path(out_model).with_suffix(".json"), record)
 

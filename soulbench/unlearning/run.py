@@ -74,8 +74,8 @@ def unlearn(
     plan = code.plan(planned, subset_of(data), code.parameters(**parameters))
     networks = data.networks(seed)
     facts: dict[str, Any]
-    source_of = origin(config, {**config, "method": parameters}, seed, source)
-    with work_folder(out_model, source_of) as work:
+    made_by = origin(config, {**config, "method": parameters}, seed, source)
+    with work_folder(out_model, made_by) as work:
         monitor = monitor_for(data, _monitored_rows(data, code, planned), out_model)
         if code.family == "retrain":
             changes = apply_plan(data, plan)
@@ -102,7 +102,7 @@ def unlearn(
             level=code.level,
             family=code.family,
             **facts,
-            **source_of,
+            **made_by,
         )
         write_model_record(Path(out_model).with_suffix(".json"), record)
 
