@@ -4,6 +4,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST = $(BIN)/pytest -q -n 2 --dist loadfile
 export OMP_NUM_THREADS ?= 1
+# Snakemake does not start without a folder for its cache.
+ifneq ($(shell (mkdir -p "$${XDG_CACHE_HOME:-$${HOME:?}/.cache}/snakemake" && echo there) 2>/dev/null), there)
+export XDG_CACHE_HOME := $(CURDIR)/.snakemake/cache
+endif
 
 .PHONY: all smoke test lint unit contract further-tests workflow-tests wheel lock
 .DELETE_ON_ERROR:

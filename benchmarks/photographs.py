@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from soulbench.data.prepare.photographs import read_photograph
+from soulbench.data.prepare.photographs import decode_photograph, read_file
 
 SIDE, SIZE = 64, (500, 375)
 GRAIN = 12  # grey levels; without grain the files are a third of the size and faster to decode
@@ -50,7 +50,7 @@ def reduced(path: Path) -> np.ndarray:
     """Decode a photograph as packing does."""
     with Image.open(path) as image:
         size = image.size
-    return read_photograph(path, size, SIDE)[0]
+    return decode_photograph(path, read_file(path), size, SIDE)[0]
 
 
 def measure(read: Callable[[Path], np.ndarray], paths: list[Path], workers: int) -> tuple[float, float]:

@@ -10,9 +10,9 @@ import pandas as pd
 from soulbench.analysis.statistics import Bootstrap, Interval
 
 
-def natural_order(text: str) -> list[Any]:
-    """Return a sort key that puts r2 before r10."""
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", text)]
+def natural_order(text: str) -> tuple[list[Any], str]:
+    """Return a sort key that puts r2 before r10; no two texts have the same, not even 7 and 07."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", text)], text
 
 
 class RunArrays(dict[tuple, np.ndarray]):
@@ -35,12 +35,12 @@ class RunArrays(dict[tuple, np.ndarray]):
             axes: a frame whose requests and seeds are the axes; by default `frame` itself.
         """
         axes = frame if axes is None else axes
-        self.requests = sorted({str(item) for item in axes["request"]}, key=natural_order)
+        self.requests = sorted(set(axes["request"]), key=natural_order)
         self.seeds = sorted(set(axes["seed"]))
         super().__init__(self._index(frame, list(keys)))
 
     def _index(self, frame: pd.DataFrame, keys: list[str]) -> dict[tuple, np.ndarray]:
-        rows = pd.Index(self.requests).get_indexer(pd.Index(frame["request"].astype(str)))
+        rows = pd.Index(self.requests).get_indexer(pd.Index(frame["request"]))
         columns = pd.Index(self.seeds).get_indexer(pd.Index(frame["seed"]))
         inside = (rows >= 0) & (columns >= 0)
         codes, groups = pd.MultiIndex.from_frame(frame[keys]).factorize()

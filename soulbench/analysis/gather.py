@@ -7,16 +7,12 @@ from typing import Any
 import pandas as pd
 
 from soulbench.config.runs import Run, ablation_runs
+from soulbench.core.columns import ABLATIONS, RECORDS
 from soulbench.core.errors import UserError
 from soulbench.core.paths import RECORD_TABLES, ResultPaths
 from soulbench.core.tables import read_csv
 
 LISTED = 40  # missing files that a message names
-_EFFECT = ["task", "dimension", "metric", "value"]
-ABLATION_COLUMNS = {
-    "modules": ["request", "seed", "module", "parameters", "seconds", "residual", *_EFFECT],
-    "alpha": ["request", "seed", "alpha", *_EFFECT],
-}
 
 
 def check_records(paths: ResultPaths, runs: Iterable[Run]) -> None:
@@ -40,7 +36,7 @@ def gather(paths: ResultPaths, runs: Iterable[Run], name: str) -> pd.DataFrame:
     """Return one table of every run's record as one frame, with method, request and seed in front."""
     frames = []
     for run in runs:
-        frame = read_csv(paths.record(*run, f"{name}.csv"))
+        frame = read_csv(paths.record(*run, f"{name}.csv"), RECORDS[name])
         for index, (column, value) in enumerate(run._asdict().items()):
             frame.insert(index, column, value)
         frames.append(frame)
@@ -55,8 +51,9 @@ def gather_ablation(config: Mapping[str, Any], paths: ResultPaths, name: str) ->
     """
     frames = []
     for request, seed in ablation_runs(config):
-        frame = read_csv(paths.ablation(name, request, seed, "csv"))
+        frame = read_csv(paths.ablation(name, request, seed, "csv"), ABLATIONS[name])
         frame.insert(0, "request", request)
         frame.insert(1, "seed", seed)
         frames.append(frame)
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=ABLATION_COLUMNS[name])
+    columns = ["request", "seed", *ABLATIONS[name]]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)

@@ -12,23 +12,10 @@ from soulbench.analysis.evidence import Evidence
 from soulbench.analysis.statistics import request_means
 from soulbench.analysis.summary import BAND, SIGMA_FLOOR, sigma_of_retraining
 from soulbench.config import runs
+from soulbench.core.columns import TABLES
 from soulbench.core.model_record import read_model_record
 from soulbench.core.paths import ResultPaths, beside
 from soulbench.core.terms import ALL_REQUESTS, RESEED, TASKS
-
-MEMORISED = [
-    "request",
-    "category",
-    "task",
-    "error_original",
-    "error_retrain",
-    "gap",
-    "sigma",
-    "memorised",
-    "clearly",
-]
-SOD = ["method", "request", "task", "error", "error_retrain", "sigma", "sigma_of", "sod", "inside_band"]
-JOBS = ["method", "level", "family", "request", "seed", "seconds", "peak_mib", "steps"]
 
 
 def memorised(evidence: Evidence, requests: pd.DataFrame) -> pd.DataFrame:
@@ -37,7 +24,7 @@ def memorised(evidence: Evidence, requests: pd.DataFrame) -> pd.DataFrame:
     `memorised`: the retrained model's error minus the original's is above 0; `clearly`: above two standard deviations
     between training seeds.
     """
-    categories = dict(zip(requests["request"].astype(str), requests["category"], strict=True))
+    categories = dict(zip(requests["request"], requests["category"], strict=True))
     rows = []
     for task in TASKS:
         sigma, _ = _sigma(evidence, task)
@@ -48,7 +35,7 @@ def memorised(evidence: Evidence, requests: pd.DataFrame) -> pd.DataFrame:
                 answers = (bool(gap > 0), bool(gap > BAND * sigma))
                 category = categories.get(request, "")
                 rows.append((request, category, task, error, error + gap, gap, sigma, *answers))
-    return pd.DataFrame(rows, columns=MEMORISED)
+    return pd.DataFrame(rows, columns=list(TABLES["memorised"]))
 
 
 def _sigma(evidence: Evidence, task: str) -> tuple[float, str]:
@@ -74,7 +61,7 @@ def distances_to_retraining(evidence: Evidence) -> pd.DataFrame:
                     sod = (reference - error) / sigma
                     inside = bool(abs(sod) <= BAND)
                     rows.append((method, request, task, error, reference, sigma, sigma_of, sod, inside))
-    return pd.DataFrame(rows, columns=SOD)
+    return pd.DataFrame(rows, columns=list(TABLES["sod"]))
 
 
 def training_runs(config: dict[str, Any], paths: ResultPaths, planned: Iterable[runs.Run]) -> pd.DataFrame:
@@ -102,7 +89,7 @@ def training_runs(config: dict[str, Any], paths: ResultPaths, planned: Iterable[
             timing.peak_mib,
             timing.steps,
         )
-    return pd.DataFrame(list(rows.values()), columns=JOBS)
+    return pd.DataFrame(list(rows.values()), columns=list(TABLES["timing_jobs"]))
 
 
 def _pretraining_seconds(paths: ResultPaths, seed: int) -> float:

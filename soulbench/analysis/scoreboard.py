@@ -1,4 +1,4 @@
-"""scoreboard.csv: what each method forgets, damages and costs, one row for each method and task."""
+"""scoreboard.csv: what each method forgets and damages, one row for each method and task."""
 
 from typing import Any
 
@@ -77,9 +77,9 @@ def _harm(finding: Finding) -> dict[str, Any]:
     }
 
 
-def scoreboard(evidence: Evidence, costs: pd.DataFrame) -> pd.DataFrame:
-    """Return scoreboard.csv: every method and task, with its cost relative to retraining."""
+def scoreboard(evidence: Evidence) -> pd.DataFrame:
+    """Return scoreboard.csv: every method and task. What a method costs is in timing.csv."""
     in_order = methods.ordered(evidence.config, evidence.methods)
     table = pd.DataFrame([row(evidence, method, task) for method in in_order for task in TASKS])
     table["inside_middle"] = table["forgotten"].between(REMOVED, OVERSHOT)
-    return table.merge(costs[["method", "seconds", "ratio_to_retrain"]], on="method", how="left")
+    return table

@@ -6,6 +6,7 @@ ranks are SciPy's. It corrects for multiple tests by false discovery rates only,
 """
 
 import functools
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,7 +68,10 @@ class Bootstrap:
 
         NaN marks runs that do not exist.
         """
-        flat = values.reshape(values.shape[0] * values.shape[1], -1)
+        requests, seeds, *others = values.shape
+        flat = values.reshape(
+            requests * seeds, math.prod(others)
+        )  # -1 would not do: there may be no run at all
         result = np.full((self.resamples, flat.shape[1]), np.nan)
         filled = ~np.isnan(flat)
         for pattern in np.unique(filled, axis=1).T:

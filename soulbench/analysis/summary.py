@@ -23,6 +23,7 @@ from soulbench.analysis.statistics import (
     signed_rank,
     spread_over_seeds,
 )
+from soulbench.core.columns import TABLES
 from soulbench.core.terms import RESEED
 
 # |SOD| within this many standard deviations of the retrained models counts as equal to retraining.
@@ -170,9 +171,9 @@ def contrasts(evidence: Evidence) -> pd.DataFrame:
         and key[2] in DIMENSIONS
         and (against, *key[1:]) in evidence.arrays
     ]
-    table = pd.DataFrame(rows, columns=list(rows[0]) if rows else None)
-    if table.empty:
-        return table
+    if not rows:
+        return pd.DataFrame(columns=list(TABLES["contrasts"]))
+    table = pd.DataFrame(rows)
     family = table.groupby(["task", "dimension", "metric", "against"])["p"]
     table["p_holm"] = family.transform(lambda p: holm_of_tested(p.to_numpy()))
     table["p_least"] = (family.transform("count") * 2.0 ** (1 - table["n_requests"])).clip(upper=1.0)

@@ -11,6 +11,7 @@ from soulbench.analysis.references import costs, distances_to_retraining, memori
 from soulbench.analysis.scoreboard import scoreboard
 from soulbench.analysis.summary import contrasts, summarise
 from soulbench.config import runs
+from soulbench.core.columns import TABLES
 from soulbench.core.paths import RECORD_TABLES, ResultPaths
 from soulbench.core.tables import RESULT_FORMAT, read_csv, write_csv
 
@@ -34,20 +35,21 @@ def write_tables(config: dict[str, Any], results_dir: str | Path, log: Log) -> N
     log(f"{len(planned)} records: {len(metrics)} metrics, {len(latent)} distances, {len(queries)} queries")
     evidence = Evidence(config, metrics, queries)
     timing_jobs = training_runs(config, paths, planned)
-    timing = costs(timing_jobs)
+    redactions = gather_ablation(config, paths, "modules")
     tables = {
         "metrics": metrics,
         "latent": latent,
         "queries": queries,
         "timing_jobs": timing_jobs,
-        "timing": timing,
-        "ablation_modules": gather_ablation(config, paths, "modules"),
+        "timing": costs(timing_jobs),
+        "timing_modules": redactions[list(TABLES["timing_modules"])].drop_duplicates(),
+        "ablation_modules": redactions[list(TABLES["ablation_modules"])],
         "ablation_alpha": gather_ablation(config, paths, "alpha"),
         "summary": summarise(evidence),
         "contrasts": contrasts(evidence),
         "sod": distances_to_retraining(evidence),
         "memorised": memorised(evidence, read_csv(paths.data("requests.csv"))),
-        "scoreboard": scoreboard(evidence, timing),
+        "scoreboard": scoreboard(evidence),
     }
     for name, table in tables.items():
         write_csv(table, paths.table(name), RESULT_FORMAT)

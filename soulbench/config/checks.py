@@ -1,22 +1,24 @@
 """All that can be found wrong with a configuration before any job starts."""
 
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from soulbench.config import messages, runs
+from soulbench.config.input_files import FIRST_TENSOR, is_file, is_folder, is_list, is_text, tensor_names
 from soulbench.core import registry
 from soulbench.core.errors import UserError
+from soulbench.core.records import read_json
 
 Config = Mapping[str, Any]
+#: Files of the Visual Genome layout that a folder needs, and others that are read if it has them.
 ANNOTATIONS = ("image_data.json", "objects.json", "relationships.json")
+MORE_ANNOTATIONS = ("attributes.json",)
+TEXTS = ("object_alias.txt", "relationship_alias.txt", "individuals.csv")
 #: Values of keys for weights that name no file.
 DOWNLOAD, UNTRAINED = "imagenet", "seeded"
 #: A reader mends some errors at a time.
 MOST_LINES = 40
-#: First bytes of a file that `torch.save` wrote before PyTorch 1.6.
-LEGACY_TORCH = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 
 
 def check(config: Config) -> None:
@@ -35,11 +37,14 @@ def check(config: Config) -> None:
 
 
 def _messages(function: Callable[..., Any], *arguments: Any) -> list[str]:
-    """Return the message of the UserError that a call raises, or nothing."""
+    """Return the message of the error that a call raises, or nothing."""
     try:
         function(*arguments)
     except UserError as error:
         return [str(error)]
+    # JSON with a number of thousands of digits, or nested without end; a file that may not be read.
+    except (OSError, ValueError, RecursionError) as error:
+        return [f"{arguments[-1]} cannot be read ({error})"]
     return []
 
 
@@ -77,46 +82,18 @@ def _weight_file(key: str, value: str | None, *others: str) -> Iterator[str]:
         return
     if value is None:
         what = "null"
-    elif not _is_file(value):
+    elif not is_file(value):
         what = _no_file(value)
-    elif not _is_checkpoint(Path(value)):
-        what = f"{value} holds no weights"
+    elif FIRST_TENSOR not in tensor_names(Path(value)):
+        what = f"{value} holds no weights of a convolutional network (no tensor {FIRST_TENSOR.decode()})"
     else:
         return
     words = " | ".join((f"{DOWNLOAD} (a download)", "the path of a .safetensors or .pth file", *others))
     yield f"{key}: {what}; allowed: {words}"
 
 
-def _is_file(path: str) -> bool:
-    try:
-        return Path(path).is_file()
-    except (OSError, ValueError):  # a name that is too long, a folder that may not be entered
-        return False
-
-
-def _is_folder(path: str) -> bool:
-    try:
-        return Path(path).is_dir()
-    except (OSError, ValueError):
-        return False
-
-
 def _no_file(path: str) -> str:
-    return f"{path} is a folder" if _is_folder(path) else f"there is no file {path}"
-
-
-def _is_checkpoint(path: Path) -> bool:
-    """Return whether a file begins as its suffix promises; PyTorch would take seconds to import."""
-    try:
-        with path.open("rb") as file:
-            start = file.read(len(LEGACY_TORCH))
-        if path.suffix != ".safetensors":
-            return start == LEGACY_TORCH or zipfile.is_zipfile(path)
-        # Eight bytes with the length of a JSON header, and the header.
-        header = int.from_bytes(start[:8], "little")
-        return start[8:9] == b"{" and header <= path.stat().st_size - 8
-    except OSError:
-        return False
+    return f"{path} is a folder" if is_folder(path) else f"there is no file {path}"
 
 
 def _data(config: Config) -> Iterator[str]:
@@ -124,28 +101,44 @@ def _data(config: Config) -> Iterator[str]:
     data = config["data"]
     if data["root"] is not None:
         yield from _root(data["root"], ANNOTATIONS if data["source"] == "local" else ())
-    if data["split_file"] is not None and not _is_file(data["split_file"]):
+    if data["split_file"] is not None and not is_file(data["split_file"]):
         yield f"data.split_file: {_no_file(data['split_file'])}; allowed: the path of a vg_splits.json, or null"
+    elif data["split_file"] is not None:
+        yield from (f"data.split_file: {line}" for line in _messages(read_json, data["split_file"]))
 
 
 def _root(root: str, needed: tuple[str, ...]) -> Iterator[str]:
-    if not _is_folder(root):
-        yield f"data.root: {f'{root} is a file' if _is_file(root) else f'there is no folder {root}'}; allowed: a folder"
+    if not is_folder(root):
+        yield f"data.root: {f'{root} is a file' if is_file(root) else f'there is no folder {root}'}; allowed: a folder"
         return
-    missing = [name for name in needed if not _is_file(f"{root}/{name}")]
+    missing = [name for name in needed if not is_file(f"{root}/{name}")]
     if missing:
         yield f"data.root: {root} lacks {', '.join(missing)}; needed: the Visual Genome layout (docs/data.md)"
+    for name in (*ANNOTATIONS, *MORE_ANNOTATIONS):
+        if is_file(f"{root}/{name}") and not is_list(Path(root, name)):
+            yield f"data.root: {root}/{name} is no whole list in JSON (UTF-8, from [ to ]); copy or make it again"
+    for name in TEXTS:
+        if is_file(f"{root}/{name}") and not is_text(Path(root, name)):
+            yield f"data.root: {root}/{name} is no text in UTF-8; save it as UTF-8"
 
 
 def _requests(config: Config) -> Iterator[str]:
-    """The requests can be read, and fit in the subset."""
+    """The requests can be read, have folders of their own, and fit in the subset."""
     unreadable = _messages(runs.request_ids, config)
     yield from unreadable
     size = config["human"]["size"]
-    if unreadable or size is None:
+    if unreadable:
         return
-    count = len(runs.request_ids(config))
-    if count > size:
+    ids = runs.request_ids(config)
+    count = len(ids)
+    by_folded: dict[str, str] = {}
+    for name in ids:
+        if name != (other := by_folded.setdefault(name.casefold(), name)):
+            yield (
+                f"requests.file: the ids {other} and {name} differ only in case, so that their folders are one on some "
+                "disks; allowed: ids that differ in more"
+            )
+    if size is not None and count > size:
         yield (
             f"human.size: a subset of {size} images cannot hold {count} requests; "
             f"allowed: at least {count}, or fewer requests"

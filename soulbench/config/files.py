@@ -86,7 +86,7 @@ def _read(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
-        raise UserError(f"{path}: is not UTF-8 text; a YAML file is expected") from None
+        raise UserError(f"{path}: is not UTF-8 text; save it as UTF-8 (a YAML file is expected)") from None
     except yaml.MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
         reason = "" if isinstance(error, _Refused) else "not YAML: "

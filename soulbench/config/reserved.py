@@ -20,11 +20,8 @@ RULE_NAMES = (
     "vocabulary",
 )
 
-#: Names that no method may have: rules, words with a meaning of their own in tables and figures, and text that
-#: pandas reads as a missing value.
-METHOD_NAMES = frozenset({*RULE_NAMES, ALL_REQUESTS, RESEED, "any", "none", "nan", "null"})
+#: Names that no method may have: rules, and words with a meaning of their own in tables and figures.
+METHOD_NAMES = frozenset({*RULE_NAMES, ALL_REQUESTS, RESEED, "none"})
 
-#: Names that no request may have, for the same reasons.
-REQUEST_NAMES = frozenset(
-    {ALL_REQUESTS, "any", "NA", "N/A", "NaN", "nan", "-nan", "-NaN", "NULL", "null", "None", "none"}
-)
+#: Names that no request may have, for the same reason.
+REQUEST_NAMES = frozenset({ALL_REQUESTS})

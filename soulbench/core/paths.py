@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from soulbench.core.columns import RECORDS
+
 #: The tables of one evaluated model.
-RECORD_TABLES = ("metrics", "latent", "queries")
+RECORD_TABLES = tuple(RECORDS)
 #: All files of one evaluated model.
 RECORD_FILES = ("record.json", "outputs.npz", *(f"{name}.csv" for name in RECORD_TABLES))
 
@@ -88,7 +90,7 @@ _RULES = {
     r"models/original/": "finetune",
     r"unlearned/(?P<name>[^/]+)/": "{name}",
     r"records/(?P<name>[^/]+)/": "evaluate_{name}",
-    r"ablations/(?P<name>[^/]+)/": "ablate_{name}",
+    r"ablations/": "ablate",
     r"tables/claims\.csv": "claims",
     r"tables/": "tables",
 }

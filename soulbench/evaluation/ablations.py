@@ -1,6 +1,8 @@
 """Ablations of Obj-IF (paper, appendix): which module is redacted, at what cost, and how strongly (alpha)."""
 
-from collections.abc import Iterator, Mapping
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +17,26 @@ from soulbench.core.device import Meter
 from soulbench.core.log import Log
 from soulbench.core.records import atomic_path
 from soulbench.core.tables import write_csv
-from soulbench.core.terms import TASKS
+from soulbench.core.terms import TASKS, Module
 from soulbench.evaluation.outputs import ModelOutputs, OutputGenerator
 from soulbench.evaluation.run import RequestContext, comparison, metric_rows
 from soulbench.training.dataset import BenchmarkData
 from soulbench.training.networks import Networks
 from soulbench.unlearning.edits import subset_of
 from soulbench.unlearning.influence import Redaction, Solution
-from soulbench.unlearning.run import solve_influence
+from soulbench.unlearning.redaction import InfluenceSystem
 
 METHOD = "obj-if"
 SHOWN_IMAGES = 4  # kept for the figures: the target image and the first others of the subset
+
+
+@dataclass(frozen=True)
+class _Solved:
+    """What Obj-IF would do to one module, and the seconds that it took to find out."""
+
+    redaction: Redaction
+    solution: Solution
+    seconds: float
 
 
 class _RedactionTrial:
@@ -43,50 +54,82 @@ class _RedactionTrial:
         self.networks.load(original)
         self.compare = comparison(config)
         self.original = self.generate()
-        self.images: dict[str, Any] = {}  # uint8 [SHOWN_IMAGES, H, W, 3]
+        target = self.context.regions["A1"][0].image_index
+        others = [i for i in range(len(self.data.subset)) if i != target]
+        self.shown = [target, *others[: SHOWN_IMAGES - 1]]
 
     def generate(self) -> ModelOutputs:
         """Return the outputs of the model in its current state."""
         output_generator = OutputGenerator(self.networks.generator, self.config, self.device)
         return output_generator.generate_all(self.data.batches(), self.context.rows, 1)
 
-    def solve(self, **changed: Any) -> tuple[Redaction, Solution, Meter]:
-        """Return the influence of the target with Obj-IF's parameters, some of them changed, and its cost."""
-        parameters = {**runs.parameters(self.config, METHOD), **changed}
-        code = registry.method(METHOD)
-        plan = code.plan(self.request, subset_of(self.data), code.parameters(**parameters))
-        with Meter(self.device) as meter:
-            redaction, solution = solve_influence(
-                self.data, self.networks, plan.influence, self.seed, self.device, self.log
-            )
-        return redaction, solution, meter
+    def solve(self, modules: Sequence[Module]) -> dict[Module, _Solved]:
+        """Return the redactions of some modules, none of them applied.
 
-    def measure(self, name: object, redaction: Redaction, step: torch.Tensor) -> Iterator[dict[str, Any]]:
-        """Apply a step, undo it, and return the metrics; `name` is the key of the images that are kept."""
+        Their seconds include those of what the modules share: each is what a redaction of this module alone takes.
+        """
+        code = registry.method(METHOD)
+        plan = code.plan(
+            self.request, subset_of(self.data), code.parameters(**runs.parameters(self.config, METHOD))
+        )
+        with Meter(self.device) as shared:
+            system = InfluenceSystem(
+                self.data, self.networks, plan.influence, modules, self.seed, self.device
+            )
+        solved = {}
+        for module in modules:
+            with Meter(self.device) as meter:
+                redaction, solution = system.solve(module, self.log)
+            solved[module] = _Solved(redaction, solution, shared.seconds + meter.seconds)
+            self.log(
+                f"{module}: {redaction.size} parameters, {solution.iterations} products in {meter.seconds:.1f} s, "
+                f"residual {solution.residual:.3g}"
+            )
+        return solved
+
+    def measure(self, redaction: Redaction, step: torch.Tensor) -> tuple[list[dict[str, Any]], ModelOutputs]:
+        """Apply a step, undo it, and return the metrics and the outputs."""
         before = {key: value.detach().clone() for key, value in redaction.parameters.items()}
         redaction.apply(step)
         outputs = self.generate()
         with torch.no_grad():
             for key, value in redaction.parameters.items():
                 value.copy_(before[key])
-        target = self.context.regions["A1"][0].image_index
-        others = [i for i in range(len(self.data.subset)) if i != target]
-        shown = [target, *others[: SHOWN_IMAGES - 1]]
-        self.images |= {f"{name}/{task}": outputs.images[task][0][shown] for task in TASKS}
-        for row in metric_rows(outputs, self.original, None, self.context, self.compare):
-            yield {key: row[key] for key in ("task", "dimension", "metric", "value")}
+        rows = metric_rows(outputs, self.original, None, self.context, self.compare)
+        return [{key: row[key] for key in ("task", "dimension", "metric", "value")} for row in rows], outputs
 
-    def write(self, rows: list[dict[str, Any]], out_csv: str) -> None:
+
+class _Table:
+    """A table of measurements, and the images beside it."""
+
+    def __init__(self, shown: Sequence[int]):
+        self.shown, self.rows, self.images = list(shown), list[dict[str, Any]](), dict[str, Any]()
+
+    def add(self, facts: Mapping[str, Any], measured: tuple[list[dict[str, Any]], ModelOutputs]) -> None:
+        """Add the metrics of one redaction; the first of the facts names its images."""
+        rows, outputs = measured
+        self.rows += [{**facts, **row} for row in rows]
+        name = next(iter(facts.values()))
+        self.images |= {f"{name}/{task}": outputs.images[task][0][self.shown] for task in TASKS}
+
+    def write(self, out_csv: str) -> None:
         """Write the table, and the images beside it (.npz)."""
-        write_csv(pd.DataFrame(rows), out_csv, float_format=None)
+        write_csv(pd.DataFrame(self.rows), out_csv, float_format=None)
         with atomic_path(Path(out_csv).with_suffix(".npz")) as path:
             np.savez_compressed(path, **self.images)
 
 
-def ablate_modules(
-    config: Mapping[str, Any], request: str, seed: int, data_dir: str, original: str, out_csv: str, log: Log
+def ablate(
+    config: Mapping[str, Any],
+    request: str,
+    seed: int,
+    data_dir: str,
+    original: str,
+    out_modules: str,
+    out_alpha: str,
+    log: Log,
 ) -> None:
-    """Redact one module after the other (Figs. 10 and 12).
+    """Redact one module after the other (Figs. 10 and 12), then the usual one with one alpha after the other (Fig. 11).
 
     Args:
         config: the configuration.
@@ -94,34 +137,25 @@ def ablate_modules(
         seed: the training seed.
         data_dir: results/<name>/data.
         original: checkpoint of the original model.
-        out_csv: the table to write; the images are written beside it.
+        out_modules, out_alpha: the tables to write; the images are written beside them.
         log: writes a line.
     """
+    parameters, ablations = runs.parameters(config, METHOD), config["ablations"]
     trial = _RedactionTrial(config, request, seed, data_dir, original, log)
-    rows = []
-    for module in config["ablations"]["modules"]:
-        redaction, solution, meter = trial.solve(module=module)
-        facts = {
-            "module": module,
-            "parameters": redaction.size,
-            "seconds": meter.seconds,
-            "residual": solution.residual,
-        }
-        step = runs.parameters(config, METHOD)["alpha"] * solution.step
-        rows += [{**facts, **row} for row in trial.measure(module, redaction, step)]
-        log(
-            f"{module}: {redaction.size} parameters in {meter.seconds:.1f} s, residual {solution.residual:.3g}"
-        )
-    trial.write(rows, out_csv)
+    # All are solved for before one is applied: the graph that they share is of the original's weights.
+    solved = trial.solve(list(dict.fromkeys([*ablations["modules"], parameters["module"]])))
 
+    @functools.cache
+    def measured(module: Module, alpha: float) -> tuple[list[dict[str, Any]], ModelOutputs]:
+        return trial.measure(solved[module].redaction, alpha * solved[module].solution.step)
 
-def ablate_alpha(
-    config: Mapping[str, Any], request: str, seed: int, data_dir: str, original: str, out_csv: str, log: Log
-) -> None:
-    """Apply one solution with one alpha after the other (Fig. 11); arguments as of `ablate_modules`."""
-    trial = _RedactionTrial(config, request, seed, data_dir, original, log)
-    redaction, solution, _ = trial.solve()
-    rows = []
-    for alpha in config["ablations"]["alphas"]:
-        rows += [{"alpha": alpha, **row} for row in trial.measure(alpha, redaction, alpha * solution.step)]
-    trial.write(rows, out_csv)
+    modules, alphas = _Table(trial.shown), _Table(trial.shown)
+    for module in ablations["modules"]:
+        one = solved[module]
+        facts = {"module": module, "parameters": one.redaction.size, "seconds": one.seconds}
+        facts["residual"] = one.solution.residual
+        modules.add(facts, measured(module, parameters["alpha"]))
+    for alpha in ablations["alphas"]:
+        alphas.add({"alpha": alpha}, measured(parameters["module"], alpha))
+    modules.write(out_modules)
+    alphas.write(out_alpha)

@@ -34,9 +34,11 @@ def build(settings: Mapping[str, str]) -> nn.Module:
         for part in slices:
             for name, layer in part.named_children():
                 layer.load_state_dict(backbone[int(name)].state_dict())
-    return distance.eval().requires_grad_(False)
+    return distance.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
 
 def between(distance: nn.Module, first: Tensor, second: Tensor) -> Tensor:
     """Return the distances [N] between images [N, 3, H, W] in [0, 1]."""
+    # Channels last, pooling and convolutions take half the time; the values are the same but for rounding.
+    first, second = (images.contiguous(memory_format=torch.channels_last) for images in (first, second))
     return distance(first, second, normalize=True).flatten()

@@ -143,8 +143,8 @@ class BenchmarkImages:
         """Return the first request that was clearly memorised in both tasks, or else the first of all."""
         table = read_csv(Path(self.paths.table("memorised")))
         clearly = table.groupby("request")["clearly"].all()
-        memorised = [str(name) for name in self.requests.index if clearly.get(name, False)]
-        return memorised[0] if memorised else str(self.requests.index[0])
+        memorised = [name for name in self.requests.index if clearly.get(name, False)]
+        return (memorised or list(self.requests.index))[0]
 
 
 def _canonical(text: str) -> str:

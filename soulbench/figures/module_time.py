@@ -29,14 +29,15 @@ def applies(config: Mapping[str, Any]) -> bool:
 
 def inputs(config: Mapping[str, Any], paths: ResultPaths) -> list[str]:
     """Return the files that the figure reads."""
-    return [paths.table("ablation_modules")]
+    return [paths.table("ablation_modules"), paths.table("timing_modules")]
 
 
 def plot(config: dict[str, Any], paths: ResultPaths, out_stem: Path, log: Callable[[str], Any]) -> None:
     """Plot the median of the seconds as bars, and each redaction as a dot."""
-    table = read_csv(Path(paths.table("ablation_modules")))
-    redactions = table.drop_duplicates(["request", "seed", "module"])
-    modules = list(dict.fromkeys(table["module"]))
+    keys = ["request", "seed", "module"]
+    redactions = read_csv(paths.table("ablation_modules")).drop_duplicates(keys)
+    redactions = redactions.merge(read_csv(paths.table("timing_modules")), on=keys)
+    modules = list(dict.fromkeys(redactions["module"]))
     with _style.figure(9, 1.5 + 0.45 * len(modules), out_stem) as fig:
         axes = fig.subplots()
         for y, module in enumerate(modules):

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator
 
-from soulbench.core.errors import UserError
+from soulbench.core.columns import CURVES, NUMBER
 from soulbench.core.paths import ResultPaths, beside
 from soulbench.core.tables import read_csv
 from soulbench.figures import _style, counted
@@ -94,9 +94,7 @@ def _read(config: dict[str, Any], paths: ResultPaths) -> pd.DataFrame:
     frames = []
     for seed in config["seeds"]:
         for stage, path in stage_files(paths, seed, "curves.csv").items():
-            curves = read_csv(Path(path))
-            if missing := {*KEYS, "loss", RATE, SPEED} - {"seed", *curves.columns}:
-                raise UserError(f"{path}: no column {', '.join(sorted(missing))}; run its rule again")
+            curves = read_csv(path, CURVES, others=NUMBER)
             frames.append(_thinned(curves[curves["stage"] == stage].assign(seed=seed)))
     return pd.concat(frames, ignore_index=True)
 

@@ -19,6 +19,9 @@ from soulbench.models.norm import BatchNorm, SpectralConv2d
 from soulbench.models.winograd import convolve
 
 LEAK = 0.2  # slope of the leaky ReLUs
+#: Below this number, one product for all channels and a copy to channels last is two to four times as fast as products
+#: that come out channels last: these would have narrow results.
+FEW_CHANNELS = 128
 
 
 @dataclass(frozen=True)
@@ -62,14 +65,21 @@ def convolve_layout(layout: Layout, weight: Tensor, bias: Tensor, parts: int) ->
         `parts` tensors [B, K, H, W], each with memory of its own.
     """
     count, objects, width = layout.vectors.shape
+    size = layout.image_features.shape[2:]
     # The weight is channels last in memory, so this reshape copies nothing; only the small kernels below are permuted.
     taps = weight.permute(0, 2, 3, 1).reshape(-1, width)
-    kernels = (layout.vectors @ taps.T).view(count, objects, parts, -1, 9).permute(2, 0, 1, 4, 3)
+    kernels = (layout.vectors @ taps.T).view(count, objects, parts, -1, 9)
+    if len(bias) < FEW_CHANNELS:
+        rows = kernels.flatten(2, 3).transpose(1, 2).flatten(2)
+        channels = torch.baddbmm(bias[:, None], rows, layout.shifted_masks.transpose(1, 2))
+        few = channels.view(count, -1, *size).chunk(parts, dim=1)
+        return [values.contiguous(memory_format=torch.channels_last) for values in few]
     maps = [
         torch.baddbmm(part_bias, layout.shifted_masks, part_kernels)
-        for part_bias, part_kernels in zip(bias.chunk(parts), kernels.flatten(2, 3), strict=True)
+        for part_bias, part_kernels in zip(
+            bias.chunk(parts), kernels.permute(2, 0, 1, 4, 3).flatten(2, 3), strict=True
+        )
     ]
-    size = layout.image_features.shape[2:]
     return [values.view(count, *size, -1).permute(0, 3, 1, 2) for values in maps]
 
 

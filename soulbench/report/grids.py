@@ -84,6 +84,8 @@ def _json_value(value: Any) -> Any:
     """Return a table's value in JSON's types, numbers with as many digits as a reader needs."""
     if isinstance(value, float):
         return None if math.isnan(value) else float(f"{value:.{DIGITS}g}")
+    if value == "":
+        return None
     return value.item() if hasattr(value, "item") else value
 
 

@@ -1,4 +1,4 @@
-"""The answer, from the scoreboard: which method forgets whom, at what price."""
+"""The answer, from scoreboard and costs: which method forgets whom, at what price."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -9,6 +9,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from soulbench import figures
+from soulbench.analysis.arrays import natural_order
 from soulbench.analysis.dimensions import DIMENSIONS
 from soulbench.analysis.evidence import OVERSHOT, REMOVED
 from soulbench.analysis.methods import ordered
@@ -69,9 +70,11 @@ def write_page(
 
 def _content(config: dict[str, Any], paths: ResultPaths, captions: Mapping[str, str]) -> dict[str, Any]:
     """Return every variable of the template."""
-    scores = read_csv(Path(paths.table("scoreboard")))
-    memorised = read_csv(Path(paths.table("memorised")))
-    requests = read_csv(Path(paths.data("requests.csv")))
+    costs = read_csv(paths.table("timing"))[["method", "seconds", "ratio_to_retrain"]]
+    scores = read_csv(paths.table("scoreboard")).merge(costs, on="method", how="left")
+    claims = pd.concat([read_csv(paths.table(name)) for name in ("claims", "timing_claims")])
+    memorised = read_csv(paths.table("memorised"))
+    requests = read_csv(paths.data("requests.csv"))
     data = Path(paths.data())
     return {
         "config": config,
@@ -80,7 +83,7 @@ def _content(config: dict[str, Any], paths: ResultPaths, captions: Mapping[str, 
         "outcomes": headline.outcomes(config, scores),
         "scores": {task: _scores(config, scores, task) for task in TASKS},
         "middle": (REMOVED, OVERSHOT),
-        "claims": read_csv(Path(paths.table("claims"))).to_dict("records"),
+        "claims": claims.sort_values("claim", key=lambda ids: ids.map(natural_order)).to_dict("records"),
         "memorised": _memorised(memorised),
         "figures": [_figure(paths, figure, captions[figure.name]) for figure in figures.planned(config)],
         "grids": grids(Path(paths.table())),
@@ -118,7 +121,7 @@ def _memorised(table: pd.DataFrame) -> dict[str, Any]:
         for task in TASKS
         if len(rows := table[table["task"] == task])
     }
-    return {"tasks": by_task, "doubtful": table[~table["clearly"].astype(bool)].to_dict("records")}
+    return {"tasks": by_task, "doubtful": table[~table["clearly"]].to_dict("records")}
 
 
 def _figure(paths: ResultPaths, figure: figures.Figure, caption: str) -> dict[str, Any]:

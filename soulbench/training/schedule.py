@@ -21,7 +21,8 @@ class Stage:
         steps: number of updates.
         batch: images per step, over all processes; never more than there are.
         learning_rate: of Adam, at the first step.
-        schedule: "constant", or "cosine" down to zero.
+        schedule: "constant", or "cosine" or "linear" down to zero.
+        warmup: steps in which the learning rate rises linearly to where the schedule is by then.
         seed: of the order of the images and of what is hidden.
         frozen_statistics: True keeps BatchNorm's running statistics and the spectral norm's vectors as they are.
         masking: `training.masking` of the configuration.
@@ -36,11 +37,12 @@ class Stage:
     steps: int
     batch: int
     learning_rate: float
-    schedule: str
+    schedule: Literal["constant", "cosine", "linear"]
     seed: int
     frozen_statistics: bool
     masking: Mapping[str, float]
     checkpoint_seconds: float
+    warmup: int = 0
     accumulate: int = 1
     ema_decay: float | None = None
     optimiser: Literal["adam", "muon"] = "adam"
@@ -49,8 +51,12 @@ class Stage:
 
 def learning_rate(stage: Stage, step: int) -> float:
     """Return the learning rate of a step, counted from 0."""
-    shrunk = 0.5 * (1 + math.cos(math.pi * step / stage.steps)) if stage.schedule == "cosine" else 1.0
-    return stage.learning_rate * shrunk
+    done = step / stage.steps
+    left = {"constant": 1.0, "cosine": 0.5 * (1 + math.cos(math.pi * done)), "linear": 1 - done}[
+        stage.schedule
+    ]
+    warm = (step + 1) / stage.warmup if step < stage.warmup else 1.0
+    return stage.learning_rate * min(left, warm)
 
 
 def step_size(stage: Stage, count: int, micro_batches: int) -> int:

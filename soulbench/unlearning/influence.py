@@ -7,10 +7,10 @@ and set to zero. H is never formed: a product with it takes two passes of automa
 1994). All passes use the same noise and hide the same pixels.
 """
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,8 +23,10 @@ from soulbench.models.sampling import crop
 from soulbench.models.ssim import structural_similarity
 from soulbench.training.losses import Objective, total
 from soulbench.unlearning.influence_parameters import Parameters
+from soulbench.unlearning.krylov import KrylovBasis, Product
+from soulbench.unlearning.second_order import LeanSecondDerivatives
 
-Product = Callable[[Tensor], Tensor]
+Loss = Callable[[], Tensor]
 CROP = 64  # side in pixels of the RoI crops whose discrepancy is differentiated, as in the evaluation
 
 
@@ -48,71 +50,112 @@ class Solution:
 
 
 class Redaction:
-    """Gradients and Hessian-vector products of a generator with respect to the parameters of one module.
+    """Gradients and Hessian-vector products of a generator with respect to the parameters of some modules.
 
     Args:
         model: in eval mode; `apply` alone changes its parameters.
-        module: as in `ablations.modules`.
+        modules: as in `ablations.modules`; parameters that several of them have count once.
     """
 
-    def __init__(self, model: Generator, module: str):
+    def __init__(self, model: Generator, *modules: str):
         self.model = model
-        named = dict(model.named_parameters())
-        self.parameters = {name: named[name] for name in module_parameters(model, module)}
+        chosen = {name for module in modules for name in module_parameters(model, module)}
+        self.parameters = {name: p for name, p in model.named_parameters() if name in chosen}
 
     @property
     def size(self) -> int:
         """Number P of redacted values."""
         return sum(p.numel() for p in self.parameters.values())
 
-    def gradient(self, loss: Tensor, create_graph: bool = False) -> Tensor:
+    def split(self, vector: Tensor) -> dict[str, Tensor]:
+        """Return a vector [P] as one tensor per parameter, by name."""
+        parts = vector.split([p.numel() for p in self.parameters.values()])
+        return {n: part.view_as(p) for (n, p), part in zip(self.parameters.items(), parts, strict=True)}
+
+    def join(self, tensors: Mapping[str, Tensor | None]) -> Tensor:
+        """Return the tensors of this redaction's parameters as one vector [P]; zeros for None."""
+        named = ((tensors[name], p) for name, p in self.parameters.items())
+        return torch.cat([(torch.zeros_like(p) if one is None else one).flatten() for one, p in named])
+
+    def gradient(self, loss: Tensor) -> Tensor:
         """Return the gradient [P] of a loss; zero where the loss does not depend on a parameter."""
+        return self.join(self.gradients(loss))
+
+    def gradients(self, loss: Tensor, create_graph: bool = False) -> dict[str, Tensor | None]:
+        """Return the gradient of a loss by parameter; None where the loss does not depend on it."""
         tensors = list(self.parameters.values())
         parts = torch.autograd.grad(loss, tensors, create_graph=create_graph, allow_unused=True)
-        return _flat(tensors, parts)
+        return dict(zip(self.parameters, parts, strict=True))
 
-    def hessian(self, *losses: Callable[[], Tensor]) -> Product:
-        """Return the product with the Hessian of a sum of losses, as a function of the vector.
-
-        For a single loss, the graph of its gradient is built once and kept. For several, the graphs are rebuilt one
-        after the other for every product, so that no more than one is in memory.
-        """
-        if len(losses) == 1:
-            gradient = self.gradient(losses[0](), create_graph=True)
-            return lambda vector: self._product(gradient, vector, keep=True)
-
-        def product(vector: Tensor) -> Tensor:
-            result = torch.zeros_like(vector)
-            for loss in losses:
-                result += self._product(self.gradient(loss(), create_graph=True), vector, keep=False)
-            return result
-
-        return product
-
-    def _product(self, gradient: Tensor, vector: Tensor, keep: bool) -> Tensor:
-        """Return the derivative of a gradient along a vector [P]; `keep` keeps the gradient's graph."""
-        if not gradient.requires_grad:
-            return torch.zeros_like(vector)
-        tensors = list(self.parameters.values())
-        parts = torch.autograd.grad(gradient @ vector, tensors, retain_graph=keep, allow_unused=True)
-        return _flat(tensors, parts)
+    def hessian(self, *losses: Loss) -> "Hessian":
+        """Return the Hessian of a sum of losses."""
+        return Hessian(self, losses)
 
     @torch.no_grad()
     def apply(self, step: Tensor) -> None:
         """Add a step [P] to the parameters in place."""
-        sizes = [p.numel() for p in self.parameters.values()]
-        for parameter, part in zip(self.parameters.values(), step.split(sizes), strict=True):
-            parameter.add_(part.view_as(parameter))
+        for name, part in self.split(step).items():
+            self.parameters[name].add_(part)
 
 
-def _flat(parameters: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> Tensor:
-    """Return gradients as one vector [P]; a parameter without a gradient has zeros there."""
-    return torch.cat(
-        [
-            (torch.zeros_like(p) if g is None else g).flatten()
-            for p, g in zip(parameters, gradients, strict=True)
-        ]
+class Hessian:
+    """Products with the Hessian of a sum of losses, and with its blocks that belong to single modules.
+
+    For a single loss, the graph of its gradient is built once, for the products of all blocks. For several, the graphs
+    are rebuilt one after the other for every product, so that no more than one is in memory.
+
+    Args:
+        whole: of all modules whose blocks are asked for.
+        losses: each computes one of the terms.
+    """
+
+    def __init__(self, whole: Redaction, losses: Sequence[Loss]):
+        self.whole, self.losses = whole, losses
+        self._kept = _with_graph(whole, losses[0]) if len(losses) == 1 else None
+
+    def __call__(self, vector: Tensor) -> Tensor:
+        """Return the product with a vector [P]."""
+        return self.block(self.whole)(vector)
+
+    def block(self, part: Redaction) -> Product:
+        """Return the product with the rows and columns of a redaction's parameters."""
+
+        def product(vector: Tensor) -> Tensor:
+            result = torch.zeros_like(vector)
+            for gradients in self._gradients(part):
+                result += _derivative(part, gradients, vector, keep=self._kept is not None)
+            return result
+
+        return product
+
+    def _gradients(self, part: Redaction) -> Iterable[Mapping[str, Tensor | None]]:
+        if self._kept is not None:
+            return [self._kept]
+        return (_with_graph(part, loss) for loss in self.losses)
+
+
+def _with_graph(part: Redaction, loss: Loss) -> dict[str, Tensor | None]:
+    """Return the gradients of a loss with their graph."""
+    with LeanSecondDerivatives():
+        return part.gradients(loss(), create_graph=True)
+
+
+def _derivative(
+    part: Redaction, gradients: Mapping[str, Tensor | None], vector: Tensor, keep: bool
+) -> Tensor:
+    """Return the derivative of gradients along a vector [P]; `keep` keeps their graph."""
+    along = part.split(vector)
+    outputs = {name: g for name in along if (g := gradients[name]) is not None and g.requires_grad}
+    if not outputs:
+        return torch.zeros_like(vector)
+    parts = torch.autograd.grad(
+        list(outputs.values()),
+        list(part.parameters.values()),
+        [along[name] for name in outputs],
+        retain_graph=keep,
+        allow_unused=True,
     )
+    return part.join(dict(zip(part.parameters, parts, strict=True)))
 
 
 def discrepancy(
@@ -181,69 +224,57 @@ def solve(product: Product, v: Tensor, settings: Parameters, log: Log) -> Soluti
         return Solution(torch.zeros_like(v), 0.0, 0, True, settings.damping)
     with Progress(f"solving by {settings.solver}", settings.iterations, log) as progress:
         solver = {"cg": _conjugate_gradients, "lissa": _lissa}[settings.solver]
-        step, iterations, damping = solver(product, v, settings, progress)
+        step, residual, iterations, damping = solver(product, v, settings, progress)
     if not step.isfinite().all():
         raise UserError(
             f"the influence on module {settings.module} is not finite after {iterations} steps of "
             f"{settings.solver}; a larger damping{' or scale' if settings.solver == 'lissa' else ''} may help"
         )
-    residual = float((v - product(step) - damping * step).norm() / v.norm())
     return Solution(step, residual, iterations, residual <= settings.tolerance, damping)
 
 
 def _conjugate_gradients(
     product: Product, v: Tensor, settings: Parameters, progress: Progress
-) -> tuple[Tensor, int, float]:
-    """Solve by SciPy's conjugate gradients; the damping is a multiple of the largest curvature of H.
+) -> tuple[Tensor, float, int, float]:
+    """Solve in the Krylov space of H and v; the damping is a multiple of the largest curvature in it.
+
+    A further product is made until it changes the largest curvature by no more than the tolerance, and the residual is
+    at most the tolerance.
 
     Returns:
-        The step, the products with H, and the value added to the diagonal.
+        The step, its relative residual, the products with H, and the value added to the diagonal.
     """
-    # Imported here: only this solver needs it, and every job pays for its imports.
-    from scipy.sparse.linalg import LinearOperator, cg
-
-    damping = settings.damping * largest_curvature(product, v)
-    count = 0
-
-    def apply(vector: np.ndarray) -> np.ndarray:
-        nonlocal count
-        count += 1
+    basis, curvature = KrylovBasis(product, v), 0.0
+    while True:
+        basis.extend()
         progress.advance()
-        tensor = torch.from_numpy(vector).to(v)
-        return (product(tensor) + damping * tensor).double().cpu().numpy()
-
-    operator = LinearOperator((len(v), len(v)), matvec=apply, dtype=np.float64)
-    solution, _ = cg(operator, v.double().cpu().numpy(), rtol=settings.tolerance, maxiter=settings.iterations)
-    return torch.from_numpy(solution).to(v), count, damping
+        if not math.isfinite(basis.beside[-1]):
+            return torch.full_like(v, math.nan), math.nan, basis.size, math.nan
+        before, curvature = curvature, basis.curvature()
+        damping = settings.damping * curvature
+        step, residual = basis.solve(damping)
+        solved = max(residual, 1 - before / curvature if curvature else 0.0) <= settings.tolerance
+        if solved or basis.complete or basis.size == settings.iterations:
+            return step, residual, basis.size, damping
 
 
 def _lissa(
     product: Product, v: Tensor, settings: Parameters, progress: Progress
-) -> tuple[Tensor, int, float]:
+) -> tuple[Tensor, float, int, float]:
     """Solve by the recursion h <- v + (1 - damping) h - H h / scale (Agarwal et al., 2017).
 
     At its fixed point h / scale solves (H + damping scale) x = v.
 
     Returns:
-        As `_conjugate_gradients`.
+        As `_conjugate_gradients`; the residual takes one product more.
     """
     h = v.clone()
     for _ in range(settings.iterations):
         h = v + (1 - settings.damping) * h - product(h) / settings.scale
         progress.advance()
-    return h / settings.scale, settings.iterations, settings.damping * settings.scale
-
-
-def largest_curvature(product: Product, start: Tensor, iterations: int = 6) -> float:
-    """Estimate the largest absolute eigenvalue of H by power iteration from the vector `start`."""
-    vector, eigenvalue = start / start.norm(), 0.0
-    for _ in range(iterations):
-        product_with_vector = product(vector)
-        eigenvalue = float(product_with_vector.norm())
-        if eigenvalue == 0:
-            return 0.0
-        vector = product_with_vector / eigenvalue
-    return eigenvalue
+    step, damping = h / settings.scale, settings.damping * settings.scale
+    residual = float((v - product(step) - damping * step).norm() / v.norm())
+    return step, residual, settings.iterations, damping
 
 
 def summary(solution: Solution, redaction: Redaction) -> Solver:

@@ -17,13 +17,13 @@ class Parameters:
         edit: whose visual features are set to zero: the requested "object"'s, or those of "all" nodes (release).
         hessian: whose learning loss the Hessian is of: that of the "subset", or of the target "image" (release).
         solver: "cg" for damped conjugate gradients, "lissa" for the LiSSA recursion.
-        iterations: of the solver, at most.
-        tolerance: relative residual at which conjugate gradients stop, and below which a solution counts as
-            converged.
+        iterations: products with the Hessian H, at most.
+        tolerance: relative residual at which conjugate gradients stop, once a further product changes the largest
+            curvature by no more than this share; and below which a solution counts as converged.
         damping: added to the diagonal of the Hessian H; with conjugate gradients, as a multiple of the largest
-            curvature of H. The Hessian of an L1 loss has negative eigenvalues, and H plus damping has none if this
-            is at least 1. On early models of the demo 0.1 gave a small residual, but a step a thousand times as
-            long, along a direction of negative curvature.
+            curvature of H that the products show. The Hessian of an L1 loss has negative eigenvalues, and H plus the
+            damping has none if this is at least 1. On early models of the demo 0.1 gave a small residual, but a step a
+            thousand times as long, along a direction of negative curvature.
         chunk: images per pass of automatic differentiation, which bounds the memory. If one chunk holds all images,
             the graph of the first gradient is kept between products with H, otherwise it is rebuilt for each.
         scale: divides H in the LiSSA recursion.

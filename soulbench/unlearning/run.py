@@ -1,27 +1,19 @@
 """Run one method for one request: fine-tune, redact or retrain, by its plan."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from soulbench.config import runs
-from soulbench.core import device as devices
-from soulbench.core.device import ExecutionContext, Meter, moved
+from soulbench.core.device import ExecutionContext
 from soulbench.core.errors import UserError
 from soulbench.core.log import Log
-from soulbench.core.model_record import ModelRecord, Solver, Timing, write_model_record
+from soulbench.core.model_record import ModelRecord, Timing, write_model_record
 from soulbench.core.registry import Method, suggest
 from soulbench.core.running_state import WorkFolder, work_folder
-from soulbench.core.seeds import derive_seed
 from soulbench.core.terms import ALL_REQUESTS
-from soulbench.data.batches import Batch
 from soulbench.data.requests.request import Request
-from soulbench.models.generator import Condition
-from soulbench.training.conditions import noise_for, task_condition, training_condition
-from soulbench.training.dataset import UNCHANGED, BenchmarkData, Changes
+from soulbench.training.dataset import BenchmarkData, Changes
 from soulbench.training.monitor import TrainingMonitor
 from soulbench.training.networks import Networks
 from soulbench.training.stages import (
@@ -34,9 +26,8 @@ from soulbench.training.stages import (
     train_stage,
 )
 from soulbench.training.trainer import Trainer, TrainingResult
-from soulbench.unlearning import influence
 from soulbench.unlearning.edits import apply_plan, subset_of
-from soulbench.unlearning.plan import Influence
+from soulbench.unlearning.redaction import redact
 
 
 def unlearn(
@@ -176,78 +167,3 @@ def _finetune(
     objective = objective_for(data.config, networks, changes)
     trainer = Trainer(networks, objective, data.batches(changes), rows, stage, context, monitor)
     return trainer.fit(work, log)
-
-
-def redact(
-    data: BenchmarkData, networks: Networks, removed: Influence, seed: int, log: Log
-) -> tuple[Timing, Solver]:
-    """Solve for the influence of objects and remove it from the generator in place."""
-    device = devices.prepare(data.config["device"])
-    with Meter(device) as meter:
-        redaction, solution = solve_influence(data, networks, removed, seed, device, log)
-        redaction.apply(removed.settings.alpha * solution.step)
-    timing = Timing(meter.seconds, meter.peak_mib, solution.iterations)
-    return timing, influence.summary(solution, redaction)
-
-
-def solve_influence(
-    data: BenchmarkData, networks: Networks, removed: Influence, seed: int, device: torch.device, log: Log
-) -> tuple[influence.Redaction, influence.Solution]:
-    """Return the parameter change that removes the influence of objects, not yet applied.
-
-    Args:
-        data: the benchmark's data.
-        networks: moved to the device and put in eval mode.
-        removed: whose influence, and how it is solved for.
-        seed: of what is hidden of the images whose loss the Hessian is of.
-        device: where to compute.
-        log: takes a line.
-    """
-    settings = removed.settings
-    networks.modules().to(device).eval()
-    redaction = influence.Redaction(networks.generator, settings.module)
-    chosen = {image_id for image_id, _ in removed.objects}
-    rows = data.subset if settings.hessian == "subset" else [data.scenes.find(i) for i in sorted(chosen)]
-    losses = list(_learning_losses(data, networks, rows, settings.chunk, seed, device))
-    v = _difference(data, redaction, removed, device) / len(rows)
-    return redaction, influence.solve(redaction.hessian(*losses), v, settings, log)
-
-
-def _learning_losses(
-    data: BenchmarkData, networks: Networks, rows: list[int], chunk: int, seed: int, device: torch.device
-) -> Iterator[Callable[[], torch.Tensor]]:
-    """Yield the learning loss of some images chunk by chunk; the chunks' losses add up to the mean over all images.
-
-    In eval mode the images of a batch are independent of each other, so the sum does not depend on the chunks.
-    """
-    objective = objective_for(data.config, networks, UNCHANGED).to(device)
-    batches = data.batches()
-    for start in range(0, len(rows), chunk):
-        part = rows[start : start + chunk]
-        share = len(part) / len(rows)
-        batch = replace(batches.batch(part), object_count=batches.objects(rows) * share)
-        seeds = [derive_seed(seed, "hide", "hessian", image) for image in batch.image_ids]
-        condition = training_condition(batch, data.config["training"]["masking"], seeds)
-
-        def loss(
-            batch: Batch = batch, condition: Condition = condition, share: float = share
-        ) -> torch.Tensor:
-            inputs = moved(batch, device), moved(condition, device)
-            return share * influence.learning_loss(objective, networks.generator, *inputs)
-
-        yield loss
-
-
-def _difference(
-    data: BenchmarkData, redaction: influence.Redaction, removed: Influence, device: torch.device
-) -> torch.Tensor:
-    """Return n v: the difference of gradients in reconstruction, where visual features are inputs."""
-    image_ids = sorted({image_id for image_id, _ in removed.objects})
-    batch = data.batches().batch([data.scenes.find(image_id) for image_id in image_ids])
-    image_of = batch.image_of.tolist()
-    pairs = [(batch.image_ids[i], o) for i, o in zip(image_of, batch.object_ids, strict=True)]
-    objects = [pairs.index(pair) for pair in removed.objects]
-    noise = noise_for(batch.image_ids, batch.images.shape[-1], data.config["seed"], 0)
-    condition = task_condition(batch, "reconstruction", noise, data.config["generator"]["synthesis"])
-    batch, condition = moved(batch, device), moved(condition, device)
-    return influence.difference_of_gradients(redaction, batch, condition, objects, removed.settings)

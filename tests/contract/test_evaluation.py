@@ -14,7 +14,7 @@ from soulbench.analysis.dimensions import DIMENSIONS
 from soulbench.core.paths import RECORD_TABLES
 from soulbench.core.records import file_hash
 from soulbench.core.terms import UNITS
-from soulbench.evaluation import ablations
+from soulbench.evaluation.ablations import ablate
 from soulbench.evaluation.outputs import ModelOutputs
 from soulbench.evaluation.run import EvaluationRun, RequestContext, comparison, evaluate, metric_rows
 from soulbench.training.dataset import BenchmarkData
@@ -241,7 +241,7 @@ def test_ablations_measure_and_undo_every_redaction(benchmark, tmp_path):
     changed = {"modules": ["graph", "decoder", "box_head"], "alphas": [0.0, 1.0, 30.0]}
     config = {**benchmark.config, "ablations": {**benchmark.config["ablations"], **changed}}
     inputs = ("r1", 1, benchmark.data, benchmark.original)
-    ablations.ablate_modules(config, *inputs, tmp_path / "modules.csv", no_log)
+    ablate(config, *inputs, tmp_path / "modules.csv", tmp_path / "alpha.csv", no_log)
     modules = pd.read_csv(tmp_path / "modules.csv")
     assert modules.columns.tolist() == [
         *("module", "parameters", "seconds", "residual", "task", "dimension", "metric", "value")
@@ -252,7 +252,6 @@ def test_ablations_measure_and_undo_every_redaction(benchmark, tmp_path):
     assert effect["box_head"] == 0
     assert effect["decoder"] + effect["graph"] > 0
 
-    ablations.ablate_alpha(config, *inputs, tmp_path / "alpha.csv", no_log)
     alpha = pd.read_csv(tmp_path / "alpha.csv")
     assert alpha.columns.tolist() == ["alpha", "task", "dimension", "metric", "value"]
     effect = alpha.query("dimension == 'A1' and metric == 'mae'").groupby("alpha")["value"].sum()
@@ -262,3 +261,6 @@ def test_ablations_measure_and_undo_every_redaction(benchmark, tmp_path):
     with np.load(tmp_path / "alpha.npz") as images:
         assert {*images.files} == {f"{a}/{task}" for a in changed["alphas"] for task in TASKS}
         assert images["0.0/synthesis"].shape == (4, 16, 16, 3)
+    # The usual module with the usual alpha is the same redaction in both.
+    same = [frame[frame.iloc[:, 0] == key]["value"] for frame, key in ((modules, "graph"), (alpha, 1.0))]
+    assert same[0].tolist() == same[1].tolist()

@@ -21,7 +21,7 @@ from soulbench.training.dataset import BenchmarkData
 from soulbench.unlearning.edits import subset_of
 from soulbench.unlearning.influence import Redaction
 from soulbench.unlearning.plan import Edit, Plan
-from soulbench.unlearning.run import _learning_losses
+from soulbench.unlearning.redaction import _learning_losses
 
 METHODS = [name for name in registry.ids("methods") if registry.method(name).family != "none"]
 UNTOUCHED = [name for name in registry.ids("methods") if registry.method(name).family == "none"]

@@ -17,6 +17,7 @@ from benchmark_factory import Benchmark
 from test_model_record import TRAINED
 
 from soulbench.core import checkpoint
+from soulbench.core.columns import RECORDS
 from soulbench.core.damage import DamagedFile
 from soulbench.core.model_record import read_model_record, write_model_record
 from soulbench.core.paths import ResultPaths
@@ -222,9 +223,11 @@ def test_a_row_of_another_meaning_is_refused_with_its_line(benchmark, data, name
 
 def test_a_table_that_ends_within_a_line_is_refused(paths):
     path = Path(paths.record("obj-ng", "r1", 1, "metrics.csv"))
-    write_csv(pd.DataFrame({"task": ["synthesis"] * 3, "value": [0.5, 1.25, 2.0]}), path, None)
+    texts = dict.fromkeys(("task", "dimension", "metric", "unit"), ["some text"] * 3)
+    write_csv(pd.DataFrame({**texts, "value": [0.5, 1.25, 2.0]}), path, None)
+    assert len(read_csv(path, RECORDS["metrics"])) == 3
     content = path.read_bytes()
     for changed in (cut for cut in cuts(content, len(content)) if not cut.endswith(b"\n")):
         rewrite(path, changed)
         with pytest.raises(DamagedFile, match=r"metrics\.csv: damaged .* the rule evaluate_obj-ng makes"):
-            read_csv(path)
+            read_csv(path, RECORDS["metrics"])

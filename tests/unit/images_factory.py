@@ -27,7 +27,8 @@ def write_images(folder: Path, settings: dict) -> None:
     _write_packed(Path(paths.data("packed")), ids, truth)
     for run in runs.planned(settings):
         if run.seed == settings["seeds"][0]:
-            _write_outputs(paths.record(*run, "outputs.npz"), run, subset, truth)
+            target = runs.request_ids(settings).index(run.request)
+            _write_outputs(paths.record(*run, "outputs.npz"), run, target, subset, truth)
     for request, seed in runs.ablation_runs(settings):
         for name in ("modules", "alpha"):
             values = pd.read_csv(paths.ablation(name, request, seed, "csv")).iloc[:, 0].unique()
@@ -35,11 +36,10 @@ def write_images(folder: Path, settings: dict) -> None:
             np.savez(paths.ablation(name, request, seed, "npz"), **images)
 
 
-def _write_outputs(path: str, run: runs.Run, subset: pd.DataFrame, truth: np.ndarray) -> None:
+def _write_outputs(path: str, run: runs.Run, target: int, subset: pd.DataFrame, truth: np.ndarray) -> None:
     noise = np.random.default_rng(len(run.method)).normal(0, 12, truth.shape)
     images = np.clip(truth + noise, 0, 255).astype(np.uint8)
     if run.method.startswith(("obj-mk", "retrain")):
-        target = int(run.request[1:]) - 1
         images[target, int(0.2 * SIDE) : int(0.9 * SIDE), int(0.3 * SIDE) : int(0.7 * SIDE)] = 128
     np.savez(
         path,

@@ -44,8 +44,18 @@ def config(name: str = "demo", **analysis: object) -> dict:
 class Factory:
     """Writes one benchmark's results below a folder."""
 
-    def __init__(self, folder: Path, settings: dict, planted: dict[str, PlantedMethod] | None = None):
-        """Take a configuration and the effects that differ from the paper's; nothing is written yet."""
+    def __init__(
+        self,
+        folder: Path,
+        settings: dict,
+        planted: dict[str, PlantedMethod] | None = None,
+        slowness: float = 1.0,
+    ):
+        """Take a configuration, the effects that differ from the paper's, and how slow the machine is.
+
+        Nothing is written yet.
+        """
+        self.slowness = slowness
         self.paths, self.settings = ResultPaths(str(folder)), copy.deepcopy(settings)
         self.planted = {**PAPER, **(planted or {})}
         self.runs = runs.planned(self.settings)
@@ -150,7 +160,7 @@ class Factory:
     def timing(self, run: Run) -> Timing:
         """Return the cost of the job that made a run's model."""
         factor = self.noise("time", *run).normal(1, 0.05)
-        return Timing(seconds=self.effects(run).seconds * factor, peak_mib=900.0, steps=40)
+        return Timing(seconds=self.slowness * self.effects(run).seconds * factor, peak_mib=900.0, steps=40)
 
     def table(self, name: str) -> pd.DataFrame:
         """Return `metrics`, `latent` or `queries` of every run as one table."""
@@ -184,7 +194,7 @@ class Factory:
                 (self.paths.pretrained(seed), 300.0),
                 (self.paths.original(seed), 100.0),
             ):
-                timing = Timing(seconds=seconds, peak_mib=1200.0, steps=400)
+                timing = Timing(seconds=self.slowness * seconds, peak_mib=1200.0, steps=400)
                 self._write_model_record(checkpoint, Run("original", ALL_REQUESTS, seed), timing)
         for request, seed in runs.ablation_runs(self.settings):
             for name in ("modules", "alpha"):
@@ -249,7 +259,7 @@ class Factory:
             facts = {
                 "module": module,
                 "parameters": 10 ** (index % 4 + 3),
-                "seconds": 9.0 / (index + 1),
+                "seconds": self.slowness * 9.0 / (index + 1),
                 "residual": 1e-3,
             }
             frames.append(frame.assign(**facts))

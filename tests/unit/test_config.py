@@ -214,7 +214,8 @@ def test_presets_break_nothing_that_can_be_checked_here(name, tmp_path, monkeypa
         config["data"]["root"] = str(tmp_path)
     if config["evaluation"]["lpips"]["weights"] not in ("imagenet", "seeded"):
         config["evaluation"]["lpips"]["weights"] = str(tmp_path / "image.pth")
-        zipfile.ZipFile(tmp_path / "image.pth", "w").close()
+        with zipfile.ZipFile(tmp_path / "image.pth", "w") as weights:
+            weights.writestr("image/data.pkl", "features.0.weight")
     check(config)
 
 

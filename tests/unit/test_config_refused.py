@@ -188,7 +188,7 @@ OTHER = {
     "null for a section": ({"data": None}, "data: null is not allowed; allowed: a mapping"),
     "NUL in a path": ({"requests": {"file": "a\0b"}}, "requests.file: 'a\\x00b' is not allowed"),
     "long path": ({"requests": {"file": "x" * 900}}, "File name too long"),
-    "endless file": ({"requests": {"file": "/dev/zero"}}, "requests.file: /dev/zero is no regular file"),
+    "endless file": ({"requests": {"file": "/dev/zero"}}, "requests.file: /dev/zero: not a file"),
     "folder for a split file": ({"data": {"split_file": "."}}, "data.split_file: . is a folder"),
     "folder for weights": (
         {"evaluation": {"lpips": {"weights": "."}}},
@@ -254,11 +254,11 @@ def test_a_file_for_a_folder_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        ("NA,1,2", "'NA' cannot be a request's id"),
+        ("all-requests,1,2", "'all-requests' cannot be a request's id"),
         ("a" * 101 + ",1,2", "cannot be a request's id"),
         ("a,1.5,2", "image_id is '1.5'; a whole number is expected"),
-        ("a,1", "object_id is ''"),
-        ("a\0,1,2", "cannot be a request's id"),
+        ("a,1", "line 2: 2 fields; 3 are expected"),
+        ("a\0,1,2", "line 2: not a text in UTF-8"),
     ],
 )
 def test_a_broken_line_of_the_requests_is_refused(tmp_path, text, error):
@@ -267,7 +267,7 @@ def test_a_broken_line_of_the_requests_is_refused(tmp_path, text, error):
 
 
 def test_a_requests_file_that_is_a_folder_is_refused(tmp_path):
-    assert f"requests.file: {tmp_path} is a folder" in message({"requests": {"file": str(tmp_path)}})
+    assert f"requests.file: {tmp_path}: not a file" in message({"requests": {"file": str(tmp_path)}})
 
 
 def test_a_column_twice_is_refused(tmp_path):

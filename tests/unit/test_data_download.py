@@ -77,7 +77,7 @@ def wanted(*addresses, known=True, file="file.txt", body=BODY, **more):
         if known
         else {"bytes": None, "sha256": None}
     )
-    return Download(name="thing", file=file, addresses=addresses, unpacked_bytes=0, **(facts | more))
+    return Download(name="thing", file=file, addresses=addresses, **({"unpacked_bytes": 100} | facts | more))
 
 
 def get(folder, one, log=no_log):
@@ -217,6 +217,14 @@ def test_an_archive_without_the_file(server, tmp_path):
         get(tmp_path, wanted(server.address("good"), file="objects.json.zip", body=server.body))
 
 
+def test_an_archive_of_more_than_is_listed_is_refused(server, tmp_path):
+    server.body = zipped({"objects.json": b"[" + b" " * 199})
+    one = wanted(server.address("good"), file="objects.json.zip", body=server.body, unpacked_bytes=99)
+    with pytest.raises(UserError, match=r"'objects.json' .* 200 bytes; at most 198 are expected"):
+        get(tmp_path, one)
+    assert not list(tmp_path.iterdir())
+
+
 def harmed(content):
     """Return an archive one of whose bytes was changed behind its checksum."""
     body = bytearray(zipped({"objects.json": content}))
@@ -241,14 +249,14 @@ def test_the_checksum_of_a_broken_archive_is_not_recorded(server, tmp_path, body
 def test_an_archive_that_climbs_out(tmp_path, name):
     (tmp_path / "a.zip").write_bytes(zipped({"VG_100K/1.jpg": b"a", name: b"b"}))
     with pytest.raises(UserError, match="climbs out of the folder"):
-        unpack(tmp_path / "a.zip", tmp_path / "images")
+        unpack(tmp_path / "a.zip", tmp_path / "images", 100)
     assert [path.name for path in tmp_path.iterdir()] == ["a.zip"]
 
 
 def test_no_archive(tmp_path):
     (tmp_path / "a.zip").write_bytes(b"<html>moved</html>")
     with pytest.raises(UserError, match="not a whole zip archive"):
-        unpack(tmp_path / "a.zip", tmp_path)
+        unpack(tmp_path / "a.zip", tmp_path, 100)
 
 
 def test_table():

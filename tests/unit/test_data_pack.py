@@ -12,7 +12,12 @@ from scenes_steps import packing, vocabulary
 from soulbench.core.errors import UserError
 from soulbench.data.packed import PackedScenes
 from soulbench.data.prepare import pack as module
-from soulbench.data.prepare.photographs import BrokenPhotograph, read_photograph
+from soulbench.data.prepare.photographs import BrokenPhotograph, decode_photograph, read_file
+
+
+def read_photograph(path, *rest):
+    return decode_photograph(path, read_file(path), *rest)
+
 
 PEOPLE = {image: [entry(10 * image, "man"), entry(10 * image + 1, "dog")] for image in (1, 2, 3)}
 
@@ -104,9 +109,9 @@ def test_interrupted_packing_resumes(source, tmp_path, monkeypatch):
         tried.append(path.name)
         if path.name == "2.png" and len(tried) <= 3:
             raise KeyboardInterrupt
-        return read_photograph(path, *rest)
+        return decode_photograph(path, *rest)
 
-    monkeypatch.setattr(module, "read_photograph", killed)
+    monkeypatch.setattr(module, "decode_photograph", killed)
     monkeypatch.setattr(module, "CHUNK", 1)
     with pytest.raises(KeyboardInterrupt):
         packed(config(), source, tmp_path)

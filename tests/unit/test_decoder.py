@@ -9,12 +9,20 @@ from literal import generate, pasted, whole_layout
 from networks_factory import generator, random_batch, random_boxes, random_condition
 from torch.nn import functional as F
 
+from soulbench.models import decoder
 from soulbench.models.decoder import Layout, convolve_layout
 
 EXACT = {"rtol": 1e-9, "atol": 1e-9}
 GRAPHS = {"one object": [2], "thirty objects": [31], "differing sizes": [4, 2, 7], "image node alone": [1, 3]}
 
 
+@pytest.fixture(params=[0, decoder.FEW_CHANNELS], ids=["as wide layers", "as narrow layers"])
+def form(request, monkeypatch):
+    """Both forms of the product with the layout, whatever the number of channels."""
+    monkeypatch.setattr(decoder, "FEW_CHANNELS", request.param)
+
+
+@pytest.mark.usefixtures("form")
 @pytest.mark.parametrize("counts", GRAPHS.values(), ids=GRAPHS)
 @pytest.mark.parametrize("training", [False, True])
 def test_outputs_and_gradients_equal_those_of_the_whole_layout(counts, training):
@@ -42,6 +50,7 @@ def test_outputs_and_gradients_equal_those_of_the_whole_layout(counts, training)
             )
 
 
+@pytest.mark.usefixtures("form")
 @pytest.mark.parametrize("counts", [[2], [4, 2]])
 def test_hessian_vector_products_equal_those_of_the_whole_layout(counts):
     model = generator(decoder=[5, 4]).eval()

@@ -42,7 +42,8 @@ def test_the_package_runs_the_configured_backbone(net, backbones, distances):
     assert len(features) == len(expected)
     for feature, wanted in zip(features, expected, strict=True):
         assert feature.any()
-        assert torch.equal(feature, wanted)
+        # The package works channels last, which sums in another order.
+        torch.testing.assert_close(feature, wanted)
 
 
 @pytest.mark.parametrize("net", COMPARED_LAYERS)

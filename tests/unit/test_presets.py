@@ -39,7 +39,9 @@ PAPER = {  # published numbers of sg2im's preprocessing, of the generator and of
     },
     "training": {
         "learning_rate": 2e-4,
+        "optimiser": "adam",
         "schedule": "constant",
+        "warmup": 0,
         "losses": {
             "l1": 1.0,
             "boxes": 50.0,
@@ -53,7 +55,7 @@ PAPER = {  # published numbers of sg2im's preprocessing, of the generator and of
         "pretrain": {"steps": 300_000, "batch": 32},
         "finetune": {"steps": 2000, "batch": 50},
     },
-    "unlearning": {"batch": 1, "learning_rate": 2e-4, "schedule": "constant", "roi_margin": 2},
+    "unlearning": {"batch": 1, "learning_rate": 2e-4, "schedule": "constant", "warmup": 0, "roi_margin": 2},
     "evaluation": {"lpips": {"net": "alex", "weights": "imagenet"}},
 }
 EPOCHS = 50

@@ -18,6 +18,7 @@ from soulbench.analysis.dimensions import DIMENSIONS
 from soulbench.core.errors import UserError
 from soulbench.core.paths import ResultPaths
 from soulbench.core.records import write_json
+from soulbench.core.tables import read_csv
 from soulbench.core.terms import METRICS
 from soulbench.report import captions, headline, photographs
 from soulbench.report.grids import grid_data
@@ -137,8 +138,10 @@ def test_what_an_earlier_configuration_left_is_not_on_the_page(paths, tmp_path):
 
 
 def test_claims_have_their_badges(paths, text):
-    claims = pd.read_csv(paths.table("claims"))
+    claims = pd.concat([read_csv(paths.table(name)) for name in ("claims", "timing_claims")])
     assert text.count('class="badge') == len(claims) == 11
+    places = [text.index(f"<td>{claim}</td>") for claim in CLAIMS]
+    assert places == sorted(places)
     assert all(html.escape(why) in text.replace("&#39;", "&#x27;") for why in claims["why"])
 
 

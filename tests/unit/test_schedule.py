@@ -18,6 +18,19 @@ def test_a_cosine_schedule_ends_at_zero():
     assert {learning_rate(constant, step) for step in range(9)} == {STAGE.learning_rate}
 
 
+def test_a_linear_schedule_falls_by_equal_steps():
+    linear = replace(STAGE, schedule="linear", steps=4)
+    assert [learning_rate(linear, step) for step in range(4)] == pytest.approx(
+        [STAGE.learning_rate * left for left in (1, 0.75, 0.5, 0.25)]
+    )
+
+
+def test_the_learning_rate_rises_to_its_schedule():
+    stage = replace(STAGE, schedule="linear", steps=10, warmup=4)
+    rates = [learning_rate(stage, step) / STAGE.learning_rate for step in range(10)]
+    assert rates == pytest.approx([0.25, 0.5, 0.75, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1])
+
+
 @pytest.mark.parametrize(("count", "batch"), [(5, 2), (6, 3), (7, 1), (4, 9), (1, 3)])
 def test_every_row_comes_once_per_epoch(count, batch):
     rows = [10 * i for i in range(count)]

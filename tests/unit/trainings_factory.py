@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from soulbench.config import runs
+from soulbench.core.tables import read_csv
 from soulbench.core.terms import ALL_REQUESTS
 
 TASKS = ("reconstruction", "synthesis")
@@ -34,7 +35,7 @@ def write_trainings(folder: Path, settings: dict, parts: dict[str, float] = DEMO
             write_curves(stem, stage, steps, parts, seed)
             share = (0.0, 0.5) if name == "pretrained" else (0.5, 0.95)
             write_snapshots(stem, stage, steps, _images(folder)[:IMAGES], share)
-    requests = pd.read_csv(folder / "data" / "requests.csv").set_index("request")
+    requests = read_csv(folder / "data" / "requests.csv").set_index("request")
     for method in runs.methods(settings):
         code = runs.method(settings, method)
         if code.family == "finetune":

@@ -87,7 +87,7 @@ def test_a_deleted_model_is_made_again_with_what_gathers_it(bench):
     finally:
         shutil.move(bench.folder / "away", folder)
     assert {"obj-mk-pa", "evaluate_obj-mk-pa"} | GATHERED <= planned
-    assert not planned & {"pretrain", "finetune", "retrain", "obj-ng", "evaluate_obj-ng", "ablate_alpha"}
+    assert not planned & {"pretrain", "finetune", "retrain", "obj-ng", "evaluate_obj-ng", "ablate"}
 
 
 def test_a_deleted_record_is_made_again_without_its_model(bench):
@@ -115,7 +115,7 @@ def test_a_parameter_reruns_its_method_alone(bench):
     planned = bench.planned()
     bench.overlay.write_text(before)
     assert {"obj-cut", "evaluate_obj-cut"} | GATHERED <= planned
-    assert not planned & {"pretrain", "retrain", "obj-ng", "ablate_modules"}
+    assert not planned & {"pretrain", "retrain", "obj-ng", "ablate"}
 
 
 def test_changed_code_reruns_what_reaches_it_and_a_comment_reruns_nothing(bench):

@@ -1,5 +1,4 @@
 # What the rules share: the plan, the paths and the functions that they call. No rules are defined here.
-import glob
 import shutil
 from pathlib import Path
 
@@ -10,11 +9,13 @@ from soulbench.config import files, runs, sections
 from soulbench.config.checks import check
 from soulbench.core import lock
 from soulbench.core.errors import UserError
+from soulbench.core.file_states import file_state, folder_state
 from soulbench.core.paths import RECORD_FILES, RECORD_TABLES, ResultPaths, beside
 from soulbench.core.registry import module_name
 from soulbench.core.sources import source_hash
 from soulbench.core.terms import ALL_REQUESTS, RESEED
 from soulbench.data.prepare.download import FILES
+from soulbench.data.prepare.source_files import ANNOTATIONS, INDIVIDUALS
 
 # Before Snakemake checks its lock: that of a killed run is removed.
 lock.register_run(Path.cwd(), workflow.is_main_process)
@@ -61,7 +62,7 @@ def settings(*keys):
     return sections.select(config, *keys)
 
 
-def configuration_text():
+def configuration_text(wildcards):
     """Return the whole configuration as YAML, which the page shows."""
     return yaml.safe_dump(settings(*config), sort_keys=False, allow_unicode=True)
 
@@ -88,13 +89,38 @@ def source_folder(wildcards=None):
 
 
 def source_files():
-    """Return what the data rules wait for: the annotations in the user's folder, the demo's folder, or the downloads."""
+    """Return what the data rules wait for: the demo's folder, or the downloads. The user's folder is there."""
     folder = source_folder()
     if config["data"]["root"] is not None:
-        return sorted(glob.glob(f"{folder}/*.json") + glob.glob(f"{folder}/*.txt"))
+        return []
     if config["data"]["source"] == "demo":
         return [folder]
     return [f"{folder}/{name}.done" for name in FILES]
+
+
+# Files of the user are no inputs: their paths may have braces, Snakemake would not notice an older file in their place,
+# and there may be a hundred thousand photographs. Their states are `params`, found only where a job of the rule is planned.
+
+
+def annotation_states(wildcards):
+    """Return the states of the annotations in the user's folder, and of the split file."""
+    paths = [*map(in_root, ANNOTATIONS), config["data"]["split_file"]]
+    return [file_state(path) for path in paths]
+
+
+def photographs_state(wildcards):
+    """Return the state of the photographs in the user's folder."""
+    return None if config["data"]["root"] is None else folder_state(in_root("images"))
+
+
+def individuals_state(wildcards):
+    """Return the state of the list of individuals in the user's folder, which need not have one."""
+    return file_state(in_root(INDIVIDUALS))
+
+
+def in_root(name):
+    """Return the path of a file in the user's folder; None without such a folder."""
+    return None if config["data"]["root"] is None else f"{config['data']['root']}/{name}"
 
 
 def unlearning_start(method):

@@ -15,7 +15,7 @@ if config["data"]["source"] == "demo":
             "../scripts/demo_data.py"
 
 
-if config["data"]["source"] == "visual_genome":
+if config["data"]["source"] == "visual_genome" and config["data"]["root"] is None:
 
     rule download:
         output:
@@ -46,6 +46,7 @@ rule vocabulary:
         source=source_hash("soulbench.data.prepare.vocabulary"),
         settings=settings("seed", "data"),
         folder=source_folder,
+        annotations=annotation_states,
     script:
         "../scripts/vocabulary.py"
 
@@ -65,13 +66,13 @@ rule pack:
         source=source_hash("soulbench.data.prepare.pack"),
         settings=settings("data"),
         folder=source_folder,
+        photographs=photographs_state,
     script:
         "../scripts/pack.py"
 
 
 rule human_filter:
     input:
-        config["requests"]["file"] or [],
         graphs=GRAPHS,
         packed=PREPARED["packed"],
     output:
@@ -85,6 +86,7 @@ rule human_filter:
     params:
         source=source_hash("soulbench.data.prepare.human"),
         settings=settings("seed", "human", "requests"),
+        requests=file_state(config["requests"]["file"]),
     script:
         "../scripts/human_filter.py"
 
@@ -92,7 +94,6 @@ rule human_filter:
 rule requests:
     input:
         source_files(),
-        config["requests"]["file"] or [],
         graphs=GRAPHS,
         packed=PREPARED["packed"],
         subset=PREPARED["subset"],
@@ -107,6 +108,8 @@ rule requests:
         source=source_hash("soulbench.data.requests.choose"),
         settings=settings("seed", "data.source", "data.root", "human", "requests"),
         folder=source_folder,
+        requests=file_state(config["requests"]["file"]),
+        individuals=individuals_state,
     script:
         "../scripts/requests.py"
 
@@ -123,5 +126,6 @@ rule visual_features:
     params:
         source=source_hash("soulbench.models.visual_features"),
         settings=settings("generator.visual"),
+        weights=file_state(config["generator"]["visual"]["weights"]),
     script:
         "../scripts/visual_features.py"

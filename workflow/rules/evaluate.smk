@@ -31,6 +31,7 @@ for name in sorted({run.method for run in RUNS}):
                 *[module_name("queries", query) for query in config["evaluation"]["queries"]],
             ),
             settings=settings(*MODELS, "unlearning.roi_margin", "human.labels", "evaluation"),
+            weights=file_state(config["evaluation"]["lpips"]["weights"]),
             cases=evaluation_cases,
         script:
             "../scripts/evaluate.py"

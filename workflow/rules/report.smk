@@ -57,6 +57,6 @@ rule page:
             *STATISTICS, "device", "report", "data.image_size", "evaluation.lpips", "generator.synthesis"
         ),
         captions={figure.name: figure.caption(config) for figure in FIGURES},
-        configuration=configuration_text(),
+        configuration=configuration_text,
     script:
         "../scripts/page.py"

@@ -20,6 +20,7 @@ rule pretrain:
     params:
         source=source_hash("soulbench.training.stages"),
         settings=stage_settings(other="finetune"),
+        weights=file_state(config["training"]["perceptual_weights"]),
     script:
         "../scripts/pretrain.py"
 
@@ -43,5 +44,6 @@ rule finetune:
     params:
         source=source_hash("soulbench.training.stages"),
         settings=stage_settings(other="pretrain"),
+        weights=file_state(config["training"]["perceptual_weights"]),
     script:
         "../scripts/finetune.py"

@@ -23,6 +23,7 @@ for name in runs.methods(config):
         params:
             source=source_hash("soulbench.unlearning.run", runs.method(config, name).module),
             settings=settings(*MODELS, "unlearning", f"methods.{name}"),
+            weights=file_state(config["training"]["perceptual_weights"]),
             method=name,
             processes=unlearning_processes(name),
         script:

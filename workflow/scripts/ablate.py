@@ -1,17 +1,18 @@
-"""Run one ablation of obj-if for one request and seed."""
+"""Run both ablations of obj-if for one request and seed."""
 
 from pathlib import Path
 
 from soulbench.core.log import job
-from soulbench.evaluation import ablations
+from soulbench.evaluation.ablations import ablate
 
 with job(snakemake.log[0]) as log:
-    getattr(ablations, f"ablate_{snakemake.params.ablation}")(
+    ablate(
         config=snakemake.params.settings,
         request=snakemake.wildcards.request,
         seed=int(snakemake.wildcards.seed),
         data_dir=Path(snakemake.input.packed).parent,
         original=snakemake.input.original,
-        out_csv=snakemake.output.table,
+        out_modules=snakemake.output.modules,
+        out_alpha=snakemake.output.alpha,
         log=log,
     )

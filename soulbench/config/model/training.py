@@ -8,6 +8,7 @@ from pydantic import Field
 from soulbench.config.model.base import Batch, FilePath, LossWeight, Natural, Section, Share, Steps
 
 LearningRate = Annotated[float, Field(gt=0, le=10)]
+Schedule = Literal["constant", "cosine", "linear"]
 
 
 class Losses(Section):
@@ -60,9 +61,10 @@ class Training(Section):
     matrix_rate: Annotated[float, Field(gt=0, le=1e4)] = Field(
         description="muon's learning rate of matrices, as a multiple of learning_rate"
     )
-    schedule: Literal["constant", "cosine"] = Field(
-        description="of the learning rate; cosine falls to zero within each stage"
+    schedule: Schedule = Field(
+        description="of the learning rate; cosine and linear fall to zero within each stage"
     )
+    warmup: Steps = Field(description="steps in which the learning rate rises, at the start of each stage")
     losses: Losses = Field(description="weights of the losses; 0 switches a loss off")
     perceptual_weights: FilePath | None = Field(
         description="VGG19's: imagenet (a download) or a path; needed if losses.perceptual > 0"
@@ -126,7 +128,8 @@ class Unlearning(Section):
     learning_rate: Annotated[float, Field(ge=0, le=10)] = Field(
         description="of Adam; chosen by what noop-ft leaves intact, never by what a method forgets"
     )
-    schedule: Literal["constant", "cosine"] = Field(description="of the learning rate; cosine falls to zero")
+    schedule: Schedule = Field(description="of the learning rate; cosine and linear fall to zero")
+    warmup: Steps = Field(description="steps in which the learning rate rises")
     norm_statistics: Literal["frozen", "updated"] = Field(
         description="BatchNorm's running statistics meanwhile"
     )

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from soulbench.core.errors import UserError
+from soulbench.core.limits import LONGEST_NAME
 from soulbench.data.prepare.source_files import (
-    LONGEST_NAME,
     AttributesRecord,
     ImageRecord,
     ObjectsRecord,
     RelationshipsRecord,
-    photograph_path,
+    photograph_name,
     read_aliases,
     read_records,
 )
@@ -54,7 +54,7 @@ class Images:
 
     image_id: np.ndarray  # int64 [I]
     size: np.ndarray  # int64 [I, 2]: width, height
-    url: list[str]
+    photograph: list[str]  # folder/file below images/
 
     def rows(self) -> dict[int, int]:
         """Return the row of each image id."""
@@ -127,9 +127,7 @@ def read_images(source_dir: Path) -> Images:
         raise UserError(
             f"{source_dir}/image_data.json: image {bad} has width or height 0 or below; pixels are expected"
         )
-    for record in records:
-        photograph_path(source_dir, record.image_id, record.url)
-    return Images(ids, size, [record.url for record in records])
+    return Images(ids, size, [photograph_name(record.image_id, record.url) for record in records])
 
 
 class _RowFinder:

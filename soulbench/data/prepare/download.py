@@ -6,7 +6,9 @@ is known, or recorded at the first download and checked from then on.
 
 import contextlib
 import csv
+import resource
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -18,15 +20,25 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from soulbench.core.errors import UserError
+from soulbench.core.limits import (
+    LARGEST_DOWNLOAD,
+    LONGEST_FILE_NAME,
+    MOST_ENTRIES,
+    MOST_REDIRECTS,
+    UNPACKED_MARGIN,
+)
 from soulbench.core.records import atomic_path, file_hash, read_json, write_json
 
 TABLE = Path(__file__).with_name("downloads.csv")
 ATTEMPTS = 6  # per address; the pause doubles from one to the next
 FIRST_PAUSE = 2.0  # seconds
 CONNECT_TIMEOUT = ("--connect-timeout", "30")  # seconds
+#: What follows from an address may lead to another server, but not to an unencrypted or a local one.
+REDIRECTS = ("--location", "--proto-redir", "=https", "--max-redirs", str(MOST_REDIRECTS))
 STALL_TIMEOUT = ("--speed-limit", "1000", "--speed-time", "60")  # under 1 kB/s for a minute: cut and resume
 TEMPORARY = (408, 429)  # and 5xx: the server may answer later
 CANNOT_RESUME = 33  # curl's exit status if the server does not serve ranges
+TOO_LARGE = -signal.SIGXFSZ  # how curl ends when a file grows beyond its limit
 NO_SUCH_RANGE = 416  # HTTP status if the file has no bytes beyond those that we hold
 Log = Callable[[str], object]
 
@@ -93,7 +105,7 @@ def fetch(wanted: Download, folder: Path, log: Log, first_pause: float = FIRST_P
     known = wanted.sha256 or (read_json(record)["sha256"] if record.is_file() else None)
     reasons = []
     for address in wanted.addresses:
-        reason = _transfer(address, part, wanted.bytes, log, first_pause) or _wrong(part, wanted.bytes, known)
+        reason = _transfer(address, part, wanted, log, first_pause) or _wrong(part, wanted, known)
         if not reason:
             break
         log(f"{address}: {reason}")
@@ -105,7 +117,7 @@ def fetch(wanted: Download, folder: Path, log: Log, first_pause: float = FIRST_P
         )
     facts = {"address": address, "bytes": part.stat().st_size, "sha256": file_hash(part)}
     facts["checksum"] = "known" if wanted.sha256 else "first use"
-    _install(part, folder, wanted.file)
+    _install(part, folder, wanted)
     # Only now: the checksum of an archive that cannot be unpacked would rule out the right one for good.
     write_json(record, facts)
     write_json(_done(wanted, folder), facts)
@@ -136,34 +148,38 @@ def _check_room(wanted: list[Download], folder: Path) -> None:
         )
 
 
-def _transfer(address: str, part: Path, size: int | None, log: Log, pause: float) -> str:
+def _transfer(address: str, part: Path, wanted: Download, log: Log, pause: float) -> str:
     """Complete `part` from one address; return why that failed, "" if it did not."""
+    most = wanted.bytes or LARGEST_DOWNLOAD
     reason = ""
     for attempt in range(ATTEMPTS):
-        if size is not None and part.is_file() and part.stat().st_size == size:
+        if wanted.bytes is not None and part.is_file() and part.stat().st_size == wanted.bytes:
             return ""
         if attempt:
             time.sleep(pause * 2 ** (attempt - 1))
-        status, code, reason = _curl(address, part)
+        status, code, reason = _curl(address, part, most)
         if status == CANNOT_RESUME or code == NO_SUCH_RANGE:
             # The server cannot resume, or has no more bytes than we hold, which curl reports as success whatever
             # bytes these are: start again.
             part.unlink(missing_ok=True)
         elif status == 0:
             return ""
+        elif status == TOO_LARGE:
+            part.unlink()
+            return f"more than {most:,} bytes"
         elif code and code < 500 and code not in (200, 206, *TEMPORARY):
             return reason
         log(f"{address}: {reason}; attempt {attempt + 1} of {ATTEMPTS}")
     return f"{reason} ({ATTEMPTS} attempts)"
 
 
-def _curl(address: str, part: Path) -> tuple[int, int, str]:
-    """Run curl once, resuming; return its exit status, the HTTP status and its message."""
+def _curl(address: str, part: Path, most: int) -> tuple[int, int, str]:
+    """Run curl once, resuming, for a file of at most so many bytes; return exit status, HTTP status and message."""
     quiet = ["--progress-bar"] if sys.stderr.isatty() else ["--silent", "--show-error"]
     command = [
         "curl",
         "--fail",
-        "--location",
+        *REDIRECTS,
         "--continue-at",
         "-",
         *CONNECT_TIMEOUT,
@@ -176,6 +192,8 @@ def _curl(address: str, part: Path) -> tuple[int, int, str]:
         stderr=None if sys.stderr.isatty() else subprocess.DEVNULL,
         text=True,
         check=False,
+        # curl's own limit (--max-filesize) believes what the server says.
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)),
     )
     code, _, message = done.stdout.partition(" ")
     return (
@@ -185,8 +203,9 @@ def _curl(address: str, part: Path) -> tuple[int, int, str]:
     )
 
 
-def _wrong(part: Path, size: int | None, sha256: str | None) -> str:
+def _wrong(part: Path, wanted: Download, sha256: str | None) -> str:
     """Return what is wrong with a fetched file, "" if nothing; delete a wrong one, so that it is not resumed."""
+    size = wanted.bytes
     fetched = part.stat().st_size if part.is_file() else 0
     reason = ""
     if size is not None and fetched != size:
@@ -200,19 +219,20 @@ def _wrong(part: Path, size: int | None, sha256: str | None) -> str:
     return reason
 
 
-def _install(part: Path, folder: Path, file: str) -> None:
+def _install(part: Path, folder: Path, wanted: Download) -> None:
     """Move a file into the folder, or unpack an archive there: photographs below `images/`.
 
     An archive that cannot be unpacked is deleted, because resuming its download would not mend it.
     """
-    if not file.endswith(".zip"):
-        part.replace(folder / file)
+    if not wanted.file.endswith(".zip"):
+        part.replace(folder / wanted.file)
         return
+    most = int(UNPACKED_MARGIN * wanted.unpacked_bytes)
     try:
-        if file.endswith(".json.zip"):
-            _unpack_member(part, file.removesuffix(".zip"), folder)
+        if wanted.file.endswith(".json.zip"):
+            _unpack_member(part, wanted.file.removesuffix(".zip"), folder, most)
         else:
-            unpack(part, folder / "images")
+            unpack(part, folder / "images", most)
     except UserError:
         part.unlink()
         raise
@@ -224,16 +244,18 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+    # Python raises RuntimeError for encrypted entries, and NotImplementedError, which is one, for rare compressions.
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         raise UserError(f"{path}: not a whole zip archive ({error}); run again, or bring another") from None
 
 
-def _unpack_member(path: Path, name: str, folder: Path) -> None:
+def _unpack_member(path: Path, name: str, folder: Path, most_bytes: int) -> None:
     """Unpack the one annotation file of an archive, whatever folder of the archive it is in."""
     with _opened(path) as archive:
-        members = [member for member in archive.namelist() if PurePosixPath(member).name == name]
+        members = [member for member in archive.infolist() if PurePosixPath(member.filename).name == name]
         if not members:
             raise UserError(f"{path}: {name} is not in the archive, only {', '.join(archive.namelist()[:5])}")
+        _check_size(path, members[:1], most_bytes)
         with (
             atomic_path(folder / name) as part,
             archive.open(members[0]) as source,
@@ -242,17 +264,35 @@ def _unpack_member(path: Path, name: str, folder: Path) -> None:
             shutil.copyfileobj(source, target, 1 << 20)
 
 
-def unpack(path: Path, folder: Path) -> None:
+def _check_size(path: Path, members: list[zipfile.ZipInfo], most_bytes: int) -> None:
+    """Refuse a bomb. The sizes are what the archive says, but `zipfile` unpacks no more than that."""
+    size = sum(member.file_size for member in members)
+    if len(members) > MOST_ENTRIES:
+        raise UserError(f"{path}: {len(members):,} entries; at most {MOST_ENTRIES:,} are expected")
+    if size > most_bytes:
+        raise UserError(
+            f"{path}: {members[0].filename!r} and {len(members) - 1} other entries would take {size:,} bytes; at most "
+            f"{most_bytes:,} are expected"
+        )
+
+
+def unpack(path: Path, folder: Path, most_bytes: int) -> None:
     """Unpack an archive below `folder`.
 
     Raises:
-        UserError: not a zip archive, or an entry outside the folder.
+        UserError: not a zip archive, more than `most_bytes` or `MOST_ENTRIES`, or an entry outside the folder.
     """
     with _opened(path) as archive:
+        _check_size(path, archive.infolist(), most_bytes)
         for name in archive.namelist():
             parts = PurePosixPath(name.replace("\\", "/")).parts
             if ".." in parts or name.startswith(("/", "\\")) or any(":" in part for part in parts[:1]):
                 raise UserError(
-                    f"{path}: the entry {name!r} climbs out of the folder; Visual Genome's archives have no such entry"
+                    f"{path}: the entry {name[:100]!r} climbs out of the folder; Visual Genome's archives have no such "
+                    "entry"
+                )
+            if any(len(part.encode()) > LONGEST_FILE_NAME for part in parts):
+                raise UserError(
+                    f"{path}: the entry {name[:100]!r}... has a name of more than {LONGEST_FILE_NAME} bytes"
                 )
         archive.extractall(folder)

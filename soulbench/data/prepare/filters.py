@@ -244,7 +244,7 @@ def _choose_objects(
     kept = relationship_fate == RelationshipFate.KEPT
     related[annotations.subject[kept]] = related[annotations.object[kept]] = True
     chosen, most = object_fate == ObjectFate.KEPT, config["data"]["objects_per_image"]
-    count = np.bincount(annotations.object_image[chosen], minlength=len(annotations.images.url))
+    count = np.bincount(annotations.object_image[chosen], minlength=len(annotations.images.image_id))
     order = np.flatnonzero(chosen & (count > most)[annotations.object_image])
     borders = np.flatnonzero(np.diff(annotations.object_image[order])) + 1
     for rows in np.split(order, borders) if len(order) else ():

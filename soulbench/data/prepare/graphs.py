@@ -24,7 +24,7 @@ class Graphs:
     image_id: np.ndarray  # int64 [N]
     image_size: np.ndarray  # int64 [N, 2], as annotated
     split: np.ndarray  # int8 [N]
-    url: np.ndarray  # str [N]
+    photograph: np.ndarray  # str [N]: folder/file below images/
     offset: np.ndarray  # int64 [N + 1]
     object_id: np.ndarray  # int64 [n]
     category: np.ndarray  # int64 [n]
@@ -125,7 +125,7 @@ def build_graphs(annotations: Annotations, filtered: Filtered) -> Graphs:
         image_id=annotations.images.image_id[rows],
         image_size=annotations.images.size[rows],
         split=filtered.split[rows],
-        url=np.array([annotations.images.url[row] for row in rows.tolist()]),
+        photograph=np.array([annotations.images.photograph[row] for row in rows.tolist()]),
         offset=offset,
         object_id=annotations.object_id[objects],
         category=filtered.objects.category[objects],

@@ -1,29 +1,35 @@
 """Packing: every kept photograph decoded and resized once, every graph completed, all in mapped arrays.
 
-Pixels are written straight into an array in a work folder beside the result, where an interrupted packing resumes.
+Pixels are written straight into an array in a work folder beside the result, where an interrupted packing resumes: a
+photograph is decoded again unless its bytes are those whose pixels are there.
 """
 
 import hashlib
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL
 
 from soulbench.core.errors import UserError
 from soulbench.core.log import Progress
 from soulbench.core.records import atomic_path, new_array, read_json, write_json
+from soulbench.core.sources import source_hash
 from soulbench.data.packed import FORMAT_VERSION
+from soulbench.data.prepare import photographs
 from soulbench.data.prepare.graphs import Graphs, read_counts
-from soulbench.data.prepare.photographs import BrokenPhotograph, read_photograph
-from soulbench.data.prepare.source_files import photograph_path, source_folder
+from soulbench.data.prepare.photographs import BrokenPhotograph, decode_photograph, read_file
+from soulbench.data.prepare.source_files import source_folder
 from soulbench.data.prepare.splits import SPLITS
 
-TODO, DONE, BAD = 0, 1, 2
+#: What is known of a photograph whose pixels are there: the SHA-256 of its file, and what was done besides resizing.
+#: All zero where there are none yet, or where the photograph is broken.
+STATE = np.dtype([("sha256", np.uint8, 32), ("note", "U40")])
 CHUNK = 512  # photographs after which the state on disk is brought up to date
 LISTED = 20  # bad photographs that a message names; it counts the others
 Paths = list[Path]
@@ -53,19 +59,15 @@ def pack(
     """
     graphs, out = Graphs.open(graphs_dir), Path(out_packed_dir)
     folder, skip = source_folder(config, source_dir), config["data"]["bad_photographs"] == "skip"
-    paths = [
-        photograph_path(folder, image_id, url)
-        for image_id, url in zip(graphs.image_id.tolist(), graphs.url.tolist(), strict=True)
-    ]
+    paths = [folder / "images" / name for name in graphs.photograph.tolist()]
     _check_present(paths, skip)
     work = _PixelWork(out.with_name(f".{out.name}.work"), graphs, paths, config["data"]["image_size"])
-    notes = work.run(log)
-    decoded = work.state == DONE
-    bad = [paths[row] for row in np.flatnonzero(~decoded)]
-    _report_bad(bad, len(paths), skip, log)
+    bad = work.run(log)
+    _report_bad(list(bad.values()), len(paths), skip, log)
+    rows = np.flatnonzero(work.is_done())
+    notes = Counter(note for note in work.state["note"][rows].tolist() if note)
     for note, number in notes.items():
         log(f"{number} photographs {note}")
-    rows = np.flatnonzero(decoded)
     with atomic_path(out) as part:
         part.mkdir()
         _write_graphs(part, graphs, rows)
@@ -75,7 +77,7 @@ def pack(
             "image_size": config["data"]["image_size"],
             "vocabulary": read_json(vocabulary_json),
             "images": len(rows),
-            "bad_photographs": [str(path.relative_to(folder)) for path in bad],
+            "bad_photographs": [str(paths[row].relative_to(folder)) for row in bad],
             "treated_photographs": dict(notes),
             "counts": read_counts(graphs_dir),
         }
@@ -88,7 +90,7 @@ def _check_present(paths: Paths, skip: bool) -> None:
     """Name missing photographs before hours of decoding, not after."""
     missing = [path for path in paths if not _is_file(path)]
     if missing and not skip:
-        raise UserError(_bad_message("missing", missing, len(paths)))
+        raise UserError(_bad_message("missing", [str(path) for path in missing], len(paths)))
     if len(missing) == len(paths):
         raise UserError(
             f"all {len(paths)} photographs are missing, such as {paths[0]}; check data.root or the download"
@@ -102,25 +104,23 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _bad_message(what: str, bad: Paths, total: int) -> str:
-    names = ", ".join(map(str, bad[:LISTED])) + (
-        f" and {len(bad) - LISTED} more" if len(bad) > LISTED else ""
-    )
+def _bad_message(what: str, bad: list[str], total: int) -> str:
+    names = ", ".join(bad[:LISTED]) + (f" and {len(bad) - LISTED} more" if len(bad) > LISTED else "")
     return (
         f"{len(bad)} of {total} photographs {what}: {names}; put them there, or set data.bad_photographs: skip "
         "to go on without them"
     )
 
 
-def _report_bad(bad: Paths, total: int, skip: bool, log: Callable[[str], None]) -> None:
+def _report_bad(bad: list[str], total: int, skip: bool, log: Callable[[str], None]) -> None:
     if bad and not skip:
         raise UserError(_bad_message("broken", bad, total))
     if len(bad) == total:
         raise UserError(
             f"none of the {total} photographs can be read, such as {bad[0]}; check data.root or the download"
         )
-    for path in bad[:LISTED]:
-        log(f"skipped, missing or broken: {path}")
+    for reason in bad[:LISTED]:
+        log(f"skipped: {reason}")
     if bad:
         log(f"skipped {len(bad)} of {total} photographs; packed.json names them all")
 
@@ -129,14 +129,20 @@ class _PixelWork:
     """The work folder: pixels and states of one list of photographs at one size, decoded or not yet."""
 
     def __init__(self, folder: Path, graphs: Graphs, paths: Paths, side: int) -> None:
-        self.folder, self.graphs, self.paths, self.side = folder, graphs, paths, side
-        key = {"side": side, "photographs": hashlib.sha256("\n".join(map(str, paths)).encode()).hexdigest()}
+        self.folder, self.paths, self.side = folder, paths, side
+        self.sizes = graphs.image_size.tolist()  # as annotated
+        self.broken: dict[int, str] = {}
+        wanted = "\n".join(f"{path} {size}" for path, size in zip(paths, self.sizes, strict=True))
+        key = {
+            "side": side,
+            "photographs": hashlib.sha256(wanted.encode()).hexdigest(),
+            "decoder": [source_hash(photographs.__name__), PIL.__version__],
+        }
         if not self._holds(key):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
-            shape = (len(paths), side, side, 3)
-            new_array(folder / "pixels.npy", shape, np.uint8)
-            new_array(folder / "state.npy", (len(paths),), np.uint8)
+            new_array(folder / "pixels.npy", (len(paths), side, side, 3), np.uint8)
+            new_array(folder / "state.npy", (len(paths),), STATE)
             write_json(folder / "key.json", key)
         self.pixels = np.load(folder / "pixels.npy", mmap_mode="r+", allow_pickle=False)
         self.state = np.load(folder / "state.npy", mmap_mode="r+", allow_pickle=False)
@@ -146,37 +152,42 @@ class _PixelWork:
         path = self.folder / "key.json"
         return path.is_file() and read_json(path) == key
 
-    def _decode(self, row: int) -> str | None:
-        """Decode one photograph; return what was done besides resizing, None if it is broken."""
-        width, height = self.graphs.image_size[row].tolist()
+    def is_done(self) -> np.ndarray:
+        """Return which photographs' pixels are there; bool [N]."""
+        return self.state["sha256"].any(axis=1)
+
+    def _decode(self, row: int) -> tuple[bytes, str]:
+        """Decode a photograph, unless its pixels are there; return its state. What is wrong with it is noted."""
         try:
-            self.pixels[row], note = read_photograph(self.paths[row], (width, height), self.side)
-        except BrokenPhotograph:
-            return None
-        return note
+            data = read_file(self.paths[row])
+            digest = hashlib.sha256(data).digest()
+            if self.state["sha256"][row].tobytes() == digest:
+                return digest, self.state["note"][row]
+            self.state["sha256"][row] = 0  # the pixels are about to be those of another file
+            width, height = self.sizes[row]
+            self.pixels[row], note = decode_photograph(self.paths[row], data, (width, height), self.side)
+        except BrokenPhotograph as error:
+            self.broken[row] = str(error)
+            return bytes(32), ""
+        return digest, note
 
-    def _chunks(self) -> Iterator[np.ndarray]:
-        """Yield the rows that are left; broken photographs may have been replaced since an earlier run."""
-        rows = np.flatnonzero(self.state != DONE)
-        yield from np.split(rows, range(CHUNK, len(rows), CHUNK))
-
-    def run(self, log: Callable[[str], None]) -> Counter[str]:
-        """Decode what is left, one photograph per core at a time; count what was done besides resizing."""
-        notes: Counter[str] = Counter()
-        done = int((self.state == DONE).sum())
+    def run(self, log: Callable[[str], None]) -> dict[int, str]:
+        """Decode what is left, one photograph per core at a time; return what is wrong with others, by row."""
         workers = int(os.environ.get("OMP_NUM_THREADS", 0)) or os.cpu_count() or 1
-        with (
-            ThreadPoolExecutor(workers) as pool,
-            Progress("packing", len(self.paths), log, done=done) as progress,
-        ):
-            for rows in self._chunks():
-                for row, note in zip(rows, pool.map(self._decode, rows.tolist()), strict=True):
-                    self.state[row] = BAD if note is None else DONE
-                    notes.update([note] if note else [])
+        if self.is_done().any():
+            log(f"{self.is_done().sum()} photographs are packed; those that have changed are decoded again")
+        with ThreadPoolExecutor(workers) as pool, Progress("packing", len(self.paths), log) as progress:
+            for first in range(0, len(self.paths), CHUNK):
+                rows = range(first, min(first + CHUNK, len(self.paths)))
+                states = []
+                for state in pool.map(self._decode, rows):
+                    states.append(state)
                     progress.advance(images=1)
-                self.pixels.flush()
+                self.pixels.flush()  # before the states: after a power cut, no state is without its pixels
+                for row, (digest, note) in zip(rows, states, strict=True):
+                    self.state[row] = np.frombuffer(digest, np.uint8), note
                 self.state.flush()
-        return notes
+        return dict(sorted(self.broken.items()))
 
     def save_pixels(self, path: Path, rows: np.ndarray) -> None:
         """Write the pixels of `rows` to a file; if these are all rows, the file is linked and not copied."""

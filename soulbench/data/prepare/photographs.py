@@ -1,9 +1,12 @@
 """Photographs to pixels: decoded once, at reduced scale where the format allows it, whatever state they are in."""
 
+import io
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from soulbench.core.limits import LARGEST_PHOTOGRAPH, MOST_PIXELS, PHOTOGRAPH_FORMATS
 
 # A photograph is decoded at reduced scale while both sides stay at least this many times the target.
 REDUCTION = 2
@@ -13,14 +16,37 @@ class BrokenPhotograph(Exception):
     """A photograph that is missing or cannot be decoded; the message says which and why."""
 
 
-def read_photograph(path: Path, annotated: tuple[int, int], side: int) -> tuple[np.ndarray, str]:
+def read_file(path: Path) -> bytes:
+    """Read a photograph's file.
+
+    Raises:
+        BrokenPhotograph: it is missing, no file, or too large.
+    """
+    try:
+        if not path.is_file():
+            raise FileNotFoundError
+        with path.open("rb") as file:
+            data = file.read(LARGEST_PHOTOGRAPH + 1)
+    except FileNotFoundError:
+        raise BrokenPhotograph(f"{path}: missing") from None
+    except OSError as error:
+        raise BrokenPhotograph(f"{path}: cannot be read ({error.strerror})") from None
+    if len(data) > LARGEST_PHOTOGRAPH:
+        raise BrokenPhotograph(f"{path}: larger than {LARGEST_PHOTOGRAPH:,} bytes")
+    return data
+
+
+def decode_photograph(
+    path: Path, data: bytes, annotated: tuple[int, int], side: int
+) -> tuple[np.ndarray, str]:
     """Decode and resize a photograph to `side` x `side` pixels, bilinear, without keeping the aspect ratio.
 
     Grey, palette, CMYK, 16-bit and transparent images become RGB. A rotation in the EXIF data is applied
     only where the annotated size shows that the annotators worked on the rotated image.
 
     Args:
-        path: the file.
+        path: the file, for messages.
+        data: its bytes.
         annotated: width and height in `image_data.json`.
         side: pixels per side of the result.
 
@@ -28,17 +54,19 @@ def read_photograph(path: Path, annotated: tuple[int, int], side: int) -> tuple[
         Pixels, uint8 [side, side, 3], and what was done besides resizing, in words ("" for nothing).
 
     Raises:
-        BrokenPhotograph: the file is missing, empty, cut short or no image.
+        BrokenPhotograph: no image in one of `PHOTOGRAPH_FORMATS`, cut short, or of too many pixels.
     """
     try:
-        if not path.is_file():
-            raise FileNotFoundError
-        with Image.open(path) as image:
+        with Image.open(io.BytesIO(data), formats=PHOTOGRAPH_FORMATS) as image:
+            if image.width * image.height > MOST_PIXELS:  # before anything is decoded
+                raise ValueError(
+                    f"{image.width} x {image.height} pixels; at most {MOST_PIXELS:,} are allowed"
+                )
             return _resized(image, annotated, side)
-    except FileNotFoundError:
-        raise BrokenPhotograph(f"{path}: missing") from None
     except MemoryError:
         raise
+    except UnidentifiedImageError:
+        raise BrokenPhotograph(f"{path}: broken, or none of {', '.join(PHOTOGRAPH_FORMATS)}") from None
     except Exception as error:  # on damaged files, Pillow's decoders raise nearly every kind of exception
         raise BrokenPhotograph(f"{path}: broken ({error})") from None
 

@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 
 from soulbench.core.errors import UserError
-from soulbench.core.records import read_json
+from soulbench.core.limits import LARGEST_LIST
 from soulbench.core.seeds import derive_seed
+from soulbench.core.user_files import parse_json, read_text
 
 SPLITS = ("train", "val", "test")
 NO_SPLIT = -1
+EXPECTED = "an object with the keys train, val, test is expected, each a list of image ids"
 
 
 def split_file(config: dict[str, Any], source_dir: Path) -> Path | None:
@@ -43,7 +45,7 @@ def _from_file(path: Path, image_ids: np.ndarray) -> np.ndarray:
     """Read sg2im's format: an object with one list of image ids per split."""
     content = _read(path)
     if not isinstance(content, dict) or set(content) != set(SPLITS):
-        raise UserError(f"{path}: an object with the keys train, val, test is expected")
+        raise UserError(f"{path}: {EXPECTED}")
     row = {image: index for index, image in enumerate(image_ids.tolist())}
     split = np.full(len(image_ids), NO_SPLIT, np.int8)
     for index, name in enumerate(SPLITS):
@@ -58,17 +60,22 @@ def _from_file(path: Path, image_ids: np.ndarray) -> np.ndarray:
 
 def _read(path: Path) -> Any:
     try:
-        return read_json(path)
+        return parse_json(read_text(path, EXPECTED, LARGEST_LIST))
     except UserError:
         raise
-    # A folder, a number with thousands of digits, or brackets nested without end.
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(
-            f"{path}: cannot be read ({error}); an object with the keys train, val, test is expected"
-        ) from None
+    except (
+        ValueError
+    ) as error:  # with line and column, unless it is a constant, a key or a number of 5000 digits
+        raise UserError(f"{path}: not a whole JSON file ({error}); {EXPECTED}") from None
 
 
 def _ids(path: Path, name: str, ids: Any) -> list[int]:
-    if not isinstance(ids, list) or not all(type(image) is int for image in ids):
+    if not isinstance(ids, list):
         raise UserError(f"{path}: {name} is not a list of image ids (whole numbers)")
+    for position, image in enumerate(ids):
+        if type(image) is not int:
+            raise UserError(
+                f"{path}: {name} is not a list of image ids (whole numbers): entry {position} (counted from 0) is "
+                f"{str(image)[:40]!r}"
+            )
     return ids

@@ -7,29 +7,16 @@ from typing import Any
 
 import pandas as pd
 
+from soulbench.core.columns import TABLES
 from soulbench.core.errors import UserError
 from soulbench.core.seeds import derive_seed
-from soulbench.core.tables import SHARE_FORMAT, write_csv
+from soulbench.core.tables import SHARE_FORMAT, read_csv, write_csv
 from soulbench.data.packed import PackedScenes
 from soulbench.data.prepare.graphs import Graphs
 from soulbench.data.prepare.selection import is_wide
 from soulbench.data.prepare.source_files import source_folder
 from soulbench.data.requests.file import check_requests, read_requests
 from soulbench.data.requests.individuals import read_individuals
-
-COLUMNS = [
-    "request",
-    "image_id",
-    "object_id",
-    "category",
-    "x0",
-    "y0",
-    "x1",
-    "y1",
-    "width",
-    "twin_of",
-    "by_rule",
-]
 
 
 def resolve_requests(
@@ -61,8 +48,8 @@ def resolve_requests(
     Raises:
         UserError: a request names an object that does not exist or was filtered out, or there are too few people.
     """
-    packed, people = PackedScenes.open(packed_dir), pd.read_csv(human_csv)
-    subset = pd.read_csv(subset_csv)
+    packed, people = PackedScenes.open(packed_dir), read_csv(human_csv)
+    subset = read_csv(subset_csv)
     named = read_requests(config)
     individuals = read_individuals(source_folder(config, source_dir))
     people = people.merge(individuals, how="left", on=["image_id", "object_id"])
@@ -77,7 +64,7 @@ def resolve_requests(
         chosen = named.merge(people, how="left", on=["image_id", "object_id"])
     chosen["twin_of"] = [_twin(row, candidates) for row in chosen.itertuples()]
     chosen["by_rule"] = named is None
-    write_csv(chosen.rename(columns={"label": "category"})[COLUMNS], out_csv, SHARE_FORMAT)
+    write_csv(chosen.rename(columns={"label": "category"})[list(TABLES["requests"])], out_csv, SHARE_FORMAT)
     for row in chosen.itertuples():
         log(
             f"{row.request}: object {row.object_id} ({row.label}, width {row.width:.2f}) of image "

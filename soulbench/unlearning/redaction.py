@@ -1,0 +1,112 @@
+"""From a plan's influence to a redacted model: the linear system of a request, solved for one module or several."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import torch
+
+from soulbench.core import device as devices
+from soulbench.core.device import Meter, moved
+from soulbench.core.log import Log
+from soulbench.core.model_record import Solver, Timing
+from soulbench.core.seeds import derive_seed
+from soulbench.core.terms import Module
+from soulbench.data.batches import Batch
+from soulbench.models.generator import Condition
+from soulbench.training.conditions import noise_for, task_condition, training_condition
+from soulbench.training.dataset import UNCHANGED, BenchmarkData
+from soulbench.training.networks import Networks
+from soulbench.training.stages import objective_for
+from soulbench.unlearning import influence
+from soulbench.unlearning.plan import Influence
+
+
+def redact(
+    data: BenchmarkData, networks: Networks, removed: Influence, seed: int, log: Log
+) -> tuple[Timing, Solver]:
+    """Solve for the influence of objects and remove it from the generator in place."""
+    device = devices.prepare(data.config["device"])
+    with Meter(device) as meter:
+        system = InfluenceSystem(data, networks, removed, [removed.settings.module], seed, device)
+        redaction, solution = system.solve(removed.settings.module, log)
+        redaction.apply(removed.settings.alpha * solution.step)
+    timing = Timing(meter.seconds, meter.peak_mib, solution.iterations)
+    return timing, influence.summary(solution, redaction)
+
+
+class InfluenceSystem:
+    """(H + damping) h = v of some objects: what the redactions of all modules have in common.
+
+    Args:
+        data: the benchmark's data.
+        networks: moved to the device and put in eval mode. H and v are those of their weights at this time.
+        removed: whose influence, and how it is solved for.
+        modules: those that `solve` may be asked for.
+        seed: of what is hidden of the images whose loss H is the Hessian of.
+        device: where to compute.
+    """
+
+    def __init__(
+        self,
+        data: BenchmarkData,
+        networks: Networks,
+        removed: Influence,
+        modules: Sequence[Module],
+        seed: int,
+        device: torch.device,
+    ):
+        networks.modules().to(device).eval()
+        self.settings, self.whole = removed.settings, influence.Redaction(networks.generator, *modules)
+        chosen = sorted({image_id for image_id, _ in removed.objects})
+        subset = self.settings.hessian == "subset"
+        rows = data.subset if subset else [data.scenes.find(image_id) for image_id in chosen]
+        losses = _learning_losses(data, networks, rows, self.settings.chunk, seed, device)
+        self.v = _difference(data, self.whole, removed, device) / len(rows)
+        self.hessian = self.whole.hessian(*losses)
+
+    def solve(self, module: Module, log: Log) -> tuple[influence.Redaction, influence.Solution]:
+        """Return the parameter change of one module that removes the influence, not yet applied."""
+        part = influence.Redaction(self.whole.model, module)
+        v = part.join(self.whole.split(self.v))
+        settings = replace(self.settings, module=module)
+        return part, influence.solve(self.hessian.block(part), v, settings, log)
+
+
+def _learning_losses(
+    data: BenchmarkData, networks: Networks, rows: list[int], chunk: int, seed: int, device: torch.device
+) -> Iterator[influence.Loss]:
+    """Yield the learning loss of some images chunk by chunk; the chunks' losses add up to the mean over all images.
+
+    In eval mode the images of a batch are independent of each other, so the sum does not depend on the chunks.
+    """
+    objective = objective_for(data.config, networks, UNCHANGED).to(device)
+    batches = data.batches()
+    for start in range(0, len(rows), chunk):
+        part = rows[start : start + chunk]
+        share = len(part) / len(rows)
+        batch = replace(batches.batch(part), object_count=batches.objects(rows) * share)
+        seeds = [derive_seed(seed, "hide", "hessian", image) for image in batch.image_ids]
+        condition = training_condition(batch, data.config["training"]["masking"], seeds)
+
+        def loss(
+            batch: Batch = batch, condition: Condition = condition, share: float = share
+        ) -> torch.Tensor:
+            inputs = moved(batch, device), moved(condition, device)
+            return share * influence.learning_loss(objective, networks.generator, *inputs)
+
+        yield loss
+
+
+def _difference(
+    data: BenchmarkData, redaction: influence.Redaction, removed: Influence, device: torch.device
+) -> torch.Tensor:
+    """Return n v: the difference of gradients in reconstruction, where visual features are inputs."""
+    image_ids = sorted({image_id for image_id, _ in removed.objects})
+    batch = data.batches().batch([data.scenes.find(image_id) for image_id in image_ids])
+    image_of = batch.image_of.tolist()
+    pairs = [(batch.image_ids[i], o) for i, o in zip(image_of, batch.object_ids, strict=True)]
+    objects = [pairs.index(pair) for pair in removed.objects]
+    noise = noise_for(batch.image_ids, batch.images.shape[-1], data.config["seed"], 0)
+    condition = task_condition(batch, "reconstruction", noise, data.config["generator"]["synthesis"])
+    batch, condition = moved(batch, device), moved(condition, device)
+    return influence.difference_of_gradients(redaction, batch, condition, objects, removed.settings)

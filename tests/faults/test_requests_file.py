@@ -1,0 +1,99 @@
+"""A requests.csv is read strictly: what is not one object for each id is refused, with its line."""
+
+import codecs
+
+import pytest
+
+from soulbench.config.requests_file import read
+from soulbench.core.errors import UserError
+from soulbench.core.limits import LARGEST_CSV
+
+HEADER = b"request,image_id,object_id\n"
+
+
+def requests(tmp_path, content):
+    path = tmp_path / "mine.csv"
+    path.write_bytes(content)
+    return read({"requests": {"file": str(path)}})
+
+
+ACCEPTED = {
+    "plain": HEADER + b"a,1,2\nb,3,4\n",
+    "no line break at the end": HEADER + b"a,1,2\nb,3,4",
+    "Windows": b"request,image_id,object_id\r\na,1,2\r\nb,3,4\r\n",
+    "old Macintosh": b"request,image_id,object_id\ra,1,2\rb,3,4\r",
+    "a byte-order mark": codecs.BOM_UTF8 + HEADER + b"a,1,2\nb,3,4\n",
+    "quotes": b'"request","image_id","object_id"\n"a","1","2"\n"b", "3" ,"4"\n'.replace(b'" ,', b'",'),
+    "spaces": b" request , image_id,object_id \n a , 1,2 \nb,\t3,4\n",
+    "blank lines": b"\n\n" + HEADER + b"\n  \na,1,2\n\nb,3,4\n\n",
+    "leading zeros": HEADER + b"a,01,002\nb,3,4\n",
+    "columns in another order, and more of them": b"object_id,note,request,image_id\n2,x,a,1\n4,,b,3\n",
+}
+
+
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_the_same_requests_however_they_are_written(tmp_path, name):
+    assert requests(tmp_path, ACCEPTED[name]) == [("a", 1, 2), ("b", 3, 4)]
+
+
+REFUSED = {
+    # content; what the message says
+    "a field too many": (HEADER + b"a,1,2,b\n", "line 2: 4 fields; 3 are expected, as in the header"),
+    "two requests in a line": (HEADER + b"a,1,2,b,3,4\n", "line 2: 6 fields"),
+    "a comma at the end": (HEADER + b"a,1,2,\n", "line 2: 4 fields"),
+    "a field too few": (HEADER + b"a,1,2\nb,3\n", "line 3: 2 fields"),
+    "semicolons": (HEADER.replace(b",", b";") + b"a;1;2\n", "the column request is missing"),
+    "a column twice": (
+        b"request,image_id,image_id,object_id\na,1,1,2\n",
+        "the column image_id is there twice",
+    ),
+    "a column of another name": (b"request,image,object_id\na,1,2\n", "the column image_id is missing"),
+    "the same id": (HEADER + b"a,1,2\n\na,3,4\n", "line 4: request a is there twice"),
+    "the same object": (
+        HEADER + b"a,1,2\nb,1,2\n",
+        "line 3: image_id 1, object_id 2 is there twice; request a",
+    ),
+    "the same object with a zero before it": (
+        HEADER + b"a,9,5\nb,09,05\n",
+        "line 3: image_id 9, object_id 5",
+    ),
+    "an id that is another number": (HEADER + b"9,1,2\n09,3,4\n", "line 3: '09' cannot be a request's id"),
+    "an id that is a power": (HEADER + b"1e5,1,2\n", "line 2: '1e5' cannot be a request's id"),
+    "an id that is infinite": (HEADER + b"Inf,1,2\n", "line 2: 'Inf' cannot be a request's id"),
+    "an id beyond all integers": (HEADER + b"9" * 30 + b",1,2\n", "cannot be a request's id"),
+    "a number after blank lines": (HEADER + b"\n\n\nb,x,4\n", "line 5: image_id is 'x'; a whole number"),
+    "a number after blank lines of Windows": (b"\r\n" + HEADER + b"\r\nb,x,4\r\n", "line 4: image_id is 'x'"),
+    "a number of 19 digits": (HEADER + b"a," + b"9" * 19 + b",4\n", "line 2: image_id is '999"),
+    "a number with a sign": (HEADER + b"a,+1,4\n", "line 2: image_id is '+1'"),
+    "a number with a point": (HEADER + b"a,1.0,4\n", "line 2: image_id is '1.0'"),
+    "Arabic digits": (HEADER + "a,\u0661,4\n".encode(), "line 2: image_id is '\u0661'"),
+    "an open quote": (HEADER + b'a,1,2\n"b,3,4\nc,5,6\n', "line 3: unexpected end of data"),
+    "a quote over two lines": (HEADER + b'"a\nb",1,2\n', "line 2: a quote is open at its end"),
+    "text behind a quote": (HEADER + b'"a"b,1,2\n', "line 2: ',' expected after"),
+    "an endless field": (HEADER + b"a" * 1001 + b",1,2\n", "line 2: a field of more than 1000 characters"),
+    "an endless line": (HEADER + b"a" * 200_000 + b",1,2\n", "line 2: field larger than field limit"),
+    "Latin-1": (HEADER + b"a,1,2\nB\xe4r,3,4\n", "line 3: not a text in UTF-8"),
+    "UTF-16": (HEADER.decode().encode("utf-16"), "line 1: not a text in UTF-8"),
+    "UTF-16 without a mark": (HEADER.decode().encode("utf-16-le"), "line 1: not a text in UTF-8"),
+    "a NUL": (HEADER + b"a,1,2\nb\0,3,4\n", "line 3: not a text in UTF-8"),
+    "nothing": (b"", "the column request is missing"),
+    "a header alone": (HEADER + b"\n", "no request is in it"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_not_one_object_for_each_id_is_refused(tmp_path, name):
+    content, message = REFUSED[name]
+    with pytest.raises(UserError) as caught:
+        requests(tmp_path, content)
+    assert message in str(caught.value)
+    assert "mine.csv" in str(caught.value)
+
+
+def test_a_file_beyond_the_limit_is_refused(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_bytes(HEADER)
+    with path.open("r+b") as file:
+        file.truncate(LARGEST_CSV + 1)  # a hole, which takes no room
+    with pytest.raises(UserError, match=r"mine\.csv: larger than 50,000,000 bytes"):
+        read({"requests": {"file": str(path)}})
