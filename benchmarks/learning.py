@@ -25,6 +25,7 @@ import numpy as np
 
 from soulbench.config import files
 from soulbench.core.device import prepare
+from soulbench.core.running_state import WorkFolder
 from soulbench.core.terms import TASKS
 from soulbench.data.batches import to_pixels
 from soulbench.models.generator import Generator
@@ -61,7 +62,9 @@ def train(variant: str, folder: str, seed: int) -> tuple[dict[str, float], np.nd
     networks, seconds, monitor = data.networks(seed), 0.0, TrainingMonitor.off()
     with tempfile.TemporaryDirectory() as work:
         for stage in NAMES:
-            result = train_stage(data, networks, stage, UNCHANGED, seed, Path(work), lambda _: None, monitor)
+            result = train_stage(
+                data, networks, stage, UNCHANGED, seed, WorkFolder(Path(work), {}), lambda _: None, monitor
+            )
             seconds += result.timing.seconds
             networks = between_stages(data, networks, seed)
     measured = {"seconds": seconds}

@@ -22,6 +22,7 @@ from learning import errors
 
 from soulbench.config import files
 from soulbench.core.device import prepare
+from soulbench.core.running_state import WorkFolder
 from soulbench.core.terms import TASKS
 from soulbench.models.generator import Generator
 from soulbench.planning.counting import WorkCounter
@@ -89,7 +90,9 @@ def train(change: Mapping[str, Any], folder: str, seed: int) -> tuple[dict[float
     networks, monitor = data.networks(seed), QualityMonitor(data)
     with tempfile.TemporaryDirectory() as work:
         for which in NAMES:
-            train_stage(data, networks, which, UNCHANGED, seed, Path(work), lambda _: None, monitor)
+            train_stage(
+                data, networks, which, UNCHANGED, seed, WorkFolder(Path(work), {}), lambda _: None, monitor
+            )
     before = work_per_step(data, "pretrain") * data.config["training"]["pretrain"]["steps"]
     per_step = work_per_step(data, "finetune")
     path = {before + per_step * step: max(found.values()) for step, found in monitor.path.items()}

@@ -125,7 +125,12 @@ def _report_failure(error: Exception, path: Path, log: Log) -> None:
 
 def _writer(file: IO[str]) -> Log:
     def log(text: str) -> None:
-        file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {text}\n")
+        try:
+            # Not into the file's buffer: on a full disk, closing the file would then fail once more.
+            os.write(file.fileno(), f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {text}\n".encode())
+        except OSError as error:
+            error.filename = file.name
+            raise
 
     return log
 

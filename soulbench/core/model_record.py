@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from soulbench.core.damage import DamagedFile
 from soulbench.core.errors import UserError
 from soulbench.core.records import write_json
 
@@ -58,7 +59,7 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         images: images seen while training, repetitions counted; None for a redaction.
         losses: the last losses by part; None for a redaction.
         solver: how well a redaction was solved; None for a trained model.
-        parameters: resolved parameters, defaults included.
+        parameters: the settings of its job; those of a method also resolved, defaults included, as `method`.
         seeds: by role.
         source_hash, lock_hash, versions, device, commit: as in `soulbench.core.records.provenance`.
     """
@@ -97,4 +98,4 @@ def read_model_record(path: str | Path) -> ModelRecord:
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file; run the rule that makes the model") from None
     except msgspec.DecodeError as error:
-        raise UserError(f"{path}: not the record of a model ({error}); run its rule again") from None
+        raise DamagedFile(path, f"not the record of a model: {error}") from None

@@ -1,7 +1,9 @@
 """The paths of all files of a benchmark below `results/<name>/`; nothing else spells them."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 from soulbench.core.columns import RECORDS
@@ -75,3 +77,28 @@ class ResultPaths:
 def beside(checkpoint: str, kind: str) -> str:
     """Return a file that training writes beside a checkpoint: `json`, `curves.csv` or `snapshots.npz`."""
     return f"{checkpoint.removesuffix('.safetensors')}.{kind}"
+
+
+#: Path below `results/<name>/` -> the rule that writes it.
+_RULES = {
+    r"data/(vocabulary\.json|graphs)": "vocabulary",
+    r"data/packed": "pack",
+    r"data/(human|subset)\.csv|data/summary\.json": "human_filter",
+    r"data/requests\.csv": "requests",
+    r"data/visual\.npy": "visual_features",
+    r"models/pretrained/": "pretrain",
+    r"models/original/": "finetune",
+    r"unlearned/(?P<name>[^/]+)/": "{name}",
+    r"records/(?P<name>[^/]+)/": "evaluate_{name}",
+    r"ablations/": "ablate",
+    r"tables/claims\.csv": "claims",
+    r"tables/": "tables",
+}
+
+
+def rule_of(path: str | Path) -> str | None:
+    """Return the rule that makes a file that other jobs read; None for a file not below `results/<name>/`."""
+    for pattern, rule in _RULES.items():
+        if found := re.search(rf"(?:^|/)results/[^/]+/(?:{pattern})", Path(path).as_posix()):
+            return rule.format(**found.groupdict())
+    return None

@@ -1,6 +1,7 @@
 """Files that are either whole or absent, and the provenance of each result."""
 
 import contextlib
+import errno
 import functools
 import hashlib
 import importlib.metadata
@@ -10,7 +11,7 @@ import os
 import platform
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,29 @@ VERSIONS_OF = (
     "pillow",
     "snakemake",
 )
+#: Errors of a file system -> what the user can do about them.
+REMEDIES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room there"),
+    errno.EFBIG: "allow larger files there (`ulimit -f`, or another file system)",
+    **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "make the folder writable"),
+}
+
+
+@contextlib.contextmanager
+def explained_writing(path: str | Path) -> Iterator[None]:
+    """Raise what keeps a block from writing a file, such as a full disk, as a `UserError` with the remedy."""
+    try:
+        yield
+    except OSError as error:
+        # A file elsewhere that the block may not read is another matter.
+        if error.errno not in REMEDIES or not Path(str(error.filename or path)).is_relative_to(
+            Path(path).parent
+        ):
+            raise
+        raise UserError(
+            f"{path}: cannot be written ({os.strerror(error.errno)}); {REMEDIES[error.errno]} and run again: "
+            "what was finished stays"
+        ) from None
 
 
 @contextlib.contextmanager
@@ -41,10 +65,14 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
     The temporary file has the same name in another folder, because writers such as `np.save` and Matplotlib
     choose the format by the suffix. The block may also create a folder there; it replaces an older folder.
+
+    Raises:
+        UserError: the disk is full, or the folder cannot be written to.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}-") as folder:
+    with explained_writing(path), contextlib.ExitStack() as stack:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folder = stack.enter_context(tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}-"))
         part = Path(folder) / path.name
         yield part
         if path.is_dir() and part.is_dir():
@@ -99,6 +127,15 @@ def read_json(path: str | Path) -> Any:
         raise UserError(f"{path}: there is no such file") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not a whole JSON file ({error}); copy or make it again") from None
+
+
+def content_hash(arrays: Iterable[Any], facts: Any = None) -> str:
+    """Return the SHA-256 of the types, shapes and values of arrays, and of plain values, in hexadecimal."""
+    content = hashlib.sha256(canonical_json(facts).encode())
+    for array in map(np.ascontiguousarray, arrays):
+        content.update(f"{array.dtype}{array.shape}".encode())
+        content.update(array.data)
+    return content.hexdigest()
 
 
 def file_hash(path: str | Path) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from soulbench.core.columns import FINDING, NUMBER, TABLES, TEXT, Schema
+from soulbench.core.damage import DamagedFile
 from soulbench.core.errors import UserError
 from soulbench.core.records import atomic_path
 
@@ -52,9 +53,7 @@ def read_csv(path: str | Path, schema: Schema | None = None, others: str | None 
         raise UserError(f"{path}: cannot be read ({error.strerror}); a CSV table is expected") from None
     except (ValueError, OverflowError) as error:  # pandas' own errors are among them
         reason = str(error).strip().partition("\n")[0]
-        raise UserError(
-            f"{path}: not the table it should be ({reason}); delete it and run its rule again"
-        ) from None
+        raise DamagedFile(path, f"not the table it should be: {reason}") from None
 
 
 def _read(path: Path, schema: Schema, others: str | None) -> pd.DataFrame:

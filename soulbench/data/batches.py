@@ -1,12 +1,14 @@
 """From packed scenes to the tensors of a batch: objects and triples as flat lists, with their images."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from soulbench.core.records import content_hash
 from soulbench.data.packed import Columns, PackedScenes, Scene
 
 #: ImageNet's channel means and standard deviations, for pixels in [0, 1].
@@ -117,6 +119,19 @@ class SceneBatches:
             len(edited[row].scene.categories) if row in edited else int(offsets[row + 1] - offsets[row])
             for row in rows
         )
+
+    def digest(self, rows: Sequence[int]) -> str:
+        """Return a hash of all that batches of these rows hold, in their order."""
+        return content_hash((array for row in rows for array in self._content(row)), self.scenes.slots)
+
+    def _content(self, row: int) -> Iterator[Any]:
+        scene, visual = self._graph(row)
+        yield from (scene.image_id, scene.object_ids, scene.categories, scene.boxes, scene.triples, visual)
+        if row not in self.edited:
+            yield scene.pixels
+            return
+        edited = self.edited[row]
+        yield from (edited.image, edited.target, edited.weights, edited.guidance, edited.sign)
 
     def collate(self, scenes: Sequence[Scene], visual: Sequence[np.ndarray]) -> Batch:
         """Return scenes and the features [n, F] of their objects as a batch, without edits."""

@@ -9,8 +9,8 @@ from typing import Any, Self
 import msgspec
 import numpy as np
 
+from soulbench.core.damage import DamagedFile, map_array
 from soulbench.core.errors import UserError
-from soulbench.core.records import read_json
 
 ARRAYS = (
     "image_ids",
@@ -41,7 +41,7 @@ class Vocabulary(msgspec.Struct):
         except FileNotFoundError:
             raise UserError(f"{path}: there is no such file; the vocabulary step writes it") from None
         except msgspec.DecodeError as error:
-            raise UserError(f"{path}: not a vocabulary ({error}); run its rule again") from None
+            raise DamagedFile(path, f"not a vocabulary: {error}") from None
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,32 @@ def _spans(offsets: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return counts, np.repeat(offsets[rows] - (ends - counts), counts) + np.arange(ends[-1])
 
 
+def _facts(folder: Path) -> tuple[dict[str, Any], Vocabulary]:
+    """Return packed.json and the vocabulary in it."""
+    path = folder / "packed.json"
+    try:
+        facts = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+        version, vocabulary = facts["format"], msgspec.convert(facts["vocabulary"], Vocabulary)
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such file; the rule pack writes it") from None
+    except (msgspec.MsgspecError, KeyError) as error:
+        raise DamagedFile(path, error, folder) from None
+    if version != FORMAT_VERSION:
+        raise UserError(f"{path}: format {version!r}, {FORMAT_VERSION} is expected; pack it again")
+    return facts, vocabulary
+
+
+def _check_lengths(arrays: dict[str, np.ndarray], folder: Path) -> None:
+    images = len(arrays["image_ids"])
+    expected = {"splits": images, "pixels": images, "offsets": images + 1, "triple_offsets": images + 1}
+    expected |= dict.fromkeys(("object_ids", "categories", "boxes"), int(arrays["offsets"][-1]))
+    expected["triples"] = int(arrays["triple_offsets"][-1])
+    for name, count in expected.items():
+        if len(arrays[name]) != count:
+            why = f"{len(arrays[name])} entries, {count} are expected"
+            raise DamagedFile(folder / f"{name}.npy", why, folder)
+
+
 @dataclass(frozen=True)
 class PackedScenes:
     """A packed folder; arrays are mapped read-only."""
@@ -122,24 +148,15 @@ class PackedScenes:
         """Open a folder that `soulbench.data.prepare.pack` wrote.
 
         Raises:
-            UserError: the folder is absent, unfinished or of another format.
+            UserError: the folder is absent, damaged or of another format.
         """
         folder = Path(folder)
-        facts = read_json(folder / "packed.json")
-        if facts.get("format") != FORMAT_VERSION:
-            raise UserError(
-                f"{folder}/packed.json: format {facts.get('format')!r}, {FORMAT_VERSION} is expected; pack it again"
-            )
-        try:
-            # As plain arrays: every slice of a `memmap` costs microseconds, and a batch takes hundreds.
-            arrays = {
-                name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False))
-                for name in ARRAYS
-            }
-        except (OSError, ValueError) as error:
-            raise UserError(f"{folder}: not a whole packed set ({error}); pack it again") from None
+        facts, vocabulary = _facts(folder)
+        # As plain arrays: every slice of a `memmap` costs microseconds, and a batch takes hundreds.
+        arrays = {name: np.asarray(map_array(folder / f"{name}.npy", folder)) for name in ARRAYS}
+        _check_lengths(arrays, folder)
         rows = {image_id: row for row, image_id in enumerate(arrays["image_ids"].tolist())}
-        return cls(facts["image_size"], Vocabulary(**facts["vocabulary"]), **arrays, rows=rows, facts=facts)
+        return cls(facts["image_size"], vocabulary, **arrays, rows=rows, facts=facts)
 
     @cached_property
     def slots(self) -> int:

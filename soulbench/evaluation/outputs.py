@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from soulbench.core.damage import DamagedFile, read_arrays
 from soulbench.core.records import atomic_path
 from soulbench.core.terms import TASKS
 from soulbench.data.batches import Batch, SceneBatches
@@ -58,12 +59,19 @@ class ModelOutputs:
 
     @classmethod
     def load(cls, path: str | Path) -> "ModelOutputs":
-        """Read what `save` wrote, without the images of the queries."""
-        with np.load(path) as file:
-            images = {task: np.concatenate([file[task][None], file[f"{task}-samples"]]) for task in TASKS}
+        """Read what `save` wrote, without the images of the queries.
+
+        Raises:
+            UserError: the file is absent or damaged.
+        """
+        arrays = read_arrays(path)
+        try:
+            images = {task: np.concatenate([arrays[task][None], arrays[f"{task}-samples"]]) for task in TASKS}
             objects = {
-                (task, name): file[f"latent-{task}-{name}"] for task in TASKS for name in REPRESENTATIONS
+                (task, name): arrays[f"latent-{task}-{name}"] for task in TASKS for name in REPRESENTATIONS
             }
+        except (KeyError, ValueError) as error:
+            raise DamagedFile(path, f"no outputs of a model: {error}") from None
         return cls(images, objects)
 
 

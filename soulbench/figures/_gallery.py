@@ -1,6 +1,5 @@
 """Mosaics: images of the records side by side, under headings. Boxes are outlined on the mosaic only."""
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from matplotlib.patches import Rectangle
 
 from soulbench.analysis.methods import base, ordered
 from soulbench.config import runs
+from soulbench.core.damage import read_arrays
 from soulbench.core.errors import UserError
 from soulbench.core.paths import ResultPaths
 from soulbench.core.tables import read_csv
@@ -60,21 +60,6 @@ def ablation_inputs(config: Mapping[str, Any], paths: ResultPaths, name: str) ->
     """Return the files that a mosaic of an ablation reads, besides the tables."""
     request, seed = runs.ablation_runs(config)[0]
     return [*image_inputs(paths), paths.ablation(name, request, seed, "npz")]
-
-
-def read_arrays(path: str) -> dict[str, np.ndarray]:
-    """Read every array of a file.
-
-    Raises:
-        UserError: the file is absent or does not hold arrays.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            return dict(stored)
-    except FileNotFoundError:
-        raise UserError(f"{path}: there is no such file; run the rule that writes it") from None
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path}: not a file of arrays ({error}); delete it and run its rule again") from None
 
 
 class BenchmarkImages:

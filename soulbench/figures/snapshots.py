@@ -8,6 +8,7 @@ import numpy as np
 
 from soulbench.analysis.methods import family, ordered
 from soulbench.config import runs
+from soulbench.core.damage import read_arrays
 from soulbench.core.errors import UserError
 from soulbench.core.paths import ResultPaths, beside
 from soulbench.core.terms import TASKS
@@ -109,7 +110,7 @@ def read(path: str) -> Snapshots:
     Raises:
         UserError: the file is absent or does not hold snapshots.
     """
-    stored = _gallery.read_arrays(path)
+    stored = read_arrays(path)
     try:
         outputs = {task: stored[task] for task in TASKS}
         return Snapshots(stored["steps"].tolist(), stored["image_ids"].tolist(), stored["truth"], outputs)

@@ -2,18 +2,23 @@
 
 import csv
 import hashlib
-from collections.abc import Mapping
+import io
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
+from soulbench.core.damage import DamagedFile, map_array, table_text
 from soulbench.data.batches import EditedScene, SceneBatches
 from soulbench.data.packed import PackedScenes
 from soulbench.data.requests.request import Request
 from soulbench.training.losses import uses_discriminators
 from soulbench.training.networks import Networks, build
+
+Entry = TypeVar("Entry")
 
 
 @dataclass(frozen=True)
@@ -59,24 +64,35 @@ class BenchmarkData:
 
     @classmethod
     def open(cls, config: Mapping[str, Any], data_dir: str | Path) -> "BenchmarkData":
-        """Open `results/<name>/data`."""
+        """Open `results/<name>/data`.
+
+        Raises:
+            UserError: a file is absent or damaged; names the rule that makes it anew.
+        """
         folder = Path(data_dir)
         scenes = PackedScenes.open(folder / "packed")
-        roles = _table(folder / "subset.csv")
-        rows = {
-            role: [scenes.find(int(entry["image_id"])) for entry in roles if entry["role"] == role]
-            for role in ("subset", "heldout")
-        }
+        visual = map_array(folder / "visual.npy")
+        expected = (len(scenes.object_ids), config["generator"]["visual"]["features"])
+        if visual.shape != expected:
+            raise DamagedFile(folder / "visual.npy", f"shape {visual.shape}, {expected} is expected")
+        roles = _parsed(
+            folder / "subset.csv", lambda entry: (entry["role"], scenes.find(int(entry["image_id"])))
+        )
         splits = np.asarray(scenes.splits)
         return cls(
             config=config,
             scenes=scenes,
-            visual=np.load(folder / "visual.npy", mmap_mode="r"),
+            visual=visual,
             train=np.flatnonzero(splits == "train").tolist(),
             validation=np.flatnonzero(splits == "val").tolist(),
-            subset=rows["subset"],
-            heldout=rows["heldout"],
-            requests=_requests(folder / "requests.csv", scenes.vocabulary.objects),
+            subset=[row for role, row in roles if role == "subset"],
+            heldout=[row for role, row in roles if role == "heldout"],
+            requests={
+                request.id: request
+                for request in _parsed(
+                    folder / "requests.csv", partial(_request, objects=scenes.vocabulary.objects)
+                )
+            },
         )
 
     def networks(self, seed: int) -> Networks:
@@ -99,16 +115,25 @@ class BenchmarkData:
         return [row for row in rows if int(self.scenes.image_ids[row]) not in changes.exclude]
 
 
-def _requests(path: Path, objects: list[str]) -> dict[str, Request]:
-    return {
-        row["request"]: Request(
-            row["request"], int(row["image_id"]), int(row["object_id"]), objects.index(row["category"])
-        )
-        for row in _table(path)
-    }
+def _request(entry: Mapping[str, str], objects: list[str]) -> Request:
+    return Request(
+        entry["request"],
+        int(entry["image_id"]),
+        int(entry["object_id"]),
+        objects.index(entry["category"]),
+    )
 
 
-def _table(path: Path) -> list[dict[str, str]]:
-    """Read a small CSV file; importing pandas would take longer than reading it."""
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+def _parsed(path: Path, parse: Callable[[Mapping[str, str]], Entry]) -> list[Entry]:
+    """Return the parsed rows of a small CSV file; importing pandas would take longer than reading it."""
+    entries = csv.DictReader(io.StringIO(table_text(path), newline=""))
+    parsed = []
+    for line, entry in enumerate(entries, 2):
+        try:
+            if None in {*entry, *entry.values()}:
+                raise ValueError("more or fewer values than columns")
+            parsed.append(parse(entry))
+        except (KeyError, ValueError) as error:
+            why = f"no column {error}" if isinstance(error, KeyError) else error
+            raise DamagedFile(path, f"line {line}: {why}") from None
+    return parsed

@@ -61,6 +61,10 @@ class EarlyStop:
         """Whether the validation loss has not improved for `patience` validations."""
         return self.without_improvement >= self.patience
 
+    def digest(self) -> str:
+        """Return a hash of the scenes that are validated on."""
+        return self.batches.digest(self.rows)
+
     def due(self, step: int) -> bool:
         """Return whether to validate after `step` steps."""
         return step % self.every == 0

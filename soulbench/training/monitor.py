@@ -31,10 +31,18 @@ class TrainingMonitor:
         batch: the scenes that every snapshot shows; None for no snapshots.
         settings: the configuration.
         tensorboard_dir: folder of the files that TensorBoard shows during training; None for none.
+        shown: hash of the scenes that snapshots show.
     """
 
-    def __init__(self, batch: Batch | None, settings: Mapping[str, Any], tensorboard_dir: Path | None):
+    def __init__(
+        self,
+        batch: Batch | None,
+        settings: Mapping[str, Any],
+        tensorboard_dir: Path | None,
+        shown: str | None = None,
+    ):
         self.batch, self.settings, self.tensorboard_dir = batch, settings, tensorboard_dir
+        self.shown = shown
         self.rows: list[dict[str, Any]] = []
         self.snapshots: list[dict[str, Any]] = []
         self.seconds = 0.0  # spent on monitoring, which is not part of what training costs
@@ -64,7 +72,7 @@ class TrainingMonitor:
             first: whether this is the first of several processes, the only one that takes snapshots and writes.
         """
         tensorboard_dir = Path(model).with_suffix(".tensorboard") if first else None
-        return cls(batches.batch(rows) if first else None, settings, tensorboard_dir)
+        return cls(batches.batch(rows) if first else None, settings, tensorboard_dir, batches.digest(rows))
 
     def record(
         self,

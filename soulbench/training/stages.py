@@ -8,11 +8,11 @@ from typing import Any
 import torch.distributed as dist
 
 from soulbench.core import device as devices
-from soulbench.core.checkpoint import work_folder
 from soulbench.core.device import ExecutionContext
 from soulbench.core.log import Log
 from soulbench.core.model_record import ModelRecord, write_model_record
 from soulbench.core.records import provenance
+from soulbench.core.running_state import WorkFolder, work_folder
 from soulbench.core.terms import ALL_REQUESTS
 from soulbench.training.dataset import UNCHANGED, BenchmarkData, Changes
 from soulbench.training.early_stop import EarlyStop
@@ -32,9 +32,10 @@ def train_stage(
     which: str,
     changes: Changes,
     seed: int,
-    work: Path,
+    work: WorkFolder,
     log: Log,
     monitor: TrainingMonitor | None = None,
+    keep: bool = False,
 ) -> TrainingResult:
     """Run one of the two stages in place.
 
@@ -44,9 +45,10 @@ def train_stage(
         which: "pretrain" or "finetune".
         changes: what a method changes in training.
         seed: training seed.
-        work: folder of the running state.
+        work: keeps the running state.
         log: takes a line.
         monitor: records losses and snapshots; None for neither.
+        keep: whether another stage follows in the same job (`Trainer.fit`).
     """
     settings = data.config["training"]
     rows = data.without(data.train if which == "pretrain" else data.subset, changes)
@@ -58,7 +60,7 @@ def train_stage(
     if which == "pretrain":
         early_stop = EarlyStop.of(data.batches(), data.validation, settings["early_stop"])
     trainer = Trainer(networks, objective, data.batches(changes), rows, stage, context, monitor, early_stop)
-    return trainer.fit(work, log)
+    return trainer.fit(work, log, keep)
 
 
 def stage_of(
@@ -141,7 +143,8 @@ def finetune(
 def _train_and_save(
     data: BenchmarkData, networks: Networks, which: str, seed: int, out_model: str, source: str, log: Log
 ) -> None:
-    with work_folder(out_model) as work:
+    made_by = origin(data.config, data.config, seed, source)
+    with work_folder(out_model, made_by) as work:
         monitor = monitor_for(data, data.subset[:SNAPSHOT_IMAGES], out_model)
         result = train_stage(data, networks, which, UNCHANGED, seed, work, log, monitor)
         if monitor.batch is None:  # not the first of several processes
@@ -157,7 +160,7 @@ def _train_and_save(
             timing=result.timing,
             images=result.images,
             losses=result.losses,
-            **origin(data.config, data.config["training"], seed, source),
+            **made_by,
         )
         write_model_record(Path(out_model).with_suffix(".json"), record)
 

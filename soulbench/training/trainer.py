@@ -1,26 +1,24 @@
 """The one training loop: pre-training, fine-tuning, retraining and every unlearning method that trains."""
 
-import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from soulbench.core.checkpoint import load_state, save_state
+from soulbench.core.checkpoint import checksum
 from soulbench.core.device import ExecutionContext, Meter, explained_memory, moved
-from soulbench.core.errors import UserError
 from soulbench.core.log import Log, Progress
 from soulbench.core.model_record import Timing
-from soulbench.core.records import canonical_json
+from soulbench.core.running_state import RunningState, WorkFolder
 from soulbench.core.seeds import derive_seed
 from soulbench.data.batches import Batch, SceneBatches
 from soulbench.training.adam import Adam
 from soulbench.training.conditions import training_condition
 from soulbench.training.early_stop import EarlyStop
+from soulbench.training.finite import StepLosses, check_weights, finite_losses
 from soulbench.training.losses import Objective
 from soulbench.training.monitor import TrainingMonitor
 from soulbench.training.networks import Networks
@@ -44,15 +42,6 @@ class TrainingResult:
     timing: Timing
     images: int
     losses: dict[str, float]
-
-
-@dataclass(frozen=True)
-class _StepLosses:
-    """Losses of one step that have not been read from the device yet."""
-
-    step: int
-    image_ids: tuple[int, ...]
-    losses: Mapping[str, Tensor]
 
 
 class Trainer:
@@ -100,20 +89,20 @@ class Trainer:
         averaged = {} if stage.ema_decay is None else networks.generator.state_dict()
         self.ema = {name: value.clone() for name, value in averaged.items()} or None
 
-    def fit(self, work: Path, log: Log) -> TrainingResult:
-        """Train to the last step, from where an interrupted run of the same stage saved its state.
+    def fit(self, work: WorkFolder, log: Log, keep: bool = False) -> TrainingResult:
+        """Train to the last step, from where an interrupted run of the same training saved its state.
 
         Args:
-            work: folder of the running state, which survives a killed job.
+            work: keeps the running state, which survives a killed job.
             log: takes a line.
+            keep: whether the last state is saved, too. A stage that follows in the same job can then go on even where
+                the device is not deterministic, because it starts from exactly these weights again.
 
         Raises:
             UserError: a loss or weight is not finite (names the step, the part and the images), or memory ran out.
         """
-        state_file = work / f"{self.stage.name.replace(' ', '-')}.safetensors"
-        saved = load_state(state_file, self._key())
-        if saved is not None:
-            self.load_state_dict(saved)
+        state = work.state(self.stage.name, self.inputs())
+        self._resume(state, log)
         earlier_seconds, earlier_monitoring = self.seconds, self.monitor.seconds
         size = self.step_size // self.micro_batch_count
         with (
@@ -121,7 +110,9 @@ class Trainer:
             Meter(self.context.device) as meter,
             Progress(self.stage.name, self.stage.steps, log, done=self.step) as progress,
         ):
-            self._train(state_file, progress)
+            self._train(state, progress)
+            if keep:
+                self._save(state)
         self.seconds = earlier_seconds + meter.seconds - (self.monitor.seconds - earlier_monitoring)
         self._finish()
         self.monitor.snapshot(self.networks.generator, self.stage, self.step, final=True)
@@ -130,9 +121,9 @@ class Trainer:
         timing = Timing(self.seconds, meter.peak_mib, self.step)
         return TrainingResult(timing, self.step * self.step_size, self.losses)
 
-    def _train(self, state_file: Path, progress: Progress) -> None:
+    def _train(self, state: RunningState, progress: Progress) -> None:
         """Make the remaining steps, or as many as early stop allows."""
-        unread: list[_StepLosses] = []
+        unread: list[StepLosses] = []
         earlier_seconds = self.seconds
         started = last_read = last_saved = self._now()
         for step in range(self.step, self.stage.steps):
@@ -141,11 +132,11 @@ class Trainer:
             self.monitor.snapshot(self.networks.generator, self.stage, step)
             micro_batches = self.micro_batches(step)
             image_ids = tuple(image for batch in micro_batches for image in batch.image_ids)
-            unread.append(_StepLosses(step, image_ids, self.train_step(step, micro_batches)))
+            unread.append(StepLosses(step, image_ids, self.train_step(step, micro_batches)))
             self.step = step + 1
             validates = self.early_stop is not None and self.early_stop.due(self.step)
             if self.step % CHECK_EVERY == 0 or self.step == self.stage.steps or validates:
-                self.losses = _finite_losses(unread, state_file, self.context)
+                self.losses = finite_losses(unread, state, self.context)
                 images_per_second = len(unread) * self.step_size / (self._now() - last_read)
                 validation = self.validate() if validates else None
                 self.monitor.record(self.stage, self.step, images_per_second, self.losses, validation)
@@ -153,7 +144,7 @@ class Trainer:
                 last_read = self._now()
                 self.seconds = earlier_seconds + last_read - started
                 if last_read - last_saved > self.stage.checkpoint_seconds:
-                    self._save(state_file)
+                    self._save(state)
                     last_saved = last_read
             total = {"loss": sum(self.losses.values())} if self.losses else {}
             progress.advance(images=len(image_ids), **total)
@@ -258,44 +249,27 @@ class Trainer:
             self.early_stop.load_state_dict(state["early_stop"])
         self.step, self.seconds, self.losses = state["step"], state["seconds"], state["losses"]
 
-    def _key(self) -> str:
-        """Return the settings that a saved state belongs to."""
-        settings = {"stage": vars(self.stage), "precision": self.context.precision}
-        if self.early_stop is not None:
-            settings["early_stop"] = {"every": self.early_stop.every, "patience": self.early_stop.patience}
-        return canonical_json({**settings, "signature": self.networks.signature})
+    def inputs(self) -> dict[str, Any]:
+        """Return what the result depends on, besides the settings of the job: the content of all that is read."""
+        return {
+            "stage": vars(self.stage),
+            "weights": checksum({**self.networks.modules().state_dict(), **self.objective.state_dict()}),
+            "scenes": self.batches.digest(self.rows),
+            "validation": None if self.early_stop is None else self.early_stop.digest(),
+            "snapshots": self.monitor.shown,
+        }
 
-    def _save(self, path: Path) -> None:
-        """Write the state, unless a weight is not finite: then the last good state is worth more."""
-        state = self.state_dict()
-        broken = [name for name, value in state["networks"].items() if not value.isfinite().all()]
-        if broken:
-            raise UserError(
-                f"training stopped at step {self.step}: {broken[0]} is not finite any more{_kept(path)}. "
-                "A lower learning rate may help."
-            )
+    def _resume(self, state: RunningState, log: Log) -> None:
+        """Continue from the saved state, if every process has read one of this training."""
+        saved = state.load(log, put_aside=self.context.rank == 0)
+        share = torch.tensor([float(saved is not None)], device=self.context.device)
+        self.context.all_reduce_mean([share])
+        if saved is not None and share == 1:
+            self.load_state_dict(saved)
+
+    def _save(self, state: RunningState) -> None:
+        """Write the state, unless a weight is not finite."""
+        tree = self.state_dict()
+        check_weights(tree["networks"], self.step, state)
         if self.context.rank == 0:
-            save_state(path, state, self._key())
-
-
-def _finite_losses(
-    unread: list[_StepLosses], state_file: Path, context: ExecutionContext
-) -> dict[str, float]:
-    """Return the last losses, means over the processes; raise a UserError at the first that is not finite."""
-    values = torch.stack([torch.stack(list(step.losses.values())) for step in unread])
-    context.all_reduce_mean([values])
-    losses: dict[str, float] = {}
-    for step, row in zip(unread, values.tolist(), strict=True):
-        losses = dict(zip(step.losses, row, strict=True))
-        for name, value in losses.items():
-            if not math.isfinite(value):
-                images = ", ".join(map(str, step.image_ids))
-                raise UserError(
-                    f"training stopped at step {step.step + 1}: the loss part `{name}` is {value}, on the images "
-                    f"{images}{_kept(state_file)}. A lower learning rate may help."
-                )
-    return losses
-
-
-def _kept(state_file: Path) -> str:
-    return f"; the state before is kept in {state_file}" if state_file.exists() else ""
+            state.save(tree)

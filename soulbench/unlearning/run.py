@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from soulbench.config import runs
-from soulbench.core.checkpoint import work_folder
 from soulbench.core.device import ExecutionContext
 from soulbench.core.errors import UserError
 from soulbench.core.log import Log
 from soulbench.core.model_record import ModelRecord, Timing, write_model_record
 from soulbench.core.registry import Method, suggest
+from soulbench.core.running_state import WorkFolder, work_folder
 from soulbench.core.terms import ALL_REQUESTS
 from soulbench.data.requests.request import Request
 from soulbench.training.dataset import BenchmarkData, Changes
@@ -65,7 +65,8 @@ def unlearn(
     plan = code.plan(planned, subset_of(data), code.parameters(**parameters))
     networks = data.networks(seed)
     facts: dict[str, Any]
-    with work_folder(out_model) as work:
+    made_by = origin(config, {**config, "method": parameters}, seed, source)
+    with work_folder(out_model, made_by) as work:
         monitor = monitor_for(data, _monitored_rows(data, code, planned), out_model)
         if code.family == "retrain":
             changes = apply_plan(data, plan)
@@ -92,7 +93,7 @@ def unlearn(
             level=code.level,
             family=code.family,
             **facts,
-            **origin(config, {"unlearning": config["unlearning"], "method": parameters}, seed, source),
+            **made_by,
         )
         write_model_record(Path(out_model).with_suffix(".json"), record)
 
@@ -133,12 +134,12 @@ def _retrain(
     networks: Networks,
     changes: Changes,
     seed: int,
-    work: Path,
+    work: WorkFolder,
     log: Log,
     monitor: TrainingMonitor,
 ) -> tuple[Networks, TrainingResult]:
     """Run both stages from scratch; the work folder keeps the first one's result if the second is interrupted."""
-    first = train_stage(data, networks, "pretrain", changes, seed, work, log, monitor)
+    first = train_stage(data, networks, "pretrain", changes, seed, work, log, monitor, keep=True)
     networks = between_stages(data, networks, seed)
     second = train_stage(data, networks, "finetune", changes, seed, work, log, monitor)
     timing = Timing(
@@ -154,7 +155,7 @@ def _finetune(
     networks: Networks,
     changes: Changes,
     seed: int,
-    work: Path,
+    work: WorkFolder,
     log: Log,
     monitor: TrainingMonitor,
 ) -> TrainingResult:

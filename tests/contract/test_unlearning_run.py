@@ -13,7 +13,7 @@ def test_the_records_of_the_two_stages(benchmark):
         assert (record.method, record.request, record.seed) == (method, ALL_REQUESTS, 1)
         assert (record.level, record.family) == ("reference", "none")
         assert record.timing.steps == 4
-        assert record.parameters["losses"]["l1"] == 1.0
+        assert record.parameters["training"]["losses"]["l1"] == 1.0
 
 
 @pytest.mark.parametrize(

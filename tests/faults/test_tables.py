@@ -124,7 +124,8 @@ def test_a_damaged_table_is_named(tmp_path, content, reason):
     path = tmp_path / "table.csv"
     path.write_bytes(content)
     with pytest.raises(
-        UserError, match=rf"table\.csv: not the table it should be \(.*({reason}).*its rule again"
+        UserError,
+        match=rf"table\.csv: damaged \(not the table it should be: .*({reason}).*its rule makes it anew",
     ):
         read_csv(path, SCHEMA)
 

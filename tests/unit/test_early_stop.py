@@ -9,6 +9,7 @@ from scenes_factory import no_log
 from trainer_factory import CPU, LOSSES, STAGE, assert_equal, interrupt_at, state, train
 
 from soulbench.core.errors import UserError
+from soulbench.core.running_state import WorkFolder
 from soulbench.training.dataset import UNCHANGED
 from soulbench.training.early_stop import EarlyStop
 from soulbench.training.losses import Objective
@@ -100,7 +101,7 @@ def test_only_pre_training_stops_early(data, tmp_path):
     validated = replace(data, config=data.config | {"training": settings}, validation=data.heldout)
     steps = {
         which: train_stage(
-            validated, validated.networks(1), which, UNCHANGED, 1, tmp_path / which, no_log
+            validated, validated.networks(1), which, UNCHANGED, 1, WorkFolder(tmp_path / which, {}), no_log
         ).timing.steps
         for which in ("pretrain", "finetune")
     }
@@ -108,4 +109,4 @@ def test_only_pre_training_stops_early(data, tmp_path):
     assert steps["finetune"] == settings["finetune"]["steps"]
     without = replace(validated, validation=[])
     with pytest.raises(UserError, match=r"training\.early_stop: no image .* data\.split_shares\.val"):
-        train_stage(without, without.networks(1), "pretrain", UNCHANGED, 1, tmp_path, no_log)
+        train_stage(without, without.networks(1), "pretrain", UNCHANGED, 1, WorkFolder(tmp_path, {}), no_log)

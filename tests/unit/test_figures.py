@@ -196,7 +196,7 @@ def test_a_planned_record_that_is_missing_is_named(results, tmp_path):
     record = Path(paths.record("obj-ng", "r1", 1, "outputs.npz"))
     for content in (b"", b"\0"):
         record.write_bytes(content)
-        with pytest.raises(UserError, match=r"obj-ng/r1/seed1/outputs\.npz: not a file of arrays"):
+        with pytest.raises(UserError, match=r"obj-ng/r1/seed1/outputs\.npz: damaged"):
             plot("qualitative", paths, tmp_path / "qualitative")
     record.unlink()
     with pytest.raises(UserError, match=r"obj-ng/r1/seed1/outputs\.npz: there is no such file"):

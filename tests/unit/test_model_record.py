@@ -54,7 +54,7 @@ def test_a_broken_record_names_the_file_and_the_field(tmp_path, change, message)
     entry = json.loads(path.read_text())
     change(entry)
     path.write_text(json.dumps(entry))
-    with pytest.raises(UserError, match=rf"model\.json: not the record of a model \(.*{message}"):
+    with pytest.raises(UserError, match=rf"model\.json: damaged \(not the record of a model: .*{message}"):
         read_model_record(path)
 
 
@@ -62,7 +62,7 @@ def test_a_broken_record_names_the_file_and_the_field(tmp_path, change, message)
 def test_a_file_that_is_no_record_is_refused(tmp_path, content):
     path = tmp_path / "model.json"
     path.write_text(content)
-    with pytest.raises(UserError, match=r"model\.json: not the record of a model"):
+    with pytest.raises(UserError, match=r"model\.json: damaged \(not the record of a model"):
         read_model_record(path)
 
 

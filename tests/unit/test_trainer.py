@@ -13,6 +13,7 @@ from trainer_factory import MASKING, STAGE, assert_equal, interrupt_at, state, t
 from soulbench.core.checkpoint import load
 from soulbench.core.device import ExecutionContext
 from soulbench.core.errors import UserError
+from soulbench.core.running_state import WorkFolder
 from soulbench.training import monitor as monitor_module
 from soulbench.training.losses import Objective
 from soulbench.training.schedule import rows_of_step
@@ -75,7 +76,7 @@ def test_a_trainer_continues_from_a_state_dict(data, tmp_path, optimiser):
     for step in range(4):
         first.train_step(step, first.micro_batches(step))
     second.load_state_dict(first.state_dict() | {"step": 4})
-    second.fit(tmp_path / "rest", no_log)
+    second.fit(WorkFolder(tmp_path / "rest", {}), no_log)
     assert_equal(state(whole), state(second.networks))
 
 
@@ -113,7 +114,7 @@ class BatchesWithNaN:
     """Batches in which the target of one image holds a NaN."""
 
     def __init__(self, batches, image):
-        self.batches, self.image, self.objects = batches, image, batches.objects
+        self.batches, self.image, self.objects, self.digest = batches, image, batches.objects, batches.digest
 
     def batch(self, rows):
         batch = self.batches.batch(rows)

@@ -11,6 +11,7 @@ from scenes_factory import no_log
 
 from soulbench.core.checkpoint import load
 from soulbench.core.device import ExecutionContext
+from soulbench.core.running_state import WorkFolder
 from soulbench.training import trainer as trainer_module
 from soulbench.training.dataset import BenchmarkData
 from soulbench.training.losses import Objective
@@ -38,7 +39,7 @@ def train(settings, data_dir, folder):
     monitor.tensorboard_dir = None
     context = ExecutionContext(torch.device("cpu"))
     Trainer(networks, objective, data.batches(), data.subset, STAGE, context, monitor).fit(
-        folder / "work", no_log
+        WorkFolder(folder / "work", {}), no_log
     )
     networks.save(folder / "model.safetensors")
     monitor.save(folder / "model.safetensors")

@@ -5,6 +5,7 @@ from benchmark_factory import ALL_LOSSES, Benchmark, config
 from scenes_factory import no_log
 
 from soulbench.core.device import ExecutionContext
+from soulbench.core.running_state import WorkFolder
 from soulbench.training.dataset import BenchmarkData
 from soulbench.training.losses import Objective
 from soulbench.training.schedule import Stage
@@ -34,7 +35,7 @@ def trainer_of(
 def train(data, folder, stage=STAGE, networks=None, log=no_log, **more):
     """Train fresh networks; return them and the result."""
     networks = networks or data.networks(1)
-    return networks, trainer_of(data, networks, stage, **more).fit(folder, log)
+    return networks, trainer_of(data, networks, stage, **more).fit(WorkFolder(folder, {}), log)
 
 
 def state(networks):
@@ -47,12 +48,13 @@ def assert_equal(first, second):
         assert torch.equal(first[name], second[name]), name
 
 
-def interrupt_at(step, monkeypatch):
-    """Make training fail before a step; return what undoes that."""
-    original = Trainer.train_step
+def interrupt_at(step, monkeypatch, stages=1):
+    """Make training fail before a step of the so-manieth stage; return what undoes that."""
+    original, reached = Trainer.train_step, []
 
     def failing(trainer, number, micro_batches):
-        if number == step:
+        reached.extend([number] if number == step else [])
+        if len(reached) == stages:
             raise KeyboardInterrupt
         return original(trainer, number, micro_batches)
 

@@ -7,6 +7,7 @@ import pytest
 
 from soulbench.config import files, runs
 from soulbench.core import registry
+from soulbench.core.paths import rule_of
 from soulbench.core.sources import ROOT
 from soulbench.planning.counting import Products, Step
 from soulbench.planning.sizes import Sizes
@@ -143,3 +144,14 @@ def test_a_folder_of_the_user_plans_a_page(plan, tmp_path):
     assert run.status == 0, run.text
     assert run.jobs["page"] == 1
     assert "demo_data" not in run.jobs
+
+
+def test_a_damaged_file_names_the_rule_that_makes_it(plan):
+    rows = [
+        line.split("\t") for line in plan("", "--summary").text.splitlines() if line.startswith("results/")
+    ]
+    named = {path: rule_of(path) for path, *_ in rows}
+    assert len(named) > 100
+    assert {path: rule for path, _, rule, *_ in rows if named[path] not in (None, rule)} == {}
+    unnamed = {rule for path, _, rule, *_ in rows if named[path] is None}
+    assert unnamed == {"demo_data", "page", *(f"figure_{name}" for name in FIGURES)}
