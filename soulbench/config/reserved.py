@@ -8,6 +8,7 @@ ENTRY_KEYS = ("seeds", "requests", "variant_of")
 #: Fixed names of the workflow's rules. A method's rule is named by the method's id, so no method may have one of these.
 #: An id has no underscore, so rules whose names have one are not listed.
 RULE_NAMES = (
+    "ablate",
     "all",
     "claims",
     "download",

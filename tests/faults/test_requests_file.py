@@ -62,7 +62,6 @@ REFUSED = {
         HEADER + b"a,9,5\nb,09,05\n",
         "line 3: image_id 9, object_id 5",
     ),
-    "an id beyond all integers": (HEADER + b"9" * 30 + b",1,2\n", "cannot be a request's id"),
     "a number after blank lines": (HEADER + b"\n\n\nb,x,4\n", "line 5: image_id is 'x'; a whole number"),
     "a number after blank lines of Windows": (b"\r\n" + HEADER + b"\r\nb,x,4\r\n", "line 4: image_id is 'x'"),
     "a number of 19 digits": (HEADER + b"a," + b"9" * 19 + b",4\n", "line 2: image_id is '999"),

@@ -108,7 +108,7 @@ WRONG = {
     ),
     "an early stop that never validates": (
         {"training": {"early_stop": {"every": 1000, "patience": 2}}},
-        ["training.early_stop.every: 1000 steps", "pre-training has 60", "at most as many"],
+        ["training.early_stop.every: 1000 steps", "pre-training has 20", "at most as many"],
     ),
     "a stop without patience": (
         {"training": {"early_stop": {"every": 10}}},

@@ -104,9 +104,9 @@ def test_outputs_are_generated_once_for_a_model_and_seed():
 
 
 def test_early_stop_validates():
-    changed = files.merge(DEMO, {"training": {"early_stop": {"every": 20, "patience": 3}}})
+    changed = files.merge(DEMO, {"training": {"early_stop": {"every": 10, "patience": 3}}})
     work = [stages(settings, output=1.0)["pre-training"].work for settings in (DEMO, changed)]
-    assert work[1] - work[0] == 2 * 3 * Sizes.bounds(changed).validation > 0
+    assert work[1] - work[0] == 2 * 2 * Sizes.bounds(changed).validation > 0
 
 
 def test_sizes_before_the_data_are_prepared():
