@@ -4,13 +4,13 @@ A column of text is never taken for numbers, truth or missing values: the ids `0
 The same table has the same bytes on every machine.
 """
 
-import os
+import io
 from pathlib import Path
 
 import pandas as pd
 
 from soulbench.core.columns import FINDING, NUMBER, TABLES, TEXT, Schema
-from soulbench.core.damage import DamagedFile
+from soulbench.core.damage import DamagedFile, table_text
 from soulbench.core.errors import UserError
 from soulbench.core.records import atomic_path
 
@@ -46,30 +46,25 @@ def read_csv(path: str | Path, schema: Schema | None = None, others: str | None 
     """
     path = Path(path)
     try:
-        return _read(path, TABLES[path.stem] if schema is None else schema, others)
-    except FileNotFoundError:
-        raise UserError(f"{path}: there is no such table; run the rule that writes it") from None
+        text = table_text(path)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); a CSV table is expected") from None
+    try:
+        return _frame(text, TABLES[path.stem] if schema is None else schema, others)
     except (ValueError, OverflowError) as error:  # pandas' own errors are among them
         reason = str(error).strip().partition("\n")[0]
         raise DamagedFile(path, f"not the table it should be: {reason}") from None
 
 
-def _read(path: Path, schema: Schema, others: str | None) -> pd.DataFrame:
-    with path.open("rb") as file:
-        if file.seek(0, os.SEEK_END):
-            file.seek(-1, os.SEEK_END)
-        if file.read() not in (b"\n", b""):
-            raise ValueError("its last line is cut short")
-    header = pd.read_csv(path, nrows=0, dtype=TEXT).columns
+def _frame(text: str, schema: Schema, others: str | None) -> pd.DataFrame:
+    header = pd.read_csv(io.StringIO(text), nrows=0, dtype=TEXT).columns
     wrong = [f"no column {name}" for name in schema if name not in header]
     wrong += [f"no column {name} is known" for name in header if name not in schema and others is None]
     if wrong:
         raise ValueError(", ".join(wrong))
     types = {name: schema.get(name, others or TEXT) for name in header}
     blank = {name: [""] for name, kind in types.items() if kind in (NUMBER, FINDING)}
-    frame = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=blank)
+    frame = pd.read_csv(io.StringIO(text), dtype=types, keep_default_na=False, na_values=blank)
     complete = frame[[name for name in types if name not in blank]]
     if not isinstance(frame.index, pd.RangeIndex) or complete.isna().to_numpy().any():
         raise ValueError("a line has more or fewer values than there are columns")

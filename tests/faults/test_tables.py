@@ -95,9 +95,9 @@ def test_few_methods_make_tables_that_can_be_read(tmp_path, names):
 SCHEMA = {"id": TEXT, "number": NUMBER, "count": WHOLE, "flag": FLAG, "finding": FINDING}
 GOOD = "id,number,count,flag,finding\n007,0.5,3,True,False\n"
 BAD = {
-    "empty": (b"", "No columns"),
+    "empty": (b"", "it is empty"),
     "no header": (b"\n", "No columns"),
-    "cut within a line": (GOOD[:-3].encode(), "cut short"),
+    "cut within a line": (GOOD[:-3].encode(), "ends within a line"),
     "fewer values": (GOOD.replace(",3,True,False", "").encode(), "invalid literal|convert"),
     "more values": ((GOOD + "1,2,3,True,True,4\n").encode(), "Expected 5 fields in line 3, saw 6"),
     "more values throughout": (GOOD.replace("007", "007,8").encode(), "cannot be cast|more or fewer|convert"),
@@ -115,7 +115,7 @@ BAD = {
     "text for a finding": (GOOD.replace("False", "maybe").encode(), "maybe"),
     "an open quote": (GOOD.replace("007", '"007').encode(), "EOF inside string"),
     "Latin-1": (GOOD.replace("007", "é").encode("latin-1"), "utf-8"),
-    "UTF-16": (GOOD.encode("utf-16"), "utf-8|cut short"),
+    "UTF-16": (GOOD.encode("utf-16"), "utf-8"),
 }
 
 
@@ -125,7 +125,7 @@ def test_a_damaged_table_is_named(tmp_path, content, reason):
     path.write_bytes(content)
     with pytest.raises(
         UserError,
-        match=rf"table\.csv: damaged \(not the table it should be: .*({reason}).*its rule makes it anew",
+        match=rf"table\.csv: damaged \(.*({reason}).*its rule makes it anew",
     ):
         read_csv(path, SCHEMA)
 
