@@ -8,8 +8,10 @@ import pandas as pd
 
 from soulbench.config.runs import Run, ablation_runs
 from soulbench.core.columns import ABLATIONS, RECORDS
+from soulbench.core.damage import DamagedFile
 from soulbench.core.errors import UserError
 from soulbench.core.paths import RECORD_TABLES, ResultPaths
+from soulbench.core.records import read_json
 from soulbench.core.tables import read_csv
 
 LISTED = 40  # missing files that a message names
@@ -36,11 +38,21 @@ def gather(paths: ResultPaths, runs: Iterable[Run], name: str) -> pd.DataFrame:
     """Return one table of every run's record as one frame, with method, request and seed in front."""
     frames = []
     for run in runs:
-        frame = read_csv(paths.record(*run, f"{name}.csv"), RECORDS[name])
+        digest = _digest(paths.record(*run, "record.json"), name)
+        frame = read_csv(paths.record(*run, f"{name}.csv"), RECORDS[name], digest=digest)
         for index, (column, value) in enumerate(run._asdict().items()):
             frame.insert(index, column, value)
         frames.append(frame)
     return pd.concat(frames, ignore_index=True)
+
+
+def _digest(path: str, name: str) -> str:
+    """Return the digest of a record's table that its record.json holds."""
+    try:
+        digest: str = read_json(path)["digests"][name]
+    except (KeyError, TypeError):
+        raise DamagedFile(path, f"it has no digest of {name}.csv") from None
+    return digest
 
 
 def gather_ablation(config: Mapping[str, Any], paths: ResultPaths, name: str) -> pd.DataFrame:

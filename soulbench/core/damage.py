@@ -1,5 +1,6 @@
 """A result file that is not as it was written: one message for all readers, and the readers of arrays and tables."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -63,11 +64,21 @@ def map_array(path: str | Path, output: str | Path | None = None) -> np.ndarray:
         raise DamagedFile(path, error, output) from None
 
 
-def table_text(path: str | Path) -> str:
+def file_digest(path: str | Path) -> str:
+    """Return the SHA-256 of a file's content, in hexadecimal."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def table_text(path: str | Path, digest: str | None = None) -> str:
     """Return the text of a CSV file that a job wrote.
 
+    Args:
+        path: the file.
+        digest: the SHA-256 that its content must have; None where none was recorded.
+
     Raises:
-        UserError: the file is absent or cut; a whole one ends with a line break.
+        UserError: the file is absent, cut or of another content; a whole one ends with a line break.
     """
     try:
         text = Path(path).read_bytes().decode()
@@ -77,4 +88,6 @@ def table_text(path: str | Path) -> str:
         raise DamagedFile(path, error) from None
     if not text.endswith("\n"):
         raise DamagedFile(path, "it ends within a line" if text else "it is empty")
+    if digest is not None and file_digest(path) != digest:
+        raise DamagedFile(path, "its content is not what was written")
     return text

@@ -33,20 +33,23 @@ def write_csv(frame: pd.DataFrame, path: str | Path, float_format: str | None) -
         frame.to_csv(part, index=False, lineterminator="\n", float_format=float_format)
 
 
-def read_csv(path: str | Path, schema: Schema | None = None, others: str | None = None) -> pd.DataFrame:
+def read_csv(
+    path: str | Path, schema: Schema | None = None, others: str | None = None, digest: str | None = None
+) -> pd.DataFrame:
     """Read a CSV table with the types of its schema.
 
     Args:
         path: the CSV file.
         schema: the types of its columns; by default those of `TABLES` for the name of the file.
         others: the type of columns that the schema does not have; None if it has all.
+        digest: as of `soulbench.core.damage.table_text`.
 
     Raises:
         UserError: the file is absent, cut short or no table, or has other columns or values than the schema.
     """
     path = Path(path)
     try:
-        text = table_text(path)
+        text = table_text(path, digest)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); a CSV table is expected") from None
     try:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from soulbench.core import device as devices
 from soulbench.core import registry
+from soulbench.core.damage import file_digest
 from soulbench.core.device import Meter
 from soulbench.core.log import Log, Progress
 from soulbench.core.records import write_json
@@ -146,7 +147,9 @@ def evaluate(
                 tables = _tables(run, outputs, query_outputs, context, compare)
             _save(run, tables, outputs, query_outputs, context)
             keys = {"method": method, "request": run.request, "seed": seed}
-            write_json(run.out / "record.json", {**keys, "timing": meter.timing(0), **provenance})
+            # A table that lost whole lines would still be a table: the digests tell.
+            digests = {"digests": {name: file_digest(run.out / f"{name}.csv") for name in tables}}
+            write_json(run.out / "record.json", {**keys, "timing": meter.timing(0), **digests, **provenance})
             progress.advance(images=len(context.rows))
 
 

@@ -13,6 +13,7 @@ import yaml
 
 from soulbench.config import runs
 from soulbench.config.runs import Run
+from soulbench.core.damage import file_digest
 from soulbench.core.model_record import ModelRecord, Timing, write_model_record
 from soulbench.core.paths import RECORD_TABLES, ResultPaths, beside
 from soulbench.core.records import write_json
@@ -208,7 +209,10 @@ class Factory:
         for name in RECORD_TABLES:
             getattr(self, name)(run).to_csv(folder / f"{name}.csv", index=False)
         timing = {"seconds": 1.0, "peak_mib": 500.0, "steps": 0}
-        write_json(folder / "record.json", {**run._asdict(), "timing": timing, **PROVENANCE})
+        digests = {name: file_digest(folder / f"{name}.csv") for name in RECORD_TABLES}
+        write_json(
+            folder / "record.json", {**run._asdict(), "timing": timing, "digests": digests, **PROVENANCE}
+        )
         if run.method not in ("original", RESEED):
             checkpoint = runs.checkpoint(self.settings, *run, self.paths)
             self._write_model_record(checkpoint, run, self.timing(run))

@@ -8,6 +8,7 @@ import pytest
 
 from soulbench.analysis.tables import write_tables
 from soulbench.core.columns import TABLES
+from soulbench.core.damage import DamagedFile
 from soulbench.core.errors import UserError
 from soulbench.core.records import read_json, write_json
 from soulbench.core.tables import read_csv
@@ -45,6 +46,25 @@ def test_every_table_has_the_columns_of_its_schema(tables):
     assert {name: list(table.columns) for name, table in tables.items()} == {
         name: list(TABLES[name]) for name in tables
     }
+
+
+@pytest.mark.parametrize("harm", ["a line lost", "a digit changed", "no digest"])
+def test_a_record_that_is_not_as_it_was_written_is_refused(tmp_path, harm):
+    settings = config(bootstrap=50)
+    Factory(tmp_path, settings).write()
+    folder = tmp_path / "records/obj-ng/r2/seed1"
+    content = (folder / "metrics.csv").read_bytes()
+    if harm == "a line lost":
+        (folder / "metrics.csv").write_bytes(content[: content[:-1].rindex(b"\n") + 1])
+    elif harm == "a digit changed":
+        at = max(content.rfind(digit) for digit in b"123")
+        (folder / "metrics.csv").write_bytes(content[:at] + b"4" + content[at + 1 :])
+    else:
+        record = read_json(folder / "record.json")
+        write_json(folder / "record.json", {key: record[key] for key in record if key != "digests"})
+    named = "record.json" if harm == "no digest" else "metrics.csv"
+    with pytest.raises(DamagedFile, match=rf"obj-ng/r2/seed1/{named}: damaged .* makes it anew"):
+        write_tables(settings, tmp_path, print)
 
 
 def test_every_missing_record_is_listed(tmp_path):
