@@ -116,7 +116,7 @@ def test_a_record_without_its_cost_is_named(tmp_path):
     settings["methods"] = {name: {} for name in ("original", "retrain", "obj-if")}
     Factory(tmp_path, settings).write()
     write_json(tmp_path / "unlearned/obj-if/r1/seed1/model.json", {"seconds": 1.0})
-    with pytest.raises(UserError, match=r"obj-if/r1/seed1/model\.json: not the record of a model"):
+    with pytest.raises(UserError, match=r"obj-if/r1/seed1/model\.json: damaged .not the record of a model"):
         write_tables(settings, tmp_path, lambda line: None)
 
 
