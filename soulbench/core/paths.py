@@ -91,7 +91,7 @@ _RULES = {
     r"unlearned/(?P<name>[^/]+)/": "{name}",
     r"records/(?P<name>[^/]+)/": "evaluate_{name}",
     r"ablations/": "ablate",
-    r"tables/claims\.csv": "claims",
+    r"tables/(timing_)?claims\.csv": "claims",
     r"tables/": "tables",
 }
 

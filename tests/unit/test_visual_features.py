@@ -8,6 +8,7 @@ import torch
 from scenes_factory import config, entry, no_log, write_source
 from scenes_steps import packing, vocabulary
 
+from soulbench.core.errors import UserError
 from soulbench.data.batches import normalise
 from soulbench.data.packed import PackedScenes
 from soulbench.models import visual_features as module
@@ -64,6 +65,6 @@ def test_an_interrupted_computation_leaves_no_file(data, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("soulbench.core.records.os.posix_fallocate", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(UserError, match=r"v\.npy: cannot be written \(No space left"):
         compute_features({"generator": {"visual": BACKBONES["projection"]}}, data, tmp_path / "v.npy", no_log)
     assert not list(tmp_path.iterdir())
