@@ -35,8 +35,9 @@ unit contract: .venv/test.stamp
 further-tests: .venv/test.stamp
 	$(PYTEST) tests --ignore=tests/unit --ignore=tests/contract --ignore=tests/workflow
 
+# In the order of tests/workflow/conftest.py: the smoke run takes longest, so it starts first.
 workflow-tests: .venv/test.stamp
-	$(PYTEST) tests/workflow
+	$(PYTEST) --no-loadscope-reorder tests/workflow
 
 wheel: .venv/run.stamp
 	$(BIN)/python -m pip wheel --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .

@@ -17,3 +17,8 @@ def plan(tmp_path):
         return call(ROOT, tmp_path, "--dry-run", "--configfile", str(overlay), *arguments, "--", "all")
 
     return planned
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start the smoke run first: it takes longest."""
+    items.sort(key=lambda item: "test_smoke" not in item.nodeid)
