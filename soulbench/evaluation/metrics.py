@@ -13,6 +13,7 @@ from soulbench.models.sampling import crop
 from soulbench.models.ssim import structural_similarity
 
 CROP = 64  # pixels per side to which regions are resized for SSIM and LPIPS
+CHUNK = 32  # regions that are compared at once, which bounds the memory
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,9 @@ class Comparison:
         if not regions:
             return {}
         differences = [self._pixels(images[r.image_index], references[r.image_index], r) for r in regions]
-        similarity, distance = self._crops(images, references, regions)
+        chunks = [regions[start : start + CHUNK] for start in range(0, len(regions), CHUNK)]
+        crops = zip(*(self._crops(images, references, chunk) for chunk in chunks), strict=True)
+        similarity, distance = (float(torch.cat(values).mean()) for values in crops)
         mae, changed = np.mean(differences, axis=0)
         return {"ssim": similarity, "lpips": distance, "mae": float(mae), "changed": float(changed)}
 
@@ -73,8 +76,8 @@ class Comparison:
     @torch.no_grad()
     def _crops(
         self, images: np.ndarray, references: np.ndarray, regions: Sequence[ComparedRegion]
-    ) -> tuple[float, float]:
-        """Return SSIM and LPIPS."""
+    ) -> tuple[Tensor, Tensor]:
+        """Return SSIM and LPIPS of every region [N]."""
         size = images.shape[1]
         boxes = torch.tensor([r.region for r in regions], dtype=torch.float32) / size
         first = torch.stack(
@@ -87,7 +90,7 @@ class Comparison:
         visible = (crop(counted, boxes, CROP)[..., 1:-1, 1:-1] > 0.5).expand(-1, 3, -1, -1)
         similarity = structural_similarity(first, second)
         means = (similarity * visible).sum(dim=(1, 2, 3)) / visible.sum(dim=(1, 2, 3)).clamp(min=1)
-        return float(means.mean()), float(between(self.distance, first, second).mean())
+        return means, between(self.distance, first, second)
 
 
 def _counted_pixels(region: ComparedRegion, size: int) -> np.ndarray:
