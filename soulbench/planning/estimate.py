@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from soulbench.planning.stages import Stage
 
 #: Share of the speed of a matrix product at which jobs of the demo compute (docs/speed.md, "What a run costs").
-EFFICIENCY = 0.3
+EFFICIENCY = 0.2
 
 
 def lines(config: Mapping[str, Any]) -> Iterator[str]:
