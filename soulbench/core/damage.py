@@ -64,30 +64,25 @@ def map_array(path: str | Path, output: str | Path | None = None) -> np.ndarray:
         raise DamagedFile(path, error, output) from None
 
 
-def file_digest(path: str | Path) -> str:
-    """Return the SHA-256 of a file's content, in hexadecimal."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def table_text(path: str | Path, digest: str | None = None) -> str:
     """Return the text of a CSV file that a job wrote.
 
     Args:
         path: the file.
-        digest: the SHA-256 that its content must have; None where none was recorded.
+        digest: what `soulbench.core.records.file_hash` must return of it; None where none was recorded.
 
     Raises:
         UserError: the file is absent, cut or of another content; a whole one ends with a line break.
     """
     try:
-        text = Path(path).read_bytes().decode()
+        content = Path(path).read_bytes()
+        text = content.decode()
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such table; run the rule that writes it") from None
     except UnicodeDecodeError as error:
         raise DamagedFile(path, error) from None
     if not text.endswith("\n"):
         raise DamagedFile(path, "it ends within a line" if text else "it is empty")
-    if digest is not None and file_digest(path) != digest:
+    if digest is not None and hashlib.sha256(content).hexdigest() != digest:
         raise DamagedFile(path, "its content is not what was written")
     return text

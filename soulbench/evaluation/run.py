@@ -10,10 +10,9 @@ import pandas as pd
 
 from soulbench.core import device as devices
 from soulbench.core import registry
-from soulbench.core.damage import file_digest
 from soulbench.core.device import Meter
 from soulbench.core.log import Log, Progress
-from soulbench.core.records import write_json
+from soulbench.core.records import file_hash, write_json
 from soulbench.core.seeds import generator
 from soulbench.core.tables import write_csv
 from soulbench.core.terms import TASKS, UNITS
@@ -148,7 +147,7 @@ def evaluate(
             _save(run, tables, outputs, query_outputs, context)
             keys = {"method": method, "request": run.request, "seed": seed}
             # A table that lost whole lines would still be a table: the digests tell.
-            digests = {"digests": {name: file_digest(run.out / f"{name}.csv") for name in tables}}
+            digests = {"digests": {name: file_hash(run.out / f"{name}.csv") for name in tables}}
             write_json(run.out / "record.json", {**keys, "timing": meter.timing(0), **digests, **provenance})
             progress.advance(images=len(context.rows))
 

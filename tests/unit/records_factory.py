@@ -13,10 +13,9 @@ import yaml
 
 from soulbench.config import runs
 from soulbench.config.runs import Run
-from soulbench.core.damage import file_digest
 from soulbench.core.model_record import ModelRecord, Timing, write_model_record
 from soulbench.core.paths import RECORD_TABLES, ResultPaths, beside
-from soulbench.core.records import write_json
+from soulbench.core.records import file_hash, write_json
 from soulbench.core.terms import ALL_REQUESTS, RESEED, TASKS, UNITS
 from tests.unit.planted_methods import ORIGINAL, PAPER, RETRAINED, PlantedMethod
 
@@ -209,7 +208,7 @@ class Factory:
         for name in RECORD_TABLES:
             getattr(self, name)(run).to_csv(folder / f"{name}.csv", index=False)
         timing = {"seconds": 1.0, "peak_mib": 500.0, "steps": 0}
-        digests = {name: file_digest(folder / f"{name}.csv") for name in RECORD_TABLES}
+        digests = {name: file_hash(folder / f"{name}.csv") for name in RECORD_TABLES}
         write_json(
             folder / "record.json", {**run._asdict(), "timing": timing, "digests": digests, **PROVENANCE}
         )
