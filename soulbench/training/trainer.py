@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from soulbench.core.checkpoint import checksum
-from soulbench.core.device import ExecutionContext, Meter, explained_memory, moved
+from soulbench.core.device import ExecutionContext, Meter, explained_memory, moved, place
 from soulbench.core.log import Log, Progress
 from soulbench.core.model_record import Timing
 from soulbench.core.running_state import RunningState, WorkFolder
@@ -79,8 +79,8 @@ class Trainer:
         self.step_size = step_size(stage, len(rows), self.micro_batch_count)  # images
         self.step, self.seconds = 0, 0.0  # made and spent so far, over all attempts
         self.losses: dict[str, float] = {}  # when they were last read
-        networks.modules().to(context.device).train()
-        objective.to(context.device)
+        place(networks.modules(), context.device).train()
+        place(objective, context.device)
         if stage.frozen_statistics:
             networks.modules().eval()
         self.optimisers = {"generator": generator_optimiser(networks.generator, stage)}

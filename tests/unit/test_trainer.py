@@ -290,7 +290,9 @@ def test_monitoring_is_not_part_of_the_cost(data, tmp_path, monkeypatch):
     monkeypatch.setattr(
         monitor_module, "generate_images", lambda *arguments: time.sleep(0.5) or original(*arguments)
     )
+    started = time.perf_counter()
     _, result = train(data, tmp_path, replace(STAGE, steps=4), monitor=monitor)
+    elapsed = time.perf_counter() - started
     assert [snapshot["step"] for snapshot in monitor.snapshots] == [0, 1, 2, 4]
     assert monitor.seconds > 4.0
-    assert result.timing.seconds < 2.0
+    assert result.timing.seconds <= elapsed - monitor.seconds
