@@ -51,8 +51,8 @@ def request_ids(config: Mapping[str, Any]) -> list[str]:
     """Return the ids of the requests: r1, r2, ... where they are chosen by rule, else the file's."""
     listed = requests_file.read(config)
     if listed is None:
-        return [f"r{number}" for number in range(1, config["requests"]["count"] + 1)]
-    return [row.request for row in listed]
+        return [f"r{number}" for number in range(1, sum(config["requests"]["kinds"].values()) + 1)]
+    return list(listed)
 
 
 def requests_of(config: Mapping[str, Any], name: str) -> list[str]:

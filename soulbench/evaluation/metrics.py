@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from soulbench.data.regions import Region
+from soulbench.data.regions import Region, inside
 from soulbench.evaluation.lpips_backbone import between
 from soulbench.models.sampling import crop
 from soulbench.models.ssim import structural_similarity
@@ -23,12 +23,12 @@ class ComparedRegion:
     Attributes:
         image_index: index into the images that are compared.
         region: its pixels.
-        exclude: pixels of it that do not count.
+        exclude: regions whose pixels do not count.
     """
 
     image_index: int
     region: Region
-    exclude: Region | None = None
+    exclude: tuple[Region, ...] = ()
 
 
 class Comparison:
@@ -103,22 +103,16 @@ class Comparison:
 
 def _counted_pixels(region: ComparedRegion, size: int) -> np.ndarray:
     """Return the mask [size, size] of the pixels that count."""
-    mask = np.zeros((size, size), dtype=bool)
-    x0, y0, x1, y1 = region.region
-    mask[y0:y1, x0:x1] = True
-    if region.exclude is not None:
-        x0, y0, x1, y1 = region.exclude
-        mask[y0:y1, x0:x1] = False
-    return mask
+    return inside([region.region], size) & ~inside(region.exclude, size)
 
 
 def _without_excluded(image: np.ndarray, reference: np.ndarray, region: ComparedRegion) -> np.ndarray:
     """Return the image with the reference's pixels where pixels are excluded."""
-    if region.exclude is None:
+    if not region.exclude:
         return image
-    x0, y0, x1, y1 = region.exclude
     result = image.copy()
-    result[y0:y1, x0:x1] = reference[y0:y1, x0:x1]
+    for x0, y0, x1, y1 in region.exclude:
+        result[y0:y1, x0:x1] = reference[y0:y1, x0:x1]
     return result
 
 

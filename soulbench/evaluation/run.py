@@ -26,7 +26,7 @@ from soulbench.training.dataset import BenchmarkData
 from soulbench.training.stages import origin
 
 #: Dimensions against the original and against the retrained model; each is also the name of its regions.
-AGAINST_ORIGINAL = ("A1", "A2", "A2-rest", "A3", "A3-heldout", "A4")
+AGAINST_ORIGINAL = ("A1", "A2", "A2-people", "A2-rest", "A3", "A3-heldout", "A4")
 AGAINST_RETRAINED = ("A1", "A2", "A3", "A4")
 #: Dimension against the true pixels -> its regions.
 AGAINST_TRUTH = {"target_error": "A1", "retained_error": "retained", "heldout_error": "heldout"}
@@ -41,7 +41,7 @@ class RequestContext:
     """What every model of a request is evaluated on.
 
     Attributes:
-        request: the object to forget.
+        request: the objects to forget.
         rows: rows of the packed set: the subset, then the held-out images.
         scenes: the scenes of these rows.
         roles: `subset` or `heldout` for each scene.
@@ -62,8 +62,9 @@ class RequestContext:
         rows = [*data.subset, *data.heldout]
         scenes = [data.scenes.scene(row) for row in rows]
         roles = ["subset"] * len(data.subset) + ["heldout"] * len(data.heldout)
-        margin = data.config["unlearning"]["roi_margin"]
-        regions = compared_regions(scenes, roles, request, data.scenes.image_size, margin)
+        names, margin = data.scenes.vocabulary.objects, data.config["unlearning"]["roi_margin"]
+        people = [category for category, name in enumerate(names) if name in data.config["human"]["labels"]]
+        regions = compared_regions(scenes, roles, request, people, data.scenes.image_size, margin)
         return cls(request, rows, scenes, roles, np.stack([s.pixels for s in scenes]), regions)
 
 
@@ -76,7 +77,7 @@ class EvaluationRun:
         model: the checkpoint.
         original: folder of the original model's record for this request and seed; None for the original itself,
             which is compared with itself under other noise.
-        references: folders of the records of the models retrained without the object, where there are some.
+        references: folders of the records of the models retrained without the targets, where there are some.
         out: folder to write.
     """
 
@@ -254,11 +255,11 @@ def _diversity(task: str, images: np.ndarray, context: RequestContext) -> Iterat
 def _query_outputs(
     output_generator: OutputGenerator, data: BenchmarkData, context: RequestContext
 ) -> Iterator[QueryOutput]:
-    """Generate the target image from the unaltered scene graph and under every query, in both tasks."""
+    """Generate the primary target's image from the unaltered scene graph and under every query, in both tasks."""
     scene = context.scenes[context.regions["A1"][0].image_index]
     batches = data.batches()
     visual = data.visual[scene.first_row : scene.first_row + len(scene.categories)]
-    target = scene.object_ids.tolist().index(context.request.object_id)
+    target = scene.object_ids.tolist().index(context.request.primary.object_id)
     for query in (NO_QUERY, *data.config["evaluation"]["queries"]):
         altered: Scene | str = scene
         if query != NO_QUERY:
@@ -277,7 +278,7 @@ def _query_outputs(
 def _query_rows(
     query_outputs: Sequence[QueryOutput], context: RequestContext, compare: Comparison
 ) -> Iterator[dict[str, Any]]:
-    """Return the rows of queries.csv: the error of the target's RoI under every query."""
+    """Return the rows of queries.csv: the error of the primary target's RoI under every query."""
     target = context.regions["A1"][0]
     truth = context.truth[[target.image_index]]
     for output in query_outputs:

@@ -123,9 +123,9 @@ def planned_request(requests: Mapping[str, Request], method: str, code: Method, 
 
 
 def _monitored_rows(data: BenchmarkData, code: Method, request: Request) -> list[int]:
-    """Return the rows that snapshots show: the target image or those of all requests served, then other images."""
+    """Return the rows that snapshots show: images of primary targets, of all requests served, then other images."""
     served = [request] if code.per_request else data.requests.values()
-    targets = [data.scenes.find(one.image_id) for one in served]
+    targets = [data.scenes.find(one.primary.image_id) for one in served]
     return list(dict.fromkeys([*targets, *data.subset]))[: max(SNAPSHOT_IMAGES, len(targets))]
 
 

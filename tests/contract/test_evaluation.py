@@ -22,7 +22,7 @@ from soulbench.training.dataset import BenchmarkData
 FILES = (*(f"{name}.csv" for name in RECORD_TABLES), "outputs.npz")
 TASKS = {"reconstruction", "synthesis"}
 METRICS = {"ssim", "lpips", "mae", "changed"}
-AGAINST_ORIGINAL = {"A1", "A2", "A2-rest", "A3", "A3-heldout", "A4"}
+AGAINST_ORIGINAL = {"A1", "A2", "A2-people", "A2-rest", "A3", "A3-heldout", "A4"}
 AGAINST_TRUTH = {"target_error", "retained_error", "heldout_error"}
 AGAINST_RETRAIN = {"retrain-A1", "retrain-A2", "retrain-A3", "retrain-A4"}
 COLUMNS = {
@@ -194,6 +194,17 @@ def test_requests_that_share_a_job_do_not_share_results(benchmark, model, record
     expected = expected[~expected["dimension"].isin(AGAINST_RETRAIN)].reset_index(drop=True)
     pd.testing.assert_frame_equal(alone["metrics"], expected)
     assert not other["metrics"]["value"].equals(alone["metrics"]["value"])
+
+
+def test_a_set_is_evaluated_in_all_its_images(benchmark, model, records, tmp_path):
+    run = EvaluationRun("set", model, records["original"][0].out, [], tmp_path)
+    [tables] = evaluated(benchmark, "obj-mk-pa", run)
+    metrics = tables["metrics"]
+    assert {*metrics["dimension"]} == AGAINST_ORIGINAL | AGAINST_TRUTH | {"diversity"}
+    assert metrics["value"].notna().all()
+    # Queries are about the primary target, which is that of r1.
+    expected = records["method"][1]["queries"].query("query == 'none'")
+    pd.testing.assert_frame_equal(tables["queries"].query("query == 'none'"), expected)
 
 
 def test_models_that_share_a_job_are_each_evaluated(benchmark, model, records, tmp_path):

@@ -10,6 +10,7 @@ from soulbench.config.schema import schema, without_null
 from soulbench.core.errors import UserError
 from soulbench.core.sources import ROOT
 from soulbench.core.terms import BANK, RESEED
+from tests.unit.scenes_factory import kinds
 
 BASE = files.load(ROOT / "config.yaml")
 PRESETS = sorted(path.name for path in (ROOT / "configs").glob("*.yaml"))
@@ -153,7 +154,7 @@ WRONG = {
         ["evaluation.lpips.weights: there is no file alex.pth", "seeded"],
     ),
     "no requests file": ({"requests": {"file": "wanted.csv"}}, ["requests.file", "wanted.csv"]),
-    "more requests than images": ({"requests": {"count": 25}}, ["human.size", "25 requests"]),
+    "more requests than images": ({"requests": {"kinds": {"object": 22}}}, ["human.size", "25 requests"]),
     "ablations of a method that is off": ({"methods": {"obj-if": None}}, ["ablations.requests", "obj-if"]),
 }
 
@@ -167,7 +168,7 @@ def test_an_error_names_the_key_the_value_and_what_is_allowed(overlay, parts):
 
 
 def test_a_subset_of_every_image_holds_any_number_of_requests():
-    check(changed(human={"size": None}, requests={"count": 500}))
+    check(changed(human={"size": None}, requests={"kinds": {"object": 500}}))
 
 
 def test_all_errors_are_reported_at_once():
@@ -261,7 +262,7 @@ def test_a_file_that_is_no_configuration_is_refused(tmp_path, text, message):
 def test_runs_are_methods_times_their_requests_and_seeds():
     config = changed(
         seeds=[1, 2, 3],
-        requests={"count": 2},
+        requests={"kinds": kinds(object=2)},
         methods={
             **dict.fromkeys(BASE["methods"]),
             "original": {},

@@ -150,8 +150,8 @@ OTHER = {
     ),
     "more twins than people": ({"data": {"demo": {"twins": 10}}}, "data.demo.twins: 10 pairs need 20 people"),
     "subset larger than the data": (
-        {"human": {"size": 77}},
-        "human.size: 77 images, but data.demo.images is 76",
+        {"human": {"size": 85}},
+        "human.size: 85 images, but data.demo.images is 84",
     ),
     "crop without a position": (
         {"generator": {"visual": {"backbone": "vgg16", "weights": "imagenet", "crop": 8}}},
@@ -174,10 +174,13 @@ OTHER = {
         {"evaluation": {"noise_samples": 1000}, "human": {"heldout": 1_000_000}},
         "evaluation.noise_samples: a model's outputs would take",
     ),
-    "huge number of requests": ({"requests": {"count": 10**9}}, "requests.count: 1000000000 is not allowed"),
+    "huge number of requests": (
+        {"requests": {"kinds": {"group": 10**9}}},
+        "requests.kinds.group: 1000000000 is not allowed",
+    ),
     "huge number of runs": (
-        {"requests": {"count": 10_000}, "seeds": list(range(100)), "human": {"size": None}},
-        "are 13,000,000 runs",
+        {"requests": {"kinds": {"object": 10_000}}, "seeds": list(range(100)), "human": {"size": None}},
+        "are 14,004,200 runs",
     ),
     "number as a key": ({1: 2}, "the key 1 is not text"),
     "truth as a key": ({"data": {True: 2}}, "data: the key true is not text"),

@@ -5,7 +5,7 @@ from pathlib import Path
 import yaml
 from snakemake.exceptions import WorkflowError
 
-from soulbench.config import files, runs, sections
+from soulbench.config import files, requests_file, runs, sections
 from soulbench.config.checks import check
 from soulbench.core import lock
 from soulbench.core.errors import UserError
@@ -116,6 +116,12 @@ def photographs_state(wildcards):
 def individuals_state(wildcards):
     """Return the state of the list of individuals in the user's folder, which need not have one."""
     return file_state(in_root(INDIVIDUALS))
+
+
+def requested_individuals_state(wildcards):
+    """Return the same if a request asks for a whole person, whose images are then part of the subset."""
+    lines = [line for lines in (requests_file.read(config) or {}).values() for line in lines]
+    return individuals_state(wildcards) if any(line.individual for line in lines) else None
 
 
 def in_root(name):
