@@ -26,6 +26,7 @@ RECORDS: Mapping[str, Schema] = {
     "metrics": _EFFECT | _of(TEXT, "unit"),
     "latent": _of(TEXT, "task", "group", "representation", "distance") | _of(NUMBER, "value"),
     "queries": _of(TEXT, "task", "query", "status", "metric") | _of(NUMBER, "value"),
+    "budgets": _of(NUMBER, "budget") | _EFFECT,
 }
 
 _MODULES = _of(TEXT, "module") | _of(WHOLE, "parameters")

@@ -83,6 +83,11 @@ def beside(checkpoint: str, kind: str) -> str:
     return f"{checkpoint.removesuffix('.safetensors')}.{kind}"
 
 
+def at_budget(checkpoint: str, budget: float) -> str:
+    """Return the checkpoint of the same method at another budget than the one that it is described with."""
+    return beside(checkpoint, f"budget-{budget:g}.safetensors")
+
+
 #: Path below `results/<name>/` -> the rule that writes it.
 _RULES = {
     r"data/(vocabulary\.json|graphs)": "vocabulary",

@@ -1,6 +1,6 @@
 """From a plan's influence to a redacted model: the linear system of a request, solved for one module or several."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -22,13 +22,30 @@ from soulbench.unlearning.plan import Influence
 
 
 def redact(
-    data: BenchmarkData, networks: Networks, removed: Influence, seed: int, log: Log
+    data: BenchmarkData,
+    networks: Networks,
+    removed: Influence,
+    seed: int,
+    log: Log,
+    saved: Mapping[float, str] | None = None,
 ) -> tuple[Timing, Solver]:
-    """Solve for the influence of objects and remove it from the generator in place."""
+    """Solve for the influence of objects and remove it from the generator in place.
+
+    Args:
+        data: the benchmark's data.
+        networks: of the model; the generator's weights change.
+        removed: whose influence, and how.
+        seed: as in `InfluenceSystem`.
+        log: takes a line.
+        saved: checkpoints of the networks under other strengths of the same redaction, by alpha.
+    """
     device = devices.prepare(data.config["device"])
     with Meter(device) as meter:
         system = InfluenceSystem(data, networks, removed, [removed.settings.module], seed, device)
         redaction, solution = system.solve(removed.settings.module, log)
+        for alpha, path in (saved or {}).items():
+            with redaction.applied(alpha * solution.step):
+                networks.save(path)
         redaction.apply(removed.settings.alpha * solution.step)
     timing = Timing(meter.seconds, meter.peak_mib, solution.iterations)
     return timing, influence.summary(solution, redaction)

@@ -10,7 +10,7 @@ from soulbench.config.checks import check
 from soulbench.core import lock
 from soulbench.core.errors import UserError
 from soulbench.core.file_states import file_state, folder_state
-from soulbench.core.paths import RECORD_FILES, RECORD_TABLES, ResultPaths, beside
+from soulbench.core.paths import RECORD_FILES, RECORD_TABLES, ResultPaths, at_budget, beside
 from soulbench.core.registry import module_name
 from soulbench.core.sources import source_hash
 from soulbench.core.terms import ALL_REQUESTS, BANK, RESEED
@@ -150,6 +150,8 @@ def unlearning_outputs(method):
     outputs = {"model": path, "record": beside(path, "json")}
     if runs.method(config, method).family != "redaction":
         outputs |= {name: beside(path, suffix) for name, suffix in MONITORED.items()}
+    if budgets := runs.further_budgets(config, method):
+        outputs["budgets"] = [at_budget(path, budget) for budget in budgets]
     return outputs
 
 
@@ -169,10 +171,20 @@ def evaluation_cases(wildcards):
             "references": [
                 PATHS.record(*run) for run in runs.references(config, runs.Run(method, request, seed))
             ],
+            "budgets": models_at_budgets(method, request, seed),
             "out": PATHS.record(method, request, seed),
         }
         for request in requests_of(method)
     ]
+
+
+def models_at_budgets(method, request, seed):
+    """Return the checkpoints of a method at all budgets at which it is judged; none for what has no budget."""
+    if method in (RESEED, BANK) or (described := runs.described_budget(config, method)) is None:
+        return {}
+    path = model(method, request, seed)
+    further = {budget: at_budget(path, budget) for budget in runs.further_budgets(config, method)}
+    return dict(sorted({**further, described: path}.items()))
 
 
 def original_record(method, request, seed):
@@ -184,7 +196,8 @@ def original_record(method, request, seed):
 
 def evaluated_models(wildcards):
     """Return the checkpoints that one evaluation job reads."""
-    return [case["model"] for case in evaluation_cases(wildcards)]
+    cases = evaluation_cases(wildcards)
+    return [path for case in cases for path in [case["model"], *case["budgets"].values()]]
 
 
 def compared_outputs(wildcards):
