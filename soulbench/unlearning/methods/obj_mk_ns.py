@@ -31,6 +31,11 @@ class Parameters:
 
 def plan(request: Request, subset: Subset, parameters: Parameters) -> Plan:
     """Add noise to the targets' RoIs."""
-    weightless = parameters.loss_region == "outside"
-    edit = {"fill": parameters.fill, "mask_on": parameters.mask_on, "weightless": weightless}
-    return Plan(edits=subset.edit_targets(request, noise=parameters.noise, **edit))
+    edits = subset.edit_targets(
+        request,
+        fill=parameters.fill,
+        noise=parameters.noise,
+        mask_on=parameters.mask_on,
+        weightless=parameters.loss_region == "outside",
+    )
+    return Plan(edits=edits)
