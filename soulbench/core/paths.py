@@ -41,6 +41,10 @@ class ResultPaths:
         """Return the checkpoint of an original model."""
         return f"{self.root}/models/original/seed{seed}.safetensors"
 
+    def bank(self, number: object) -> str:
+        """Return the checkpoint of a model of the bank."""
+        return f"{self.root}/models/bank/model{number}.safetensors"
+
     def unlearned(self, method: str, request: str, seed: object) -> str:
         """Return the checkpoint that a method writes, for one request or for `ALL_REQUESTS`."""
         return f"{self.root}/unlearned/{method}/{request}/seed{seed}/model.safetensors"
@@ -88,6 +92,7 @@ _RULES = {
     r"data/visual\.npy": "visual_features",
     r"models/pretrained/": "pretrain",
     r"models/original/": "finetune",
+    r"models/bank/": "bank",
     r"unlearned/(?P<name>[^/]+)/": "{name}",
     r"records/(?P<name>[^/]+)/": "evaluate_{name}",
     r"ablations/": "ablate",

@@ -24,6 +24,9 @@ REQUESTED, ATTACHED, ELSEWHERE = ROLES = ("requested", "attached", "elsewhere")
 #: The original model of the next training seed, compared as if it were a method.
 RESEED = "reseed"
 
+#: The bank of retrained models; in the tables, its models' numbers take the place of training seeds.
+BANK = "bank"
+
 #: The modules of the generator that can be redacted (`soulbench.models.generator.MODULES` has their weights).
 Module = Literal[
     "all",

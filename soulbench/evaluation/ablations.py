@@ -95,7 +95,7 @@ class _RedactionTrial:
         with torch.no_grad():
             for key, value in redaction.parameters.items():
                 value.copy_(before[key])
-        rows = metric_rows(outputs, self.original, None, self.context, self.compare)
+        rows = metric_rows(outputs, self.original, [], self.context, self.compare)
         return [{key: row[key] for key in ("task", "dimension", "metric", "value")} for row in rows], outputs
 
 

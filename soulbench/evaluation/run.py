@@ -77,14 +77,14 @@ class EvaluationRun:
         model: the checkpoint.
         original: folder of the original model's record for this request and seed; None for the original itself,
             which is compared with itself under other noise.
-        retrained: folder of the record of the model retrained without the targets, where there is one.
+        references: folders of the records of the models retrained without the targets, where there are some.
         out: folder to write.
     """
 
     request: str
     model: str
     original: Path | None
-    retrained: Path | None
+    references: Sequence[Path]
     out: Path
 
 
@@ -167,9 +167,9 @@ def _tables(
 ) -> dict[str, list[dict[str, Any]]]:
     """Return the rows of each table of a record."""
     original = ModelOutputs.load(run.original / "outputs.npz") if run.original else _other_noise(outputs)
-    retrained = ModelOutputs.load(run.retrained / "outputs.npz") if run.retrained else None
+    references = [ModelOutputs.load(folder / "outputs.npz") for folder in run.references]
     return {
-        "metrics": list(metric_rows(outputs, original, retrained, context, compare)),
+        "metrics": list(metric_rows(outputs, original, references, context, compare)),
         "latent": list(latent.rows(outputs, original, latent.groups(context.scenes, context.request))),
         "queries": list(_query_rows(query_outputs, context, compare)),
     }
@@ -205,24 +205,31 @@ def _other_noise(outputs: ModelOutputs) -> ModelOutputs:
 def metric_rows(
     outputs: ModelOutputs,
     original: ModelOutputs,
-    retrained: ModelOutputs | None,
+    references: Sequence[ModelOutputs],
     context: RequestContext,
     compare: Comparison,
 ) -> Iterator[dict[str, Any]]:
-    """Return the rows of metrics.csv: every dimension and metric in both tasks, averaged over the noise samples."""
+    """Return the rows of metrics.csv: every dimension and metric in both tasks, averaged over the noise samples.
+
+    Where several models were retrained without the object, the distance from them is the mean over all; SSIM and LPIPS
+    are computed for the first one only, because they take most of an evaluation's time.
+    """
     for task in TASKS:
         images = outputs.images[task]
         truth = np.broadcast_to(context.truth, images.shape)
-        comparisons = [(name, original.images[task], name) for name in AGAINST_ORIGINAL]
-        if retrained is not None:
-            comparisons += [(f"retrain-{name}", retrained.images[task], name) for name in AGAINST_RETRAINED]
-        comparisons += [(name, truth, regions) for name, regions in AGAINST_TRUTH.items()]
-        for dimension, references, regions in comparisons:
+        retrained = [reference.images[task] for reference in references]
+        comparisons = [(name, [original.images[task]], name) for name in AGAINST_ORIGINAL]
+        comparisons += [(f"retrain-{name}", retrained, name) for name in AGAINST_RETRAINED if retrained]
+        comparisons += [(name, [truth], regions) for name, regions in AGAINST_TRUTH.items()]
+        for dimension, others, regions in comparisons:
             # The original has a noise sample more than the others; the first ones are of the same noise.
-            pairs = zip(images, references, strict=False)
-            results = [compare(image, reference, context.regions[regions]) for image, reference in pairs]
+            results = [
+                (compare if number == 0 else compare.pixels)(image, other, context.regions[regions])
+                for number, samples in enumerate(others)
+                for image, other in zip(images, samples, strict=False)
+            ]
             for metric in results[0]:
-                value = float(np.mean([result[metric] for result in results]))
+                value = float(np.mean([result[metric] for result in results if metric in result]))
                 yield _metric_row(task, dimension, metric, value, UNITS[metric])
         yield from _diversity(task, images[0], context)
 

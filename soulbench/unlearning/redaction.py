@@ -55,7 +55,7 @@ class InfluenceSystem:
         seed: int,
         device: torch.device,
     ):
-        networks.modules().to(device).eval()
+        devices.place(networks.modules(), device).eval()
         self.settings, self.whole = removed.settings, influence.Redaction(networks.generator, *modules)
         chosen = sorted({image_id for image_id, _ in removed.objects})
         subset = self.settings.hessian == "subset"
@@ -79,7 +79,7 @@ def _learning_losses(
 
     In eval mode the images of a batch are independent of each other, so the sum does not depend on the chunks.
     """
-    objective = objective_for(data.config, networks, UNCHANGED).to(device)
+    objective = devices.place(objective_for(data.config, networks, UNCHANGED), device)
     batches = data.batches()
     for start in range(0, len(rows), chunk):
         part = rows[start : start + chunk]

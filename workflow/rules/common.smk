@@ -13,7 +13,7 @@ from soulbench.core.file_states import file_state, folder_state
 from soulbench.core.paths import RECORD_FILES, RECORD_TABLES, ResultPaths, beside
 from soulbench.core.registry import module_name
 from soulbench.core.sources import source_hash
-from soulbench.core.terms import ALL_REQUESTS, RESEED
+from soulbench.core.terms import ALL_REQUESTS, BANK, RESEED
 from soulbench.data.prepare.download import FILES
 from soulbench.data.prepare.source_files import ANNOTATIONS, INDIVIDUALS
 
@@ -158,30 +158,28 @@ def unlearning_processes(method):
     return PROCESSES if runs.method(config, method).family == "retrain" else 1
 
 
-def compared_runs(method, request, seed):
-    """Return the runs, by method, that a run is compared with: the original and, if planned, the retrained model."""
-    run = runs.Run(method, request, int(seed))
-    seeds = {
-        "original": None if method == "original" else run.seed,
-        "retrain": runs.retrain_seed(config, run),
-    }
-    return {other: (other, request, at) for other, at in seeds.items() if at is not None}
-
-
 def evaluation_cases(wildcards):
     """Return what one evaluation job does: for each request the model, the records to compare with, the new record."""
-    method, seed = wildcards.method, wildcards.seed
+    method, seed = wildcards.method, int(wildcards.seed)
     return [
         {
             "request": request,
             "model": model(method, request, seed),
-            "compared": {
-                other: PATHS.record(*run) for other, run in compared_runs(method, request, seed).items()
-            },
+            "original": original_record(method, request, seed),
+            "references": [
+                PATHS.record(*run) for run in runs.references(config, runs.Run(method, request, seed))
+            ],
             "out": PATHS.record(method, request, seed),
         }
         for request in requests_of(method)
     ]
+
+
+def original_record(method, request, seed):
+    """Return the record of the original model that a run is compared with; of the original itself there is none."""
+    if method == "original":
+        return None
+    return PATHS.record("original", request, config["seeds"][0] if method == BANK else seed)
 
 
 def evaluated_models(wildcards):
@@ -194,7 +192,8 @@ def compared_outputs(wildcards):
     return [
         f"{folder}/outputs.npz"
         for case in evaluation_cases(wildcards)
-        for folder in case["compared"].values()
+        for folder in [case["original"], *case["references"]]
+        if folder is not None
     ]
 
 

@@ -8,7 +8,14 @@ from pydantic_core import PydanticCustomError
 
 from soulbench.config.model.base import Id, Name, Section, Seed, Unique
 from soulbench.config.model.data import Data, Human, Requests
-from soulbench.config.model.evaluation import Ablations, Analysis, Evaluation, MethodEntry, Report
+from soulbench.config.model.evaluation import (
+    Ablations,
+    Analysis,
+    Evaluation,
+    MethodEntry,
+    References,
+    Report,
+)
 from soulbench.config.model.generator import Generator, too_large
 from soulbench.config.model.training import Training, Unlearning
 from soulbench.config.reserved import METHOD_NAMES
@@ -49,6 +56,7 @@ class Configuration(Section):
         max_length=200,
         json_schema_extra={"additionalProperties": False},
     )
+    references: References = Field(description="retrained models, which every method is compared with")
     evaluation: Evaluation = Field(description="how models are evaluated")
     ablations: Ablations = Field(
         description="obj-if on one module after another, and with one alpha after another"
