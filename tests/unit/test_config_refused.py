@@ -182,6 +182,18 @@ OTHER = {
         {"requests": {"kinds": {"object": 10_000}}, "seeds": list(range(100)), "human": {"size": None}},
         "are 14,004,200 runs",
     ),
+    "no request at all": (
+        {"requests": {"kinds": {"object": 0, "attached": 0, "person": 0, "group": 0}}},
+        "requests.kinds.object: 0, as are all other kinds; allowed: at least one request",
+    ),
+    "nothing that goes along": (
+        {"requests": {"with": []}},
+        "requests.with: [], but requests.kinds.attached is above 0; allowed: at least one predicate",
+    ),
+    "the number of requests, as it was": (
+        {"requests": {"count": 6}},
+        "requests.count: there is no such key; it is requests.kinds now; known here: file, kinds, with",
+    ),
     "number as a key": ({1: 2}, "the key 1 is not text"),
     "truth as a key": ({"data": {True: 2}}, "data: the key true is not text"),
     "mixed keys": ({1: 2, "x": 3, None: 4}, "the key null is not text"),

@@ -88,6 +88,16 @@ def test_a3_has_enough_objects_for_every_request(folder):
         assert elsewhere["label"].isin(rows["category"]).sum() >= 3
 
 
+def test_every_appearance_in_a_kept_image_is_in_its_graph(folder):
+    """Otherwise nobody could be left out of training entirely."""
+    named, people = (pd.read_csv(folder / path) for path in ("source/individuals.csv", "human.csv"))
+    kept = PackedScenes.open(folder / "packed").image_ids.tolist()
+    named = named[named["image_id"].isin(kept)]
+    assert set(zip(named["image_id"], named["object_id"], strict=True)) <= set(
+        zip(people["image_id"], people["object_id"], strict=True)
+    )
+
+
 def test_groups_are_three_to_five_people_by_name(folder):
     people, named = pd.read_csv(folder / "human.csv"), pd.read_csv(folder / "source" / "individuals.csv")
     people = people.merge(named, how="left", on=["image_id", "object_id"])

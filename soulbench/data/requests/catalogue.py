@@ -97,11 +97,12 @@ class Catalogue:
 
     @cached_property
     def appearances(self) -> dict[str, list[Person]]:
-        """Return, by individual, where they appear in training images, widest first."""
+        """Return, by individual, where they appear in training images: wide enough, by their usual label, widest first."""
+        known = [one for one in self.persons if one.individual and one.train]
+        usual = Counter((one.individual, one.label) for one in known)
         found: dict[str, list[Person]] = {}
-        for one in sorted(self.persons, key=lambda one: -one.width):
-            if one.individual and one.train:
-                found.setdefault(one.individual, []).append(one)
+        for one in sorted(known, key=lambda one: (not one.wide, -usual[one.individual, one.label], -one.width)):
+            found.setdefault(one.individual, []).append(one)
         return found
 
     def individual(self, member: Member) -> str:

@@ -14,6 +14,9 @@ from soulbench.data.requests.catalogue import GROUP, Catalogue, Member, Person
 #: more.
 ENOUGH = 3
 
+#: Places at which queries should find something to relabel.
+ROOM = 2
+
 #: What a kind needs, for the message if there is too little of it.
 NEEDED = {
     "object": "people who are wide enough (human.min_width)",
@@ -48,10 +51,10 @@ def choose_sets(
 ) -> list[list[Member]]:
     """Choose requests one by one; the kinds take turns, so that the first ones are of different kinds.
 
-    The rule prefers good examples of a kind, images that no request has yet, people who are known, and categories that
-    other images of the subset have often enough; then categories and individuals that no request has yet, objects that
-    queries can be asked about, and widths far from those of the other requests. The first request is one of two twins
-    where both are in the subset.
+    The rule prefers good examples of a kind, images that no request has yet, people who are known, categories that other
+    images of the subset have often enough, and objects that queries can be asked about; then categories and individuals
+    that no request has yet, and widths far from those of the other requests. The first request is one of two twins where
+    both are in the subset.
 
     Args:
         config: the whole configuration; reads `seed`, `requests`.
@@ -74,17 +77,18 @@ def choose_sets(
         """Return the sort key of a candidate, the most important criterion first; the smallest key is chosen."""
         person, images = candidate.person, {member.image_id for member in candidate.members}
         others = of_label[person.label] - sum(of_image[person.label, image] for image in images)
+        places = room(person.image_id, person.object_id)
         gap = min((abs(person.width - other.person.width) for other in chosen), default=0.0)
         return (
             not chosen and not twin(person),
             candidate.misfit,
             sum(used["image", image] for image in images),
             not person.individual and bool(catalogue.appearances),
-            others < ENOUGH,
+            (others < ENOUGH) + (places < ROOM),
             used["label", person.label],
             used["individual", person.individual],
             -min(others, ENOUGH),
-            -room(person.image_id, person.object_id),
+            -places,
             -gap,
             derive_seed(config["seed"], "request", person.object_id),
         )
@@ -116,8 +120,8 @@ def _candidates(
     """Yield the possible requests of a kind whose primary target is a wide enough person of the subset."""
     wide = [one for one in catalogue.persons if one.wide and one.image_id in subset]
     if kind == "person":
-        widest = sorted((one for one in wide if one.individual), key=lambda one: one.width)
-        wide = list({one.individual: one for one in widest}.values())
+        shown = [[one for one in ones if one in wide] for ones in catalogue.appearances.values()]
+        wide = [ones[0] for ones in shown if ones]
     for person in wide:
         primary = Member(person.image_id, person.object_id)
         in_group = catalogue.people_in[person.image_id] >= GROUP
