@@ -112,7 +112,7 @@ def test_presets_of_the_paper_follow_simsg(over, image_node):
 
 
 def test_paper4_is_a_window_of_four_behind_one_target():
-    config = preset("visual-genome", "paper4")
+    config, plain = preset("visual-genome", "paper4"), preset("visual-genome")
     assert config["human"] | {"heldout": 0} == {
         "labels": ["man"],
         "min_width": 0.4,
@@ -120,7 +120,9 @@ def test_paper4_is_a_window_of_four_behind_one_target():
         "selection": "first_instance",
         "heldout": 0,
     }
-    assert config["requests"] == {"file": None, "count": 1}
+    assert config["requests"] == plain["requests"] | {
+        "kinds": {"object": 1, "attached": 0, "person": 0, "group": 0}
+    }
 
 
 def test_released_switches_every_defect_on_that_a_value_can():
