@@ -99,6 +99,15 @@ def retrain_seed(config: Mapping[str, Any], run: Run) -> int | None:
     return first if is_retrained and not is_reference else None
 
 
+def compared(config: Mapping[str, Any], run: Run) -> dict[str, Run]:
+    """Return the runs, by method, that a run is compared with: the original and, if planned, the retrained model."""
+    seeds = {
+        "original": None if run.method == "original" else run.seed,
+        "retrain": retrain_seed(config, run),
+    }
+    return {other: Run(other, run.request, seed) for other, seed in seeds.items() if seed is not None}
+
+
 def ablation_runs(config: Mapping[str, Any]) -> list[tuple[str, int]]:
     """Return the requests and seeds of the ablations."""
     ablations = config["ablations"]

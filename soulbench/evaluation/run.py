@@ -130,7 +130,7 @@ def evaluate(
     device = devices.prepare(config["device"])
     data = BenchmarkData.open(config, data_dir)
     compare, networks = comparison(config), data.networks(seed)
-    provenance = origin(config, config["evaluation"], seed, source)
+    provenance = origin(config, config, seed, source)
     loaded = None
     with Progress(f"evaluating {method}", len(runs), log) as progress:
         for run in runs:

@@ -5,13 +5,12 @@ from pathlib import Path
 import yaml
 from snakemake.exceptions import WorkflowError
 
-from soulbench.config import files, runs, sections
+from soulbench.config import files, jobs, runs, sections
 from soulbench.config.checks import check
 from soulbench.core import lock
 from soulbench.core.errors import UserError
 from soulbench.core.file_states import file_state, folder_state
 from soulbench.core.paths import RECORD_FILES, RECORD_TABLES, ResultPaths, beside
-from soulbench.core.registry import module_name
 from soulbench.core.sources import source_hash
 from soulbench.core.terms import ALL_REQUESTS, RESEED
 from soulbench.data.prepare.download import FILES
@@ -44,8 +43,7 @@ GRAPHS = PATHS.data("graphs")
 # What the monitor writes beside a checkpoint.
 MONITORED = {"curves": "curves.csv", "snapshots": "snapshots.npz"}
 
-# Sections of the configuration that several rules read: those of jobs that run models, the plan, and the statistics.
-MODELS = ["seed", "device", "data.image_size", "generator", "training"]
+# Sections of the configuration that several rules read: the plan, and the statistics.
 PLAN = ["name", "seeds", "requests", "methods", "ablations"]
 STATISTICS = [*PLAN, "seed", "analysis"]
 
@@ -65,12 +63,6 @@ def settings(*keys):
 def configuration_text(wildcards):
     """Return the whole configuration as YAML, which the page shows."""
     return yaml.safe_dump(settings(*config), sort_keys=False, allow_unicode=True)
-
-
-def stage_settings(other):
-    """Return the settings of one training stage: all that models depend on, without the `other` stage's steps."""
-    training = [f"training.{key}" for key in config["training"] if key != other]
-    return settings(*[key for key in MODELS if key != "training"], *training)
 
 
 def model(method, request, seed):
@@ -152,25 +144,16 @@ def unlearning_processes(method):
     return PROCESSES if runs.method(config, method).family == "retrain" else 1
 
 
-def compared_runs(method, request, seed):
-    """Return the runs, by method, that a run is compared with: the original and, if planned, the retrained model."""
-    run = runs.Run(method, request, int(seed))
-    seeds = {
-        "original": None if method == "original" else run.seed,
-        "retrain": runs.retrain_seed(config, run),
-    }
-    return {other: (other, request, at) for other, at in seeds.items() if at is not None}
-
-
 def evaluation_cases(wildcards):
     """Return what one evaluation job does: for each request the model, the records to compare with, the new record."""
-    method, seed = wildcards.method, wildcards.seed
+    method, seed = wildcards.method, int(wildcards.seed)
     return [
         {
             "request": request,
             "model": model(method, request, seed),
             "compared": {
-                other: PATHS.record(*run) for other, run in compared_runs(method, request, seed).items()
+                other: PATHS.record(*run)
+                for other, run in runs.compared(config, runs.Run(method, request, seed)).items()
             },
             "out": PATHS.record(method, request, seed),
         }
