@@ -20,6 +20,9 @@ def digests(config: Mapping[str, Any]) -> dict[str, str]:
     """Return the SHA-256 of each file of the data that is here, by its path below `data/` or its key of weights.
 
     Where the packed set is not here, the digests are those that a merge left.
+
+    Raises:
+        UserError: the data that are here are not those of what was merged.
     """
     folder = Path(ResultPaths.of(config).data())
     files = {name: folder / name for name in TABLES}
@@ -30,8 +33,9 @@ def digests(config: Mapping[str, Any]) -> dict[str, str]:
             value = value[part]
         files[key] = Path(value or "")
     found = {name: file_hash(path) for name, path in files.items() if path.is_file()}
-    merged = folder / DIGESTS
-    return (read_json(merged) if merged.is_file() else {}) | found
+    merged = read_json(folder / DIGESTS) if (folder / DIGESTS).is_file() else {}
+    check(merged, found, folder / DIGESTS)
+    return merged | found
 
 
 def check(found: Mapping[str, str], here: Mapping[str, str], where: Path) -> None:

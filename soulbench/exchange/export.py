@@ -12,6 +12,7 @@ from soulbench.exchange.provenance import problems
 from soulbench.exchange.results import Result, planned
 
 NAMED = 10  # results that a message names
+WITHOUT = "without"
 
 
 def export(config: Mapping[str, Any], out: Path, with_images: bool) -> Iterator[str]:
@@ -52,7 +53,9 @@ def export(config: Mapping[str, Any], out: Path, with_images: bool) -> Iterator[
 
 def listed(what: str, reasons: Mapping[str, str]) -> Iterator[str]:
     """Yield a line for each of the first results with what happened to it and why, and the number of the others."""
-    yield from (f"{what}: {name}: {reason}" for name, reason in list(reasons.items())[:NAMED])
+    # What is left out for its own sake comes before what only depends on it.
+    first = sorted(reasons.items(), key=lambda item: item[1].startswith(WITHOUT))
+    yield from (f"{what}: {name}: {reason}" for name, reason in first[:NAMED])
     if len(reasons) > NAMED:
         yield f"{what}: {len(reasons) - NAMED} more"
 
@@ -70,10 +73,14 @@ def finished(results: Mapping[str, Result], root: Path) -> tuple[dict[str, Resul
     sound: dict[str, Result] = {}
     left_out: dict[str, str] = {}
     for name, result in results.items():
-        if not all((root / file).is_file() for file in result.files):
+        if not (root / name).is_file():
             continue
+        absent = next((file for file in result.files if not (root / file).is_file()), None)
         missing = next((need for need in result.needs if need not in sound), None)
-        reason = f"without {missing}" if missing else "; ".join(problems(result, root))
+        if absent:
+            reason = f"there is no {absent}"
+        else:
+            reason = f"{WITHOUT} {missing}" if missing else "; ".join(problems(result, root))
         if reason:
             left_out[name] = reason
         else:

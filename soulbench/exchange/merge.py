@@ -49,11 +49,12 @@ def _merge_one(
     config: Mapping[str, Any], archive: Archive, results: Mapping[str, Result], root: Path
 ) -> tuple[tuple[int, int], dict[str, str]]:
     """Take in one archive; return how many results are new and how many were here, and why others were refused."""
-    data_state.check(archive.manifest.data, data_state.digests(config), archive.path)
     held = archive.manifest.files
+    tables = {name: held[f"data/{name}"] for name in data_state.TABLES if f"data/{name}" in held}
+    data_state.check({**archive.manifest.data, **tables}, data_state.digests(config), archive.path)
     planned_files = [
         *(file for result in results.values() for file in (*result.files, *result.images) if file in held),
-        *(name for name in map("data/{}".format, data_state.TABLES) if name in held),
+        *map("data/{}".format, tables),
     ]
     foreign = {str(Path(name).parent) for name in held.keys() - {*planned_files}}
     with explained_writing(root / "data"), tempfile.TemporaryDirectory(dir=root, prefix=".merge-") as folder:
@@ -62,8 +63,9 @@ def _merge_one(
         sound, reasons = finished(results, there)
         reasons |= dict.fromkeys(sorted(foreign), "not planned by the configuration here")
         known = {name for name, result in sound.items() if _is_here(result, root)}
-        for name in sorted(known):
-            _check_equal(sound[name], root, there, archive.path)
+        for name, result in sound.items():
+            if name in known:
+                _check_equal(result, root, there, archive.path)
         now = time.time_ns()
         _install_data(archive, there, root, now)
         for name, result in sound.items():

@@ -56,7 +56,10 @@ def problems(result: Result, root: Path) -> Iterator[str]:
             yield "its tables are not what was written: their digests differ"
             return
     if origin.source_hash != result.job.source:
-        yield f"made by other code: source hash {origin.source_hash[:12]} there and {result.job.source[:12]} here"
+        # The hash is of syntax trees, which each version of Python writes in its own way.
+        pythons = _several({"Python": _minor(origin.versions)}, {"Python": _minor(versions())})
+        hashes = f"source hash {origin.source_hash[:12]} there and {result.job.source[:12]} here"
+        yield "; ".join(["made by other code", hashes, *pythons])
     yield from _several(_numeric(origin.versions), _numeric(versions()), "versions.")
     here = json.loads(canonical_json(result.job.settings))
     method = str(result.about.get("method"))
@@ -71,6 +74,10 @@ def _several(found: Mapping[str, Any], wanted: Mapping[str, Any], prefix: str = 
 def _numeric(by_package: Mapping[str, str]) -> dict[str, str]:
     """Return the versions that numbers depend on, without the name of the build (`+cpu`)."""
     return {name: text.partition("+")[0] for name, text in by_package.items() if name not in NEUTRAL}
+
+
+def _minor(by_package: Mapping[str, str]) -> str:
+    return ".".join(by_package.get("python", "").split(".")[:2])
 
 
 def _settings(parameters: Mapping[str, Any], method: str) -> dict[str, Any]:

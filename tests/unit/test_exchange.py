@@ -10,7 +10,7 @@ import pytest
 from soulbench.analysis.claims.verdicts import write_claims
 from soulbench.analysis.tables import write_tables
 from soulbench.core.errors import UserError
-from soulbench.core.records import file_hash, read_json, write_json
+from soulbench.core.records import file_hash, read_json, versions, write_json
 from soulbench.exchange import data_state
 from soulbench.exchange.archive import write as write_archive
 from soulbench.exchange.export import export
@@ -114,7 +114,11 @@ def test_only_finished_parts_are_exported(benches):
     names = zipfile.ZipFile("a.zip").namelist()
     assert not [name for name in names if name.startswith("records/obj-if/r1/seed1/")]
     assert not [name for name in names if "seed2" in name]
-    assert "left out: records/original/r1/seed2/record.json: without models/original/seed2.json" in lines
+    assert (
+        "left out: records/obj-if/r1/seed1/record.json: there is no records/obj-if/r1/seed1/latent.csv"
+        in lines
+    )
+    assert any(line.endswith(": without models/original/seed2.json") for line in lines)
     assert lines[-1].startswith("a.zip: 10 of 25 records and ablations, ")
 
 
@@ -134,7 +138,11 @@ def test_what_other_settings_made_is_left_out_and_named(benches):
 
 HARMS = {
     "another setting": ({"parameters": {}}, "training is 'absent' there and {"),
-    "other code": ({"source_hash": "e" * 64}, "made by other code: source hash eeeeeeeeeeee there and "),
+    "other code": ({"source_hash": "e" * 64}, "made by other code; source hash eeeeeeeeeeee there and "),
+    "other code of another Python": (
+        {"source_hash": "e" * 64, "versions": {**versions(), "python": "3.99.1"}},
+        " here; Python is '3.99' there and '3.",
+    ),
     "another library": ({"versions": {"torch": "1.0.0"}}, "versions.torch is '1.0.0' there and "),
     "another request": ({"request": "r2"}, "request is 'r2' there and 'r1' here"),
     "no provenance": ({"source_hash": None}, "not the record of a result"),
@@ -227,6 +235,9 @@ def test_without_data_here_the_first_archive_says_which_data_they_are(benches):
     np.save("results/second/data/packed/pixels.npy", np.zeros(12, np.uint8))
     list(merge(settings("here"), [exported(first)]))
     assert "packed/pixels.npy differ" in merged(settings("here"), exported(second))[1]
+    shutil.copytree("results/second/data/packed", "results/here/data/packed")
+    with pytest.raises(UserError, match=r"digests\.json: made from other data: packed/pixels\.npy differ"):
+        exported(settings("here"))
 
 
 def test_an_equal_part_may_differ_in_machine_and_cost_and_in_nothing_else(benches):
