@@ -98,7 +98,7 @@ def test_the_same_results_make_the_same_archive(benches):
     assert exported(config).read_bytes() == first
 
 
-def test_images_travel_only_if_asked_and_join_with_the_time_of_their_part(benches):
+def test_images_travel_only_if_asked_and_join_with_the_time_of_their_result(benches):
     config = benches("whole")
     assert not [name for name in zipfile.ZipFile(exported(config)).namelist() if name.endswith(".npz")]
     list(merge(settings("merged"), [exported(config)]))
@@ -108,7 +108,7 @@ def test_images_travel_only_if_asked_and_join_with_the_time_of_their_part(benche
     assert outputs.stat().st_mtime_ns == outputs.with_name("record.json").stat().st_mtime_ns
 
 
-def test_only_finished_parts_are_exported(benches):
+def test_only_finished_results_are_exported(benches):
     config = benches("whole", "records/obj-if/r1/seed1/latent.csv", "models/original/seed2.json")
     lines = list(export(config, Path("a.zip"), False))
     names = zipfile.ZipFile("a.zip").namelist()
@@ -240,7 +240,7 @@ def test_without_data_here_the_first_archive_says_which_data_they_are(benches):
         exported(settings("here"))
 
 
-def test_an_equal_part_may_differ_in_machine_and_cost_and_in_nothing_else(benches):
+def test_an_equal_result_may_differ_in_machine_and_cost_and_in_nothing_else(benches):
     here, there = benches("here", *SECOND), benches("there")
     original = read_json(Path("results/there/models/original/seed1.json"))
     timing = {**original["timing"], "seconds": 9.9}
@@ -268,7 +268,7 @@ def test_a_run_with_another_result_here_is_named_and_nothing_is_taken_in(benches
     assert files("here") == before
 
 
-def test_a_part_here_that_is_out_of_date_is_not_taken_for_the_one_that_arrives(benches):
+def test_a_result_here_that_is_out_of_date_is_not_taken_for_the_one_that_arrives(benches):
     here, there = benches("here"), benches("there")
     change(here, "records/obj-if/r1/seed1/record.json", source_hash="0" * 64)
     _, error = merged(here, exported(there))

@@ -5,6 +5,7 @@ import shutil
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -12,10 +13,11 @@ from soulbench.__main__ import main
 from soulbench.analysis.claims.verdicts import write_claims
 from soulbench.analysis.tables import write_tables
 from soulbench.core.errors import UserError
+from soulbench.core.tables import read_csv
 from soulbench.exchange import published
 from soulbench.exchange.compare import compare
 from soulbench.exchange.published import publish
-from soulbench.exchange.tolerances import COMPARED
+from soulbench.exchange.tolerances import COMPARED, KEYS, tolerances
 from tests.unit.exchange_factory import settings
 from tests.unit.records_factory import Factory
 
@@ -116,6 +118,33 @@ def test_the_tolerance_is_that_of_the_unit(made, run, metric, inside, beyond):
     assert cell.where.startswith("metrics.csv, obj-if ") and cell.where.endswith(f"A2 {metric}: value")
     assert cell.excess == pytest.approx(1.1, rel=0.02)
     assert only(run, made, "metrics", factor=2).same
+
+
+@pytest.mark.parametrize(
+    ("column", "row", "tolerance"),
+    [
+        ("effect", {"unit": "share of the way to retraining"}, 0.05),
+        ("effect", {"unit": "share of collapsed runs"}, 0.01),
+        ("effect", {"unit": "grey levels of A2 beyond the harmless references"}, 1.0),
+        ("effect", {"unit": "times"}, 0.4),
+        ("value", {"metric": "spread"}, 1.0),
+        ("value", {"metric": "collapsed"}, 0.0),
+        ("harm_low_A2", {"method": "obj-if"}, 1.0),
+        ("p_holm", {"metric": "mae"}, 0.01),
+        ("alpha", {"method": "obj-if"}, 0.4),
+    ],
+)
+def test_every_number_has_a_tolerance(column, row, tolerance):
+    assert tolerances(pd.DataFrame([row]), column, np.array([-8.0])) == pytest.approx(tolerance)
+
+
+def test_the_keys_of_every_table_tell_its_rows_apart(made):
+    for path in (made / "tables").glob("[!t]*.csv"):
+        table = read_csv(path)
+        keys = [name for name in table if name in KEYS]
+        assert not table.duplicated(keys).any(), (
+            f"{path.name}: soulbench.exchange.tolerances.KEYS lacks a column"
+        )
 
 
 def test_the_worst_cell_comes_first(made, run):
