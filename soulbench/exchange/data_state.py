@@ -38,6 +38,13 @@ def digests(config: Mapping[str, Any]) -> dict[str, str]:
     return merged | found
 
 
+def last_change(config: Mapping[str, Any]) -> float:
+    """Return when those data were last changed that every evaluation reads, in seconds as of `stat`."""
+    folder = Path(ResultPaths.of(config).data())
+    files = [folder / name for name in ("requests.csv", "subset.csv", "human.csv", "packed/packed.json")]
+    return max((path.stat().st_mtime for path in files if path.is_file()), default=0.0)
+
+
 def check(found: Mapping[str, str], here: Mapping[str, str], where: Path) -> None:
     """Compare the data of an archive with those here, as far as both have them.
 

@@ -28,7 +28,7 @@ def export(config: Mapping[str, Any], out: Path, with_images: bool) -> Iterator[
     """
     root = Path(ResultPaths.of(config).root)
     results = planned(config)
-    sound, left_out = finished(results, root)
+    sound, left_out = finished(results, root, data_state.last_change(config))
     measured = [result for result in sound.values() if result.is_measured]
     if not measured:
         why = "".join(f"; {name}: {reason}" for name, reason in list(left_out.items())[:1])
@@ -60,12 +60,15 @@ def listed(what: str, reasons: Mapping[str, str]) -> Iterator[str]:
         yield f"{what}: {len(reasons) - NAMED} more"
 
 
-def finished(results: Mapping[str, Result], root: Path) -> tuple[dict[str, Result], dict[str, str]]:
+def finished(
+    results: Mapping[str, Result], root: Path, data_time: float = 0.0
+) -> tuple[dict[str, Result], dict[str, str]]:
     """Return the results that are whole and of this code and configuration, and for which that holds of what they need.
 
     Args:
         results: by name, each after those that it needs.
         root: the folder that holds their files.
+        data_time: when the data were last changed; records that are older are of earlier data.
 
     Returns:
         These results, and of the others that are there why they do not count, by name.
@@ -79,6 +82,8 @@ def finished(results: Mapping[str, Result], root: Path) -> tuple[dict[str, Resul
         missing = next((need for need in result.needs if need not in sound), None)
         if absent:
             reason = f"there is no {absent}"
+        elif result.is_measured and (root / name).stat().st_mtime < data_time:
+            reason = "older than the data; run the workflow"
         else:
             reason = f"{WITHOUT} {missing}" if missing else "; ".join(problems(result, root))
         if reason:

@@ -1,5 +1,6 @@
 """Results that travel: what is exported, and what a merge takes in, refuses and leaves as it is."""
 
+import os
 import shutil
 import zipfile
 from pathlib import Path
@@ -94,7 +95,7 @@ def test_the_same_results_make_the_same_archive(benches):
     config = benches("whole")
     first = exported(config).read_bytes()
     for path in Path("results/whole").rglob("*"):
-        path.touch()
+        os.utime(path, (10**9, 10**9))
     assert exported(config).read_bytes() == first
 
 
@@ -134,6 +135,15 @@ def test_what_other_settings_made_is_left_out_and_named(benches):
     lines = list(export(config, Path("a.zip"), False))
     assert any("methods.obj-mk-pa.mask_on is " in line and "there and 'input' here" in line for line in lines)
     assert not [name for name in zipfile.ZipFile("a.zip").namelist() if "obj-mk-pa" in name]
+
+
+def test_records_that_are_older_than_the_data_are_of_other_data(benches):
+    config = benches("whole")
+    Path("results/whole/data/subset.csv").touch()
+    with pytest.raises(
+        UserError, match=r"no record .* is finished; records/original/r1/seed1.* older than the data"
+    ):
+        exported(config)
 
 
 HARMS = {
@@ -224,6 +234,7 @@ def test_results_of_other_data_are_refused_as_a_whole(benches, file):
     here, there = benches("here", "records"), benches("there")
     path = Path("results/there/data", file)
     path.write_bytes(path.read_bytes() + b"1")
+    os.utime(path, (0, 0))  # as if the records had been made of it
     before = files("here")
     _, error = merged(here, exported(there))
     assert error.startswith(f"there.zip: made from other data: {file} differ")
