@@ -136,7 +136,7 @@ def evaluate(
     device = devices.prepare(config["device"])
     data = BenchmarkData.open(config, data_dir)
     compare, networks = comparison(config), data.networks(seed)
-    provenance = origin(config, config["evaluation"], seed, source)
+    provenance = origin(config, config, seed, source)
     # A model that serves all requests generates its outputs once.
     remembered, generated_for = dict[str, ModelOutputs](), None
     with Progress(f"evaluating {method}", len(runs), log) as progress:

@@ -265,7 +265,12 @@ def test_ablations_measure_and_undo_every_redaction(benchmark, tmp_path):
     changed = {"modules": ["graph", "decoder", "box_head"], "alphas": [0.0, 1.0, 30.0]}
     config = {**benchmark.config, "ablations": {**benchmark.config["ablations"], **changed}}
     inputs = ("r1", 1, benchmark.data, benchmark.original)
-    ablate(config, *inputs, tmp_path / "modules.csv", tmp_path / "alpha.csv", no_log)
+    outputs = [tmp_path / name for name in ("modules.csv", "alpha.csv", "record.json")]
+    ablate(config, *inputs, *outputs, "source", no_log)
+    record = json.loads(outputs[-1].read_text())
+    assert record["digests"] == {path.stem: file_hash(path) for path in outputs[:2]}
+    assert (record["request"], record["seed"], record["source_hash"]) == ("r1", 1, "source")
+    assert record["parameters"]["ablations"]["alphas"] == changed["alphas"]
     modules = pd.read_csv(tmp_path / "modules.csv")
     assert modules.columns.tolist() == [
         *("module", "parameters", "seconds", "residual", "task", "dimension", "metric", "value")

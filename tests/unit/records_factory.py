@@ -16,7 +16,7 @@ from soulbench.config.runs import Run
 from soulbench.core.model_record import ModelRecord, Timing, write_model_record
 from soulbench.core.paths import RECORD_TABLES, ResultPaths, beside
 from soulbench.core.records import file_hash, write_json
-from soulbench.core.terms import ALL_REQUESTS, RESEED, TASKS, UNITS
+from soulbench.core.terms import ALL_REQUESTS, BANK, RESEED, TASKS, UNITS
 from tests.unit.planted_methods import ORIGINAL, PAPER, RETRAINED, PlantedMethod
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -156,6 +156,20 @@ class Factory:
                     if metric != "changed"
                 ]
         return pd.DataFrame(rows, columns=["task", "query", "status", "metric", "value"])
+
+    def budgets(self, run: Run) -> pd.DataFrame:
+        """Return a run's budgets.csv: half of the way at each further budget, all of it at the last."""
+        columns = ["budget", *EFFECT]
+        if run.method in (RESEED, BANK) or runs.described_budget(self.settings, run.method) is None:
+            return pd.DataFrame(columns=columns)
+        described = runs.described_budget(self.settings, run.method)
+        rows = []
+        for budget in sorted({*runs.further_budgets(self.settings, run.method), described}):
+            share = 1.0 if budget == described else 0.5
+            for task, dimension, metric, value, *_ in self.metrics(run).itertuples(index=False):
+                if metric in ("mae", "changed"):
+                    rows.append((budget, task, dimension, metric, share * value))
+        return pd.DataFrame(rows, columns=columns)
 
     def timing(self, run: Run) -> Timing:
         """Return the cost of the job that made a run's model."""

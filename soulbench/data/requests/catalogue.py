@@ -101,7 +101,9 @@ class Catalogue:
         known = [one for one in self.persons if one.individual and one.train]
         usual = Counter((one.individual, one.label) for one in known)
         found: dict[str, list[Person]] = {}
-        for one in sorted(known, key=lambda one: (not one.wide, -usual[one.individual, one.label], -one.width)):
+        for one in sorted(
+            known, key=lambda one: (not one.wide, -usual[one.individual, one.label], -one.width)
+        ):
             found.setdefault(one.individual, []).append(one)
         return found
 
