@@ -7,7 +7,7 @@ from soulbench.config import runs
 from soulbench.core import registry
 from soulbench.core.terms import RESEED
 
-REFERENCES = ("original", "noop-ft", "retrain", "retrain-sample", RESEED)
+REFERENCES = ("original", "noop-ft", "retrain", "retrain-person", "retrain-sample", RESEED)
 #: The methods of the paper, in its order.
 UNLEARNERS = (
     "sample-ft",

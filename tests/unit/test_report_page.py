@@ -168,7 +168,7 @@ def test_few_requests_make_a_page_that_says_so(tmp_path):
     settings["ablations"]["requests"] = 1
     page = Path(page_of(tmp_path, settings).page()).read_text(encoding="utf-8")
     assert "too few requests for a verdict" in page
-    assert "in 1 separate request." in page
+    assert "in 1 separate request:\n  1 for one person in one image." in page
 
 
 def test_too_large_a_page_is_refused(paths, tmp_path, monkeypatch):
