@@ -13,14 +13,9 @@ import numpy as np
 import pandas as pd
 
 from soulbench.analysis.arrays import RunArrays
+from soulbench.analysis.bootstrap import RETRAINED, Bootstrap, Interval
 from soulbench.analysis.dimensions import PRIMARY, as_distance
-from soulbench.analysis.statistics import (
-    Bootstrap,
-    Interval,
-    mean_of_requests,
-    request_means,
-    spread_over_seeds,
-)
+from soulbench.analysis.statistics import mean_of_requests, paired, request_means, spread_over_seeds
 from soulbench.core.paths import ResultPaths
 from soulbench.core.tables import read_csv
 from soulbench.core.terms import RESEED
@@ -36,7 +31,6 @@ COLLAPSED = 0.5
 HARMLESS = ("noop-ft", "retrain", RESEED)
 # One per cent of the grey scale, about the least contrast that an eye can see: a smaller excess is no damage.
 NEGLIGIBLE = 2.55
-NOTHING = Interval(np.nan, np.nan, np.nan, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -85,7 +79,10 @@ class Evidence:
 
     def forgotten_share(self, errors: np.ndarray, task: str) -> Interval:
         """Return how far errors [requests, seeds] are on the way from the original (0) to the retrained model (1)."""
-        return self.bootstrap.ratio(errors - self.error("original", task), self.gap(task))
+        moved, retrained = paired(errors - self.error("original", task), self.error("retrain", task))
+        start = np.where(np.isnan(moved), np.nan, self.error("original", task))
+        gap = self.bootstrap.mean(retrained, RETRAINED) - self.bootstrap.mean(start)
+        return self.bootstrap.ratio(self.bootstrap.mean(moved), gap)
 
     def removed(self, method: str, task: str) -> Finding:
         """Tell whether a method's error on the target is nearer to the retrained model's than to the original's."""

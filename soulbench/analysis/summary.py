@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from soulbench.analysis.bootstrap import FEWEST_COLUMNS
 from soulbench.analysis.dimensions import (
     AGAINST_RETRAIN,
     CHANGES,
@@ -17,7 +18,7 @@ from soulbench.analysis.dimensions import (
 )
 from soulbench.analysis.evidence import COLLAPSED, Evidence
 from soulbench.analysis.statistics import (
-    holm,
+    holm_of_tested,
     mean_of_requests,
     request_means,
     signed_rank,
@@ -108,6 +109,8 @@ def _row(evidence: Evidence, key: tuple[str, str, str, str], collapsed: bool) ->
     sigma, _ = sigma_of_retraining(evidence, task, metric) if dimension == "target_error" else (np.nan, "")
     needed = evidence.bootstrap.min_requests
     note = f"points only: {interval.requests} requests, {needed} needed" if interval.requests < needed else ""
+    if not note and interval.seeds < FEWEST_COLUMNS:
+        note = "for these seeds"
     return {
         **dict(zip(("method", "task", "dimension", "metric"), key, strict=True)),
         "mean": interval.mean,
@@ -178,11 +181,3 @@ def contrasts(evidence: Evidence) -> pd.DataFrame:
     table["p_holm"] = family.transform(lambda p: holm_of_tested(p.to_numpy()))
     table["p_least"] = (family.transform("count") * 2.0 ** (1 - table["n_requests"])).clip(upper=1.0)
     return table
-
-
-def holm_of_tested(p_values: np.ndarray) -> np.ndarray:
-    """Return the p values adjusted by Holm; NaN stays NaN and does not count."""
-    adjusted = np.full(len(p_values), np.nan)
-    tested = ~np.isnan(p_values)
-    adjusted[tested] = holm(p_values[tested])
-    return adjusted

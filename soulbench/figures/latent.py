@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from soulbench.analysis.arrays import intervals
+from soulbench.analysis.bootstrap import Interval
 from soulbench.analysis.claims.latent import GROUPS
 from soulbench.analysis.methods import ordered
-from soulbench.analysis.statistics import Interval
 from soulbench.core.paths import ResultPaths
 from soulbench.core.tables import read_csv
 from soulbench.core.terms import RESEED, TASKS
@@ -20,11 +20,11 @@ from soulbench.figures import _style
 TITLE = "Distances in latent space (Fig. 6)"
 SUBCATEGORY = "Measurements"
 POSITION = 40
-CONFIG = ("methods", "analysis", "seed")
+CONFIG = ("methods", "analysis", "seed", "seeds")
 CAPTION = """\
 The paper's Fig. 6: distance between an object's vectors in the original and in the unlearned model, for the target,
-the other objects of its image, and objects of other images; logarithmic axis, {{ percent }} intervals over requests
-({{ seeds }}; device: {{ config.device }}). Good: far for the target, near for all others. A retrained model has its
+the other objects of its image, and objects of other images; logarithmic axis, {{ percent }} intervals over {{ axes }}
+(device: {{ config.device }}). Good: far for the target, near for all others. A retrained model has its
 own coordinates, so its distances are large for every object.
 """
 

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from soulbench.analysis.arrays import intervals
+from soulbench.analysis.bootstrap import Interval
 from soulbench.analysis.dimensions import PRIMARY
 from soulbench.analysis.methods import ordered
-from soulbench.analysis.statistics import Interval
 from soulbench.core.paths import ResultPaths
 from soulbench.core.tables import read_csv
 from soulbench.core.terms import RESEED, TASKS
@@ -23,7 +23,7 @@ from soulbench.figures import _style, counted
 TITLE = "Queries (Fig. 7)"
 SUBCATEGORY = "Measurements"
 POSITION = 50
-CONFIG = ("methods", "analysis", "seed", "evaluation.queries")
+CONFIG = ("methods", "analysis", "seed", "seeds", "evaluation.queries")
 CAPTION = """\
 The paper's Fig. 7 in numbers: error of the target against its true pixels, with the scene graph as it is and as each
 query alters it; {{ percent }} intervals over the requests to which the query applies ({{ seeds }}; device:

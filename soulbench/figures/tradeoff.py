@@ -21,12 +21,12 @@ from soulbench.figures import _style
 TITLE = "Forgetting against the error of retained images"
 SUBCATEGORY = "Outcome"
 POSITION = 10
-CONFIG = ("methods", "analysis")
+CONFIG = ("methods", "analysis", "seeds")
 CAPTION = """\
 Both tasks, one point per method. Horizontal: how far the error of the target has moved from the original model's (0)
 to that of a model which was retrained without the target (100); beyond 100, more is not better. Vertical: the error
-of the retained images; lower is better. Bars are {{ percent }} intervals over requests by hierarchical bootstrap
-({{ seeds }}; hollow: fewer than {{ config.analysis.min_requests }} requests); device: {{ config.device }}.
+of the retained images; lower is better. Bars are {{ percent }} intervals over {{ axes }} (hollow:
+fewer than {{ config.analysis.min_requests }} requests); device: {{ config.device }}.
 """
 
 # The x axis is linear around the references and logarithmic beyond: a collapsed model is far away.

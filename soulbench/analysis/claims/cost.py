@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 
 from soulbench.analysis.arrays import RunArrays
+from soulbench.analysis.bootstrap import Bootstrap
 from soulbench.analysis.claims.latent import geometric_mean
 from soulbench.analysis.claims.parts import Part, Verdict, conclude, every, negation
-from soulbench.analysis.statistics import Bootstrap, request_means
+from soulbench.analysis.statistics import request_means
 from soulbench.core.terms import ALL_REQUESTS
 
 # "About 1/30": within a factor of two either way.

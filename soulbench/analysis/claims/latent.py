@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 
 from soulbench.analysis.arrays import RunArrays
+from soulbench.analysis.bootstrap import Bootstrap, Interval
 from soulbench.analysis.claims.parts import Part, Verdict, conclude, negation
 from soulbench.analysis.methods import OBJECT_MASKS, UNLEARNERS
-from soulbench.analysis.statistics import Bootstrap, Interval, request_means, spread_over_seeds
+from soulbench.analysis.statistics import request_means, spread_over_seeds
 from soulbench.core.terms import RECONSTRUCTION, SYNTHESIS, TASKS
 
 # The vectors after the graph learner, compared by L2: those before it cannot change if only the graph learner is
@@ -38,9 +39,7 @@ def log_distance(arrays: RunArrays, method: str, task: str, group: str) -> np.nd
 
 def geometric_mean(bootstrap: Bootstrap, logarithms: np.ndarray) -> Interval:
     """Return the geometric mean and its interval from logarithms [requests, seeds]."""
-    interval = bootstrap.interval(logarithms)
-    mean, low, high = np.exp([interval.mean, interval.low, interval.high]).tolist()
-    return Interval(mean, low, high, interval.requests, interval.seeds)
+    return bootstrap.interval(logarithms).exponential()
 
 
 def c6(tables: Any) -> Verdict:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from soulbench.analysis.evidence import NOTHING, Finding
-from soulbench.analysis.statistics import Interval
+from soulbench.analysis.bootstrap import NOTHING, Interval
+from soulbench.analysis.evidence import Finding
 
 SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
 QUOTED = 3  # parts that a verdict quotes
