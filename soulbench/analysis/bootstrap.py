@@ -15,13 +15,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import optimize, special
 
 from soulbench.analysis.statistics import request_means
 from soulbench.core.seeds import derive_seed
 
 #: With fewer seeds, or retrained models, an interval is over requests only: it holds for these seeds.
 FEWEST_COLUMNS = 3
+#: The least p of several axes: beyond it, the quantiles of Student's t are not exact.
+LEAST_P = 1e-12
 REQUESTS, SEEDS, RETRAINED = "requests", "seeds", "retrained models"
 
 
@@ -83,11 +85,10 @@ class Moments:
 
     def reach(self, confidence: float) -> float:
         """Return how many standard errors the interval reaches to either side."""
-        return float(
-            np.sqrt(
-                sum(share * stats.t.ppf((1 + confidence) / 2, number - 1) ** 2 for number, share in self.axes)
-            )
+        squares = (
+            share * special.stdtrit(number - 1, (1 + confidence) / 2) ** 2 for number, share in self.axes
         )
+        return float(np.sqrt(sum(squares)))
 
     def ends(self, confidence: float) -> tuple[float, float]:
         """Return the ends; NaN unless the denominator is certain to be above 0: a ratio to about 0 means nothing."""
@@ -99,21 +100,23 @@ class Moments:
         root = np.sqrt(max(b**2 - a * c, 0.0))
         return float((b - root) / a), float((b + root) / a)
 
+    def away(self, threshold: float) -> tuple[float, float]:
+        """Return how far the numerator is from the threshold times the denominator, and the variance of that."""
+        top, both, bottom = self.variances
+        return self.top - threshold * self.bottom, top - 2 * threshold * both + threshold**2 * bottom
+
     def p(self, threshold: float) -> float:
         """Return the two-sided p of the ratio being the threshold: where the interval would end at it."""
-        distance = abs(self.top - threshold * self.bottom)
-        top, both, bottom = self.variances
-        variance = top - 2 * threshold * both + threshold**2 * bottom
+        distance, variance = self.away(threshold)
         if distance == 0 or variance <= 0:
             return float(distance == 0)
-        errors = distance / np.sqrt(variance)
+        errors = abs(distance) / np.sqrt(variance)
         if len(self.axes) == 1:
-            return float(2 * stats.t.sf(errors, self.axes[0][0] - 1))
-        if errors >= self.reach(1 - 1e-12):
-            return 1e-12
-        return float(
-            np.exp(optimize.brentq(lambda log: self.reach(-np.expm1(log)) - errors, np.log(1e-12), -1e-12))
-        )
+            return float(2 * special.stdtr(self.axes[0][0] - 1, -errors))
+        if errors >= self.reach(1 - LEAST_P):
+            return LEAST_P
+        span = np.log(LEAST_P), -LEAST_P
+        return float(np.exp(optimize.brentq(lambda log: self.reach(-np.expm1(log)) - errors, *span)))
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 
 from soulbench.analysis import methods
-from soulbench.analysis.dimensions import PRIMARY
+from soulbench.analysis.band import BAND
 from soulbench.analysis.evidence import Evidence
 from soulbench.analysis.statistics import request_means
-from soulbench.analysis.summary import BAND, SIGMA_FLOOR, sigma_of_retraining
 from soulbench.config import runs
 from soulbench.core.columns import TABLES
 from soulbench.core.model_record import read_model_record
@@ -21,27 +20,26 @@ from soulbench.core.terms import ALL_REQUESTS, RESEED, TASKS
 def memorised(evidence: Evidence, requests: pd.DataFrame) -> pd.DataFrame:
     """Return memorised.csv: how much smaller the original's error on each target is than the retrained model's.
 
-    `memorised`: the retrained model's error minus the original's is above 0; `clearly`: above two standard deviations
-    between training seeds.
+    `memorised`: the retrained model's error minus the original's is above 0; `clearly`: so is its interval, which the
+    spread between models decides.
     """
     categories = dict(zip(requests["request"], requests["category"], strict=True))
     rows = []
     for task in TASKS:
-        sigma, _ = _sigma(evidence, task)
-        errors = request_means(evidence.error("original", task))
-        gaps = request_means(evidence.gap(task))
-        for request, error, gap in zip(evidence.arrays.requests, errors, gaps, strict=True):
+        band = evidence.band(task)
+        gaps, reach = band.gaps((1 + evidence.bootstrap.confidence) / 2)
+        errors = request_means(band.inside)
+        for request, error, gap, far in zip(evidence.arrays.requests, errors, gaps, reach, strict=True):
             if not np.isnan(gap):
-                answers = (bool(gap > 0), bool(gap > BAND * sigma))
-                category = categories.get(request, "")
-                rows.append((request, category, task, error, error + gap, gap, sigma, *answers))
+                numbers = (
+                    error,
+                    error + gap,
+                    gap,
+                    *((gap - far, gap + far) if np.isfinite(far) else (np.nan,) * 2),
+                )
+                answers = band.sigma_of, bool(gap > 0), bool(gap > far)
+                rows.append((request, categories.get(request, ""), task, *numbers, band.sigma, *answers))
     return pd.DataFrame(rows, columns=list(TABLES["memorised"]))
-
-
-def _sigma(evidence: Evidence, task: str) -> tuple[float, str]:
-    """Return the standard deviation of the target's error, at least the floor, and the method it was taken from."""
-    sigma, method = sigma_of_retraining(evidence, task, PRIMARY)
-    return float(np.nanmax([sigma, SIGMA_FLOOR[PRIMARY]])), method
 
 
 def distances_to_retraining(evidence: Evidence) -> pd.DataFrame:
@@ -52,15 +50,19 @@ def distances_to_retraining(evidence: Evidence) -> pd.DataFrame:
     """
     rows = []
     for task in TASKS:
-        sigma, sigma_of = _sigma(evidence, task)
-        retrain = request_means(evidence.error("retrain", task))
+        band = evidence.band(task)
+        retrain = request_means(band.out)
         for method in evidence.methods:
-            errors = request_means(evidence.error(method, task))
-            for request, error, reference in zip(evidence.arrays.requests, errors, retrain, strict=True):
-                if not np.isnan(error - reference):
-                    sod = (reference - error) / sigma
+            errors = evidence.error(method, task)
+            numbers = zip(
+                evidence.arrays.requests, request_means(errors), retrain, band.sod(errors), strict=True
+            )
+            for request, error, reference, sod in numbers:
+                if not np.isnan(sod):
                     inside = bool(abs(sod) <= BAND)
-                    rows.append((method, request, task, error, reference, sigma, sigma_of, sod, inside))
+                    rows.append(
+                        (method, request, task, error, reference, band.sigma, band.sigma_of, sod, inside)
+                    )
     return pd.DataFrame(rows, columns=list(TABLES["sod"]))
 
 

@@ -3,6 +3,8 @@
 Tests and ranks are SciPy's. It corrects for multiple tests by false discovery rates only, so Holm's procedure is here.
 """
 
+import functools
+
 import numpy as np
 from scipy import stats
 
@@ -43,7 +45,20 @@ def signed_rank(differences: np.ndarray) -> tuple[float, float]:
         return 1.0, 0.0
     ranks = stats.rankdata(np.abs(nonzero))
     effect = float((ranks * np.sign(nonzero)).sum() / ranks.sum())
-    return float(stats.wilcoxon(nonzero).pvalue), effect
+    if len(nonzero) < len(differences) or len(np.unique(ranks)) < len(ranks):
+        return float(stats.wilcoxon(nonzero).pvalue), effect
+    return _p_of_rank_sum(int(ranks[nonzero > 0].sum()), len(ranks)), effect
+
+
+@functools.lru_cache(maxsize=4096)
+def _p_of_rank_sum(positive: int, number: int) -> float:
+    """Return Wilcoxon's p, which without ties depends on the sum of the positive ranks alone: SciPy takes 4 ms."""
+    signs = np.full(number, -1.0)
+    for rank in range(number, 0, -1):
+        if rank <= positive:
+            signs[rank - 1] = 1.0
+            positive -= rank
+    return float(stats.wilcoxon(signs * np.arange(1, number + 1)).pvalue)
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:

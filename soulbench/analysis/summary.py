@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from soulbench.analysis.band import BAND
 from soulbench.analysis.bootstrap import FEWEST_COLUMNS
 from soulbench.analysis.dimensions import (
     AGAINST_RETRAIN,
@@ -27,11 +28,6 @@ from soulbench.analysis.statistics import (
 from soulbench.core.columns import TABLES
 from soulbench.core.terms import RESEED
 
-# |SOD| within this many standard deviations of the retrained models counts as equal to retraining.
-BAND = 2.0
-# The least standard deviation that is used, so that rounding does not decide: one grey level, and as little in the
-# other metrics.
-SIGMA_FLOOR = {"mae": 1.0, "ssim": 0.01, "lpips": 0.01, "changed": 0.01}
 AGAINST = ("noop-ft", "retrain")
 
 
@@ -72,19 +68,6 @@ def main_floor(measured: dict[str, float], metric: str) -> float:
     return (min if is_similarity(metric) else max)(values) if values else float("nan")
 
 
-def sigma_of_retraining(evidence: Evidence, task: str, metric: str) -> tuple[float, str]:
-    """Return the standard deviation of the target's error between training seeds, and the method it is of.
-
-    It is pooled over requests: of the retrained models if they have two seeds, else of the original ones.
-    """
-    for name in ("retrain", "original"):
-        errors = evidence.error(name, task, metric=metric)
-        several = (~np.isnan(errors)).sum(axis=1) > 1
-        if several.any():
-            return float(np.sqrt(np.nanvar(errors[several], axis=1, ddof=1).mean())), name
-    return float("nan"), "none"
-
-
 def inside_floor(
     mean: float, retrain: float, floor: float, sigma: float, dimension: str, metric: str
 ) -> bool | None:
@@ -93,8 +76,7 @@ def inside_floor(
     The target's error has a band around the retrained model's mean instead.
     """
     if dimension == "target_error":
-        scale = np.nanmax([sigma, SIGMA_FLOOR.get(metric, 0.0)])
-        return None if np.isnan(retrain) else bool(abs(mean - retrain) <= BAND * scale)
+        return None if np.isnan(retrain) else bool(abs(mean - retrain) <= BAND * sigma)
     if np.isnan(floor):
         return None
     return bool(as_distance(metric, mean) <= as_distance(metric, floor))
@@ -106,7 +88,7 @@ def _row(evidence: Evidence, key: tuple[str, str, str, str], collapsed: bool) ->
     retrain = mean_of_requests(evidence.arrays["retrain", task, dimension, metric])
     measured_floors = floors(evidence, task, dimension, metric)
     floor = main_floor(measured_floors, metric)
-    sigma, _ = sigma_of_retraining(evidence, task, metric) if dimension == "target_error" else (np.nan, "")
+    sigma = evidence.band(task, metric).sigma if dimension == "target_error" else np.nan
     needed = evidence.bootstrap.min_requests
     note = f"points only: {interval.requests} requests, {needed} needed" if interval.requests < needed else ""
     if not note and interval.seeds < FEWEST_COLUMNS:

@@ -90,7 +90,7 @@ class Factory:
             collapsed = self.effects(run).collapsed[TASKS.index(task)]
             rows.append((task, "diversity", "spread", 2.0 if collapsed else 40 + rng.normal(), "grey levels"))
             rows.append((task, "diversity", "collapsed", float(collapsed), "flag"))
-        return pd.DataFrame(rows, columns=[*EFFECT, "unit"])
+        return pd.DataFrame(rows, columns=[*EFFECT, "unit"]).assign(regions=4)
 
     def _distances(self, run: Run, task: str) -> dict[str, float]:
         """Return the grey levels of every dimension."""
@@ -110,14 +110,16 @@ class Factory:
             "retained_error": effects.retained,
             "heldout_error": effects.retained + 18,
         }
-        compared = {} if run.method == RESEED else {k: changes[k] + 4 for k in ("A1", "A2", "A3", "A4")}
+        compared = {} if run.method == RESEED else {k: changes[k] + 4 for k in ("A2", "A3", "A4")}
+        if compared:
+            compared["A1"] = 7 + abs(error - self.target_error(run._replace(method="retrain"), task))
         return {**changes, **errors, **{f"retrain-{dimension}": grey for dimension, grey in compared.items()}}
 
     @staticmethod
     def _metrics_of(task: str, dimension: str, grey: float) -> list[tuple]:
         values = {
-            "ssim": float(np.exp(-grey / 40)),
-            "lpips": float(1 - np.exp(-grey / 80)),
+            "ssim": float(np.exp(-grey / 100)),
+            "lpips": float(1 - np.exp(-grey / 120)),
             "mae": grey,
             "changed": float(1 - np.exp(-grey / 12)),
         }
@@ -284,4 +286,4 @@ class Factory:
     def _ablated(self, effects: PlantedMethod, name: str, request: str, seed: int) -> pd.DataFrame:
         self.planted[name] = effects
         frame = self.metrics(Run(name, request, seed))
-        return frame[~frame["dimension"].str.startswith("retrain-")].drop(columns="unit")
+        return frame[~frame["dimension"].str.startswith("retrain-")].drop(columns=["unit", "regions"])

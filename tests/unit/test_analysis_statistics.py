@@ -154,6 +154,9 @@ def test_signed_rank_agrees_with_scipy_and_has_its_extremes():
     assert p_value == stats.wilcoxon(differences).pvalue
     assert effect == pytest.approx((21 - 2 * 2) / 21)
     assert signed_rank(np.arange(1.0, 7.0)) == (0.03125, 1.0)
+    random = np.random.default_rng(3)
+    for values in (random.normal(0.3, 1, 32), np.array([1.0, 1.0, -2.0, 3.0]), np.array([0.0, 2.0, -1.0])):
+        assert signed_rank(values)[0] == stats.wilcoxon(values).pvalue
     assert signed_rank(np.zeros(6)) == (1.0, 0.0)
 
 

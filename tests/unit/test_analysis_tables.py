@@ -17,7 +17,7 @@ from tests.unit.planted_methods import PlantedMethod
 from tests.unit.records_factory import Factory, config
 
 #: Tables that other rules write.
-OTHERS = {"human", "subset", "requests", "claims", "timing_claims"}
+OTHERS = {"human", "subset", "requests", "claims", "claim_parts", "timing_claims", "timing_claim_parts"}
 
 
 def written_tables(folder, settings, planted=None):

@@ -7,7 +7,9 @@ import pandas as pd
 
 from soulbench.analysis.arrays import RunArrays
 from soulbench.analysis.bootstrap import Bootstrap, Interval
-from soulbench.analysis.claims.parts import Part, Verdict, conclude, negation
+from soulbench.analysis.claims.parts import Part, Verdict
+from soulbench.analysis.claims.verdicts import concluded
+from soulbench.analysis.findings import Finding
 from soulbench.analysis.methods import OBJECT_MASKS, UNLEARNERS
 from soulbench.analysis.statistics import request_means, spread_over_seeds
 from soulbench.core.terms import RECONSTRUCTION, SYNTHESIS, TASKS
@@ -59,8 +61,8 @@ def c6(tables: Any) -> Verdict:
                 noop = spread_over_seeds(contrast("noop-ft", task, group))
                 ratio = geometric_mean(bootstrap, contrast(method, task, group) - noop)
                 name = f"{method} moves the target more than {group} in {task}"
-                parts.append(Part(name, ratio.above(LARGE), ratio, "times noop-ft's ratio"))
-    return conclude(parts)
+                parts.append(Part(name, Finding.above(ratio, LARGE, "times noop-ft's ratio")))
+    return concluded(tables.evidence, parts)
 
 
 def c7(tables: Any) -> Verdict:
@@ -81,4 +83,5 @@ def c7(tables: Any) -> Verdict:
     ratio = geometric_mean(bootstrap, mean)
     name = f"the tasks differ by a factor under {EQUIVALENT}"
     note = "after the graph learner; before it the tasks can be alike by construction"
-    return conclude([Part(name, negation(ratio.above(EQUIVALENT)), ratio, "times")], note)
+    part = Part(name, Finding.above(ratio, EQUIVALENT, "times").negated())
+    return concluded(tables.evidence, [part], note)
