@@ -115,7 +115,9 @@ def verdict(nearer: bool | None, remembered: bool | None, beyond: bool | None, u
         beyond: whether its error is greater than those of the band.
         unlike: whether its image is farther from a retrained model's than two of these are from each other.
     """
-    if not nearer:  # undecided as well where the targets were never memorised, so that there is nothing to forget
+    if (
+        not nearer
+    ):  # undecided as well where the targets were never memorised, so that there is nothing to forget
         return UNDECIDED if nearer is None else NOT_FORGOTTEN
     if beyond:
         return OVERSHOT

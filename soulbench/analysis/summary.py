@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from soulbench.analysis.band import BAND
-from soulbench.analysis.bootstrap import FEWEST_COLUMNS
+from soulbench.analysis.bootstrap import FEWEST_COLUMNS, RETRAINED
 from soulbench.analysis.dimensions import (
     AGAINST_RETRAIN,
     CHANGES,
@@ -21,6 +21,7 @@ from soulbench.analysis.evidence import COLLAPSED, Evidence
 from soulbench.analysis.statistics import (
     holm_of_tested,
     mean_of_requests,
+    paired,
     request_means,
     signed_rank,
     spread_over_seeds,
@@ -125,11 +126,15 @@ def summarise(evidence: Evidence) -> pd.DataFrame:
 
 def _contrast(evidence: Evidence, key: tuple[str, str, str, str], against: str) -> dict[str, Any]:
     _, task, dimension, metric = key
-    reference = spread_over_seeds(evidence.arrays[against, task, dimension, metric])
-    difference = evidence.arrays[key] - reference
-    interval = evidence.bootstrap.interval(difference)
+    values, reference = paired(evidence.arrays[key], evidence.arrays[against, task, dimension, metric])
+    mean = evidence.bootstrap.mean
+    if against == "retrain":  # its seeds are its own, and their spread is part of the interval
+        interval = evidence.bootstrap.interval(mean(values) - mean(reference, RETRAINED))
+    else:
+        interval = evidence.bootstrap.interval(values - spread_over_seeds(reference))
     tested = interval.requests >= evidence.bootstrap.min_requests
-    p_value, effect = signed_rank(request_means(difference)) if tested else (np.nan, np.nan)
+    differences = request_means(values) - request_means(reference)
+    p_value, effect = signed_rank(differences) if tested else (np.nan, np.nan)
     return {
         **dict(zip(("method", "task", "dimension", "metric"), key, strict=True)),
         "against": against,

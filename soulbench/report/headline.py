@@ -29,7 +29,7 @@ SHOWN = {
         "fair",
         "Removes the object and keeps the rest; whether as retraining would is undecided",
     ),
-    REMOVES[1]: ("≈", "fair", "Removes the object; the rest is undecided"),
+    REMOVES[1]: ("≈", "fair", "Removes the object; damage to the rest is unclear"),
     REMOVES[2]: ("!", "warn", "Removes the object and damages the rest"),
     OUTCOMES[DIFFERENT]: (
         "!",
