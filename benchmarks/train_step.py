@@ -36,7 +36,7 @@ import literal  # noqa: E402
 import networks_factory  # noqa: E402
 
 from soulbench.config import files  # noqa: E402
-from soulbench.core.device import ExecutionContext, describe, moved, peak_mib, prepare  # noqa: E402
+from soulbench.core.device import ExecutionContext, describe, moved, peak_mib, place, prepare  # noqa: E402
 from soulbench.models.visual_features import VisualFeatures  # noqa: E402
 from soulbench.training.adam import Adam  # noqa: E402
 from soulbench.training.conditions import training_condition  # noqa: E402
@@ -89,8 +89,8 @@ class Bench:
         self.form, self.device, self.now = form, device, now
         self.context = ExecutionContext(device, "float32" if form == "usual" else form)
         self.networks = build(sizes, VOCABULARY, 0, True)
-        self.networks.modules().to(device).train()
-        self.objective = Objective(training["losses"], self.networks.discriminators, "seeded").to(device)
+        place(self.networks.modules(), device).train()
+        self.objective = place(Objective(training["losses"], self.networks.discriminators, "seeded"), device)
         scenes = networks_factory.random_batch([OBJECTS] * batch, size=SIDE, dtype=torch.float32)
         condition = training_condition(scenes, training["masking"], range(batch))
         self.batch, self.condition = moved(scenes, device), moved(condition, device)

@@ -32,9 +32,10 @@ class Dimension:
 
 
 _CHANGES = (
-    Dimension("A1", "change of the target", TOWARDS_RETRAIN, HIGHER),
-    Dimension("A2", "change of the other objects of its image", LOWER, LOWER),
-    Dimension("A2-rest", "change of its image outside of the target", LOWER),
+    Dimension("A1", "change of the targets", TOWARDS_RETRAIN, HIGHER),
+    Dimension("A2", "change of the other objects of the target images", LOWER, LOWER),
+    Dimension("A2-people", "change of the other people of the target images", LOWER),
+    Dimension("A2-rest", "change of the target images outside of the targets", LOWER),
     Dimension("A3", "change of the same category in other images", LOWER, LOWER),
     Dimension("A3-heldout", "change of the same category in held-out images", LOWER),
     Dimension("A4", "change of other categories in other images", LOWER),
@@ -45,7 +46,7 @@ _AGAINST_RETRAIN = tuple(
     if item.id in ("A1", "A2", "A3", "A4")
 )
 _ERRORS = (
-    Dimension("target_error", "error of the target against its true pixels", TOWARDS_RETRAIN),
+    Dimension("target_error", "error of the targets against their true pixels", TOWARDS_RETRAIN),
     Dimension("retained_error", "error of the retained images against the truth", LOWER),
     Dimension("heldout_error", "error of the held-out images against the truth", LOWER),
 )

@@ -23,7 +23,8 @@ def memorised(evidence: Evidence, requests: pd.DataFrame) -> pd.DataFrame:
     `memorised`: the retrained model's error minus the original's is above 0; `clearly`: so is its interval, which the
     spread between models decides.
     """
-    categories = dict(zip(requests["request"], requests["category"], strict=True))
+    primary = requests.drop_duplicates("request")  # the first row of a request is its primary target
+    categories = dict(zip(primary["request"], primary["category"], strict=True))
     rows = []
     for task in TASKS:
         band = evidence.band(task)

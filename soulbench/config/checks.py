@@ -14,7 +14,8 @@ Config = Mapping[str, Any]
 #: Files of the Visual Genome layout that a folder needs, and others that are read if it has them.
 ANNOTATIONS = ("image_data.json", "objects.json", "relationships.json")
 MORE_ANNOTATIONS = ("attributes.json",)
-TEXTS = ("object_alias.txt", "relationship_alias.txt", "individuals.csv")
+INDIVIDUALS = "individuals.csv"
+TEXTS = ("object_alias.txt", "relationship_alias.txt", INDIVIDUALS)
 #: Values of keys for weights that name no file.
 DOWNLOAD, UNTRAINED = "imagenet", "seeded"
 #: A reader mends some errors at a time.
@@ -138,11 +139,29 @@ def _requests(config: Config) -> Iterator[str]:
                 f"requests.file: the ids {other} and {name} differ only in case, so that their folders are one on some "
                 "disks; allowed: ids that differ in more"
             )
-    if size is not None and count > size:
+    if config["requests"]["file"] is None and size is not None and count > size:
         yield (
-            f"human.size: a subset of {size} images cannot hold {count} requests; "
-            f"allowed: at least {count}, or fewer requests"
+            f"human.size: {count} requests chosen by rule are meant to be in images of their own, but the subset has "
+            f"{size}; allowed: at least {count}, or fewer requests"
         )
 
 
-CHECKS: tuple[Callable[[Config], Iterator[str]], ...] = (_methods, _queries, _weights, _data, _requests)
+def _individuals(config: Config) -> Iterator[str]:
+    """A method that leaves out a whole person needs to know who is who."""
+    data = config["data"]
+    if data["source"] == "demo" or (data["root"] is not None and is_file(f"{data['root']}/{INDIVIDUALS}")):
+        return
+    if config["methods"].get("retrain-person") is not None:
+        yield f"methods.retrain-person: {INDIVIDUALS} is not in data.root, and only it says who is who; allowed: null"
+    if config["requests"]["file"] is None and config["requests"]["kinds"]["person"]:
+        yield f"requests.kinds.person: {INDIVIDUALS} is not in data.root, and only it says who is who; allowed: 0"
+
+
+CHECKS: tuple[Callable[[Config], Iterator[str]], ...] = (
+    _methods,
+    _queries,
+    _weights,
+    _data,
+    _requests,
+    _individuals,
+)

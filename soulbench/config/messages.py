@@ -14,6 +14,8 @@ from soulbench.core.values import suggest, value_text
 
 #: How pydantic marks that an error is about a key of a mapping and not about its value.
 KEY = "[key]"
+#: Keys of earlier versions -> what took their place.
+RENAMED = {"requests.count": "requests.kinds"}
 
 
 def errors(config: Any) -> list[str]:
@@ -74,4 +76,5 @@ def key_text(path: Iterable[Any]) -> str:
 def unknown_key(key: str, known: Mapping[str, Any]) -> str:
     """Return the message for a key that does not exist, with the nearest one that does."""
     name = key.rpartition(".")[2]
-    return f"{key}: there is no such key{suggest(name, known)}; known here: {', '.join(known)}"
+    near = f"; it is {RENAMED[key]} now" if key in RENAMED else suggest(name, known)
+    return f"{key}: there is no such key{near}; known here: {', '.join(known)}"

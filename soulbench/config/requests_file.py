@@ -8,50 +8,74 @@ from typing import Any, NamedTuple
 from soulbench.config.reserved import REQUEST_NAMES
 from soulbench.core.errors import UserError
 from soulbench.core.limits import LARGEST_CSV
+from soulbench.core.terms import ELSEWHERE
 from soulbench.core.user_files import Row, read_rows
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")  # a request's id becomes a folder's name
+COLUMNS = ("request", "image_id", "object_id")
+#: Columns that a file may have; `kind` and `role` are those of the requests.csv that a run writes.
+OPTIONAL = ("with", "individual", "kind", "role")
 
 
-class RequestRow(NamedTuple):
-    """One line of a requests.csv."""
+class Line(NamedTuple):
+    """One line of a request: an object, or a person in every appearance.
 
-    request: str
-    image_id: int
-    object_id: int
+    Attributes:
+        place: file and line, for messages.
+        image_id, object_id: of the object; None if the line names a person alone.
+        individual: name of the person, blank if the line has none.
+        along: predicates; what they lead to from the object goes along with it.
+        kind: of the request, as far as the user wrote it; it is checked.
+    """
+
+    place: str
+    image_id: int | None
+    object_id: int | None
+    individual: str = ""
+    along: tuple[str, ...] = ()
+    kind: str = ""
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """Return what the line asks for: two objects are one whatever goes along with them."""
+        return (self.individual,) if self.image_id is None else (self.image_id, self.object_id)
 
 
-COLUMNS = RequestRow._fields
+def read(config: Mapping[str, Any]) -> dict[str, list[Line]] | None:
+    """Read `requests.file`: the lines of each request; None if requests are chosen by rule.
 
-
-def read(config: Mapping[str, Any]) -> list[RequestRow] | None:
-    """Read `requests.file`; return None if requests are chosen by rule.
+    Lines whose role is `elsewhere` are left out, so that the requests.csv of a run can be read.
 
     Raises:
         UserError: as `soulbench.core.user_files.read_rows`; or there is no request, an id or a number that is not
-            allowed, or a request twice.
+            allowed, an object twice in a request, the lines of a request apart, or the same request twice.
     """
     if config["requests"]["file"] is None:
         return None
     path = Path(config["requests"]["file"])
-    rows = read_rows(path, COLUMNS, LARGEST_CSV, label=f"requests.file: {path}")
+    rows = read_rows(path, COLUMNS, LARGEST_CSV, OPTIONAL, label=f"requests.file: {path}")
+    rows = [row for row in rows if row.fields.get("role") != ELSEWHERE]
     if not rows:
         raise UserError(
-            f"{path}: no request is in it; a header {','.join(COLUMNS)} and one line for each request are expected"
+            f"{path}: no request is in it; a header {','.join(COLUMNS)} and a line for each object are expected"
         )
-    requests: dict[str, RequestRow] = {}
-    objects: dict[tuple[int, int], str] = {}
+    requests: dict[str, list[Line]] = {}
+    last = ""
     for row in rows:
-        request = RequestRow(_id(row), row.whole_number("image_id"), row.whole_number("object_id"))
-        if request.request in requests:
-            raise UserError(f"{row.place}: request {request.request} is there twice; once is expected")
-        if request[1:] in objects:
+        request, line = _id(row), _line(row)
+        lines = requests.setdefault(request, [])
+        if lines and request != last:
             raise UserError(
-                f"{row.place}: image_id {request.image_id}, object_id {request.object_id} is there twice; "
-                f"request {objects[request[1:]]} has it; each request is one object, once"
+                f"{row.place}: request {request} is there already; its lines must follow one another"
             )
-        requests[request.request], objects[request[1:]] = request, request.request
-    return list(requests.values())
+        if line.key in [earlier.key for earlier in lines]:
+            raise UserError(
+                f"{row.place}: {_words(line)} is there twice in request {request}; once is expected"
+            )
+        lines.append(line)
+        last = request
+    _refuse_twice(requests)
+    return requests
 
 
 def _id(row: Row) -> str:
@@ -63,3 +87,36 @@ def _id(row: Row) -> str:
             f"{reason}"
         )
     return request
+
+
+def _line(row: Row) -> Line:
+    fields = row.fields
+    along = tuple(filter(None, (predicate.strip() for predicate in fields.get("with", "").split(";"))))
+    more = fields.get("individual", ""), along, fields.get("kind", "")
+    if fields["image_id"] or fields["object_id"] or not more[0]:
+        return Line(row.place, row.whole_number("image_id"), row.whole_number("object_id"), *more)
+    if along:
+        raise UserError(
+            f"{row.place}: with is {fields['with'][:40]!r} beside a whole person; a line for each object of the person "
+            "is expected, or nothing in this column"
+        )
+    return Line(row.place, None, None, *more)
+
+
+def _words(line: Line) -> str:
+    if line.image_id is None:
+        return f"individual {line.individual}"
+    return f"image_id {line.image_id}, object_id {line.object_id}"
+
+
+def _refuse_twice(requests: Mapping[str, list[Line]]) -> None:
+    """Refuse two requests for the same; requests that share objects are looked at where their kinds are known."""
+    known: dict[Any, str] = {}
+    for request, lines in requests.items():
+        content = frozenset((line.key, line.along) for line in lines)
+        if content in known:
+            raise UserError(
+                f"{lines[0].place}: {_words(lines[0])} is there twice; request {known[content]} asks for the same; "
+                "each request must differ from the others"
+            )
+        known[content] = request

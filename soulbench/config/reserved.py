@@ -1,6 +1,6 @@
 """Names that the configuration must not give to anything of its own; each list exists only here."""
 
-from soulbench.core.terms import ALL_REQUESTS, RESEED
+from soulbench.core.terms import ALL_REQUESTS, BANK, RESEED
 
 #: Keys of an entry of `methods` that are not parameters of the method.
 ENTRY_KEYS = ("seeds", "requests", "variant_of")
@@ -10,6 +10,7 @@ ENTRY_KEYS = ("seeds", "requests", "variant_of")
 RULE_NAMES = (
     "ablate",
     "all",
+    BANK,
     "claims",
     "download",
     "finetune",

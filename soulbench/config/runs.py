@@ -4,11 +4,11 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from soulbench.config import requests_file
+from soulbench.config import bank, requests_file
 from soulbench.config.reserved import ENTRY_KEYS
 from soulbench.core import registry
 from soulbench.core.paths import ResultPaths
-from soulbench.core.terms import ALL_REQUESTS, RESEED
+from soulbench.core.terms import ALL_REQUESTS, BANK, RESEED
 
 
 class Run(NamedTuple):
@@ -51,8 +51,8 @@ def request_ids(config: Mapping[str, Any]) -> list[str]:
     """Return the ids of the requests: r1, r2, ... where they are chosen by rule, else the file's."""
     listed = requests_file.read(config)
     if listed is None:
-        return [f"r{number}" for number in range(1, config["requests"]["count"] + 1)]
-    return [row.request for row in listed]
+        return [f"r{number}" for number in range(1, sum(config["requests"]["kinds"].values()) + 1)]
+    return list(listed)
 
 
 def requests_of(config: Mapping[str, Any], name: str) -> list[str]:
@@ -65,8 +65,29 @@ def seeds_of(config: Mapping[str, Any], name: str) -> list[int]:
     return config["seeds"][: config["methods"][name].get("seeds")]
 
 
+def described_budget(config: Mapping[str, Any], name: str) -> float | None:
+    """Return the budget that a method is described with: its optimiser steps, or a redaction's alpha.
+
+    None for what has no budget: references other than `noop-ft`.
+    """
+    family = method(config, name).family
+    if family == "finetune":
+        return float(config["unlearning"]["steps"])
+    return float(parameters(config, name)["alpha"]) if family == "redaction" else None
+
+
+def further_budgets(config: Mapping[str, Any], name: str) -> list[float]:
+    """Return the other budgets at which a configured method is judged, in ascending order."""
+    described, settings = described_budget(config, name), config["unlearning"]
+    if described is None:
+        return []
+    if method(config, name).family == "finetune":
+        return sorted(map(float, settings["snapshots"]))
+    return sorted(described * strength for strength in settings["strengths"])
+
+
 def planned(config: Mapping[str, Any]) -> list[Run]:
-    """Return all runs: each method for its requests and seeds, and `reseed` if there are several seeds."""
+    """Return all runs: each method for its requests and seeds, `reseed` if there are several seeds, and the bank's."""
     planned_runs = [
         Run(name, request, seed)
         for name in methods(config)
@@ -77,26 +98,57 @@ def planned(config: Mapping[str, Any]) -> list[Run]:
         planned_runs += [
             Run(RESEED, request, seed) for request in request_ids(config) for seed in config["seeds"]
         ]
+    planned_runs += [
+        Run(BANK, request, number) for request in request_ids(config) for number in bank_models(config)
+    ]
     return planned_runs
+
+
+def bank_models(config: Mapping[str, Any]) -> range:
+    """Return the numbers of the bank's models, from 1; none without a bank."""
+    settings = config["references"]["bank"]
+    return range(1, 1 + (settings["models"] if settings else 0))
+
+
+def out_models(config: Mapping[str, Any], request: str) -> tuple[int, ...]:
+    """Return the numbers of the bank's models that never saw the objects of a request."""
+    return _without(config)[request]
+
+
+def left_out(config: Mapping[str, Any], number: int) -> list[str]:
+    """Return the requests whose objects a model of the bank is trained without."""
+    return [request for request, numbers in _without(config).items() if number in numbers]
+
+
+def _without(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    requests = request_ids(config)
+    rows = bank.design(config["seed"], len(requests), **config["references"]["bank"])
+    return dict(zip(requests, rows, strict=True))
+
+
+def references(config: Mapping[str, Any], run: Run) -> list[Run]:
+    """Return the retrained models that a run is compared with; none for the original model, which they start from.
+
+    With a bank, these are its models without the request's objects. Of these models themselves, each is compared with
+    the ones before it, so that every pair is compared once. Without a bank, it is the method `retrain` of the first
+    seed, where that is planned.
+    """
+    if run.method in ("original", RESEED):
+        return []
+    if bank_models(config):
+        numbers = out_models(config, run.request)
+        return [Run(BANK, run.request, n) for n in numbers if run.method != BANK or n < run.seed]
+    exact = Run("retrain", run.request, config["seeds"][0])
+    is_planned = config["methods"].get("retrain") is not None and run.request in requests_of(
+        config, "retrain"
+    )
+    return [exact] if is_planned and run != exact else []
 
 
 def next_seed(config: Mapping[str, Any], seed: int) -> int:
     """Return the seed whose original model is the `reseed` of a seed: the next one, and after the last the first."""
     seeds = config["seeds"]
     return seeds[(seeds.index(seed) + 1) % len(seeds)]
-
-
-def retrain_seed(config: Mapping[str, Any], run: Run) -> int | None:
-    """Return the seed of the retrained model that a run is compared with; None if it is compared with none.
-
-    Retrained models are themselves compared with the original model, so the original is not compared with them.
-    """
-    first = config["seeds"][0]
-    is_retrained = config["methods"].get("retrain") is not None and run.request in requests_of(
-        config, "retrain"
-    )
-    is_reference = run.method in ("original", RESEED) or (run.method == "retrain" and run.seed == first)
-    return first if is_retrained and not is_reference else None
 
 
 def ablation_runs(config: Mapping[str, Any]) -> list[tuple[str, int]]:
@@ -118,4 +170,6 @@ def checkpoint(
         return paths.original(seed)
     if name == RESEED:
         return paths.original(next_seed(config, int(seed)))
+    if name == BANK:
+        return paths.bank(seed)
     return paths.unlearned(name, request if method(config, name).per_request else ALL_REQUESTS, seed)

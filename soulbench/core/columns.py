@@ -44,6 +44,7 @@ RECORDS: Mapping[str, Schema] = {
     "metrics": _EFFECT | _of(TEXT, "unit") | _of(WHOLE, "regions"),
     "latent": _of(TEXT, "task", "group", "representation", "distance") | _of(NUMBER, "value"),
     "queries": _of(TEXT, "task", "query", "status", "metric") | _of(NUMBER, "value"),
+    "budgets": _of(NUMBER, "budget") | _EFFECT,
 }
 
 _MODULES = _of(TEXT, "module") | _of(WHOLE, "parameters")
@@ -63,7 +64,7 @@ _DATA: Mapping[str, Schema] = {
     "human": _of(WHOLE, "image_id", "object_id") | _of(TEXT, "label") | _BOX | _of(TEXT, "split"),
     "subset": _of(WHOLE, "image_id") | _of(TEXT, "role"),
     "requests": (
-        _of(TEXT, "request")
+        _of(TEXT, "request", "kind", "role", "individual")
         | _of(WHOLE, "image_id", "object_id")
         | _of(TEXT, "category")
         | _BOX

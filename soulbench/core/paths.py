@@ -41,6 +41,10 @@ class ResultPaths:
         """Return the checkpoint of an original model."""
         return f"{self.root}/models/original/seed{seed}.safetensors"
 
+    def bank(self, number: object) -> str:
+        """Return the checkpoint of a model of the bank."""
+        return f"{self.root}/models/bank/model{number}.safetensors"
+
     def unlearned(self, method: str, request: str, seed: object) -> str:
         """Return the checkpoint that a method writes, for one request or for `ALL_REQUESTS`."""
         return f"{self.root}/unlearned/{method}/{request}/seed{seed}/model.safetensors"
@@ -79,6 +83,11 @@ def beside(checkpoint: str, kind: str) -> str:
     return f"{checkpoint.removesuffix('.safetensors')}.{kind}"
 
 
+def at_budget(checkpoint: str, budget: float) -> str:
+    """Return the checkpoint of the same method at another budget than the one that it is described with."""
+    return beside(checkpoint, f"budget-{budget:g}.safetensors")
+
+
 #: Path below `results/<name>/` -> the rule that writes it.
 _RULES = {
     r"data/(vocabulary\.json|graphs)": "vocabulary",
@@ -88,6 +97,7 @@ _RULES = {
     r"data/visual\.npy": "visual_features",
     r"models/pretrained/": "pretrain",
     r"models/original/": "finetune",
+    r"models/bank/": "bank",
     r"unlearned/(?P<name>[^/]+)/": "{name}",
     r"records/(?P<name>[^/]+)/": "evaluate_{name}",
     r"ablations/": "ablate",

@@ -93,6 +93,10 @@ class WorkFolder:
         key = {name: value for name, value in self.origin.items() if name not in NEUTRAL}
         return RunningState(self.path / f"{stage.replace(' ', '-')}.safetensors", key | dict(inputs))
 
+    def networks(self, step: int) -> Path:
+        """Return the checkpoint of the networks as they were after a step."""
+        return self.path / f"step-{step}.networks.safetensors"
+
 
 @contextlib.contextmanager
 def work_folder(output: str | Path, origin: Mapping[str, Any]) -> Iterator[WorkFolder]:

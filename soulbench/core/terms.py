@@ -1,6 +1,6 @@
 """Terms that all parts share: tasks, metrics and their units, and reserved names."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 #: What a generator is given at test time (docs/glossary.md).
 TASKS = RECONSTRUCTION, SYNTHESIS = ("reconstruction", "synthesis")
@@ -12,8 +12,20 @@ METRICS = tuple(UNITS)
 #: The request of a model that serves all requests; no request may have this id.
 ALL_REQUESTS = "all-requests"
 
+#: What the objects of a request are together: one object; an object and what relationships tie to it; a whole person;
+#: one of several people in an image.
+Kind = Literal["object", "attached", "person", "group"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+#: What a row of requests.csv is: a target that was asked for; a target that goes along with one by a relationship; or
+#: no target, but another appearance of a target's individual in a training image.
+REQUESTED, ATTACHED, ELSEWHERE = ROLES = ("requested", "attached", "elsewhere")
+
 #: The original model of the next training seed, compared as if it were a method.
 RESEED = "reseed"
+
+#: The bank of retrained models; in the tables, its models' numbers take the place of training seeds.
+BANK = "bank"
 
 #: The modules of the generator that can be redacted (`soulbench.models.generator.MODULES` has their weights).
 Module = Literal[

@@ -77,8 +77,17 @@ def read_text(path: Path, expected: str, most_bytes: int, label: str = "") -> st
     return text
 
 
-def read_rows(path: Path, columns: tuple[str, ...], most_bytes: int, label: str = "") -> list[Row]:
+def read_rows(
+    path: Path, columns: tuple[str, ...], most_bytes: int, optional: tuple[str, ...] = (), label: str = ""
+) -> list[Row]:
     """Read a CSV with a header that names these columns, in any order and among others; blank lines are left out.
+
+    Args:
+        path: the file.
+        columns: those that it must have.
+        most_bytes: its largest size.
+        optional: columns that it may have, once.
+        label: the file's name in messages, if not its path.
 
     Raises:
         UserError: as `read_text`; or a column is missing or there twice, a line has another number of fields than the
@@ -89,8 +98,8 @@ def read_rows(path: Path, columns: tuple[str, ...], most_bytes: int, label: str 
     text = read_text(path, expected, most_bytes, label)
     lines = _lines(csv.reader(io.StringIO(text, newline=""), skipinitialspace=True, strict=True), label)
     _, header = next(lines, (label, []))
-    for name in columns:
-        if header.count(name) != 1:
+    for name in (*columns, *optional):
+        if header.count(name) > 1 or (name in columns and name not in header):
             what = "there twice" if name in header else "missing"
             raise UserError(f"{label}: the column {name} is {what}; {expected}")
     rows = []

@@ -89,13 +89,9 @@ class _RedactionTrial:
 
     def measure(self, redaction: Redaction, step: torch.Tensor) -> tuple[list[dict[str, Any]], ModelOutputs]:
         """Apply a step, undo it, and return the metrics and the outputs."""
-        before = {key: value.detach().clone() for key, value in redaction.parameters.items()}
-        redaction.apply(step)
-        outputs = self.generate()
-        with torch.no_grad():
-            for key, value in redaction.parameters.items():
-                value.copy_(before[key])
-        rows = metric_rows(outputs, self.original, None, self.context, self.compare)
+        with redaction.applied(step):
+            outputs = self.generate()
+        rows = metric_rows(outputs, self.original, [], self.context, self.compare)
         return [{key: row[key] for key in ("task", "dimension", "metric", "value")} for row in rows], outputs
 
 

@@ -1,6 +1,6 @@
 """Which regions of which images each dimension compares (paper, section 5)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -9,67 +9,78 @@ from soulbench.data.regions import Region, inside, region
 from soulbench.data.requests.request import Request
 from soulbench.evaluation.metrics import ComparedRegion
 
-#: An object of the target image counts as retained only if at least this share of it lies outside the target's RoI.
+#: An object of the target image counts as retained only if at least this share of it lies outside the targets' RoIs.
 MIN_VISIBLE = 0.25
 
 
 def compared_regions(
-    scenes: Sequence[Scene], roles: Sequence[str], request: Request, size: int, margin: int
+    scenes: Sequence[Scene],
+    roles: Sequence[str],
+    request: Request,
+    people: Collection[int],
+    size: int,
+    margin: int,
 ) -> dict[str, list[ComparedRegion]]:
     """Return the compared regions by name; `image_index` counts the scenes.
 
-    A1: the target's RoI.
-    A2: every retained object of the target image, without the pixels of the RoI.
-    A2-rest: the whole target image, without the RoI.
-    A3: objects of the target's category in other images of the subset.
+    A1: the RoIs of the targets, that of the primary target first.
+    A2: every retained object of the target images, without the pixels of the RoIs.
+    A2-people: the people among them.
+    A2-rest: the whole target images, without the RoIs.
+    A3: in other images of the subset, objects of the categories that were asked for.
     A3-heldout: the same in held-out images.
     A4: objects of other categories in other images of the subset.
     retained: the other images of the subset as a whole.
     heldout: the held-out images as a whole.
 
     Args:
-        scenes: those of the subset and the held-out images.
+        scenes: those of the subset and the held-out images. Targets in other images are not compared.
         roles: `subset` or `heldout` for each scene.
-        request: the object to forget.
+        request: the objects to forget.
+        people: categories whose objects are people.
         size: pixels per side of an image.
-        margin: pixels around the target's box.
+        margin: pixels around the targets' boxes.
     """
-    target_image = next(i for i, scene in enumerate(scenes) if scene.image_id == request.image_id)
-    target_scene = scenes[target_image]
-    target = target_scene.object_ids.tolist().index(request.object_id)
-    roi = region(target_scene.boxes[target].tolist(), size, margin)
-    whole = (0, 0, size, size)
+    whole, targets = (0, 0, size, size), request.images
     regions: dict[str, list[ComparedRegion]] = {
-        "A1": [ComparedRegion(target_image, roi)],
-        "A2": [ComparedRegion(target_image, box, roi) for box in _retained(target_scene, target, roi, size)],
-        "A2-rest": [ComparedRegion(target_image, whole, roi)],
+        name: []
+        for name in ("A1", "A2", "A2-people", "A2-rest", "A3", "A3-heldout", "A4", "retained", "heldout")
     }
-    for name in ("A3", "A3-heldout", "A4", "retained", "heldout"):
-        regions[name] = []
     for i, (scene, role) in enumerate(zip(scenes, roles, strict=True)):
-        if i == target_image:
+        objects = list(
+            zip(scene.object_ids.tolist(), scene.categories.tolist(), scene.boxes.tolist(), strict=True)
+        )
+        ids = targets.get(scene.image_id, ())
+        boxes = {object_id: box for object_id, _, box in objects}
+        rois = tuple(region(boxes[object_id], size, margin) for object_id in ids)
+        others = [
+            (category, region(box, size))
+            for object_id, category, box in objects
+            if object_id not in (*ids, -1)
+        ]
+        if ids:
+            regions["A1"] += [ComparedRegion(i, roi) for roi in rois]
+            regions["A2-rest"].append(ComparedRegion(i, whole, rois))
+            for category, pixels in others:
+                if _is_visible(pixels, rois, size):
+                    regions["A2"].append(ComparedRegion(i, pixels, rois))
+                    regions["A2-people"] += regions["A2"][-1:] if category in people else []
             continue
         regions["retained" if role == "subset" else "heldout"].append(ComparedRegion(i, whole))
-        for box, category, object_id in zip(scene.boxes, scene.categories, scene.object_ids, strict=True):
-            compared = ComparedRegion(i, region(box.tolist(), size))
-            if object_id >= 0 and category == request.category:
-                regions["A3" if role == "subset" else "A3-heldout"].append(compared)
-            elif object_id >= 0 and role == "subset":
-                regions["A4"].append(compared)
+        for category, pixels in others:
+            if category in request.categories:
+                regions["A3" if role == "subset" else "A3-heldout"].append(ComparedRegion(i, pixels))
+            elif role == "subset":
+                regions["A4"].append(ComparedRegion(i, pixels))
+    primary = [scene.image_id for scene in scenes].index(request.primary.image_id)
+    regions["A1"].sort(key=lambda compared: compared.image_index != primary)
     return regions
 
 
-def _retained(scene: Scene, target: int, roi: Region, size: int) -> list[Region]:
-    """Return the regions of the target image's other objects that are not hidden by the RoI."""
-    in_roi = inside([roi], size)
-    retained = []
-    for index, box in enumerate(scene.boxes):
-        pixels = region(box.tolist(), size)
-        area = inside([pixels], size)
-        visible = (area & ~in_roi).sum() >= MIN_VISIBLE * area.sum()
-        if index != target and scene.object_ids[index] >= 0 and visible:
-            retained.append(pixels)
-    return retained
+def _is_visible(pixels: Region, rois: Sequence[Region], size: int) -> bool:
+    """Tell whether enough of an object of a target image lies outside the RoIs for it to count as retained."""
+    area = inside([pixels], size)
+    return bool((area & ~inside(rois, size)).sum() >= MIN_VISIBLE * area.sum())
 
 
 def mean_image_error(images: np.ndarray) -> float:

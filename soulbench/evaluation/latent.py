@@ -10,11 +10,11 @@ from soulbench.evaluation.outputs import ModelOutputs
 
 
 def groups(scenes: Sequence[Scene], request: Request) -> Mapping[str, np.ndarray]:
-    """Return masks [N] over the scenes' objects: the target, others of its image, those of other images."""
-    image = np.concatenate([np.full(len(s.categories), s.image_id) for s in scenes])
+    """Return masks [N] over the scenes' objects: the targets, others of their images, those of other images."""
+    targets = request.images
+    target = np.concatenate([np.isin(s.object_ids, targets.get(s.image_id, ())) for s in scenes])
+    in_target_image = np.concatenate([np.full(len(s.categories), s.image_id in targets) for s in scenes])
     objects = np.concatenate([s.object_ids for s in scenes])
-    in_target_image = image == request.image_id
-    target = in_target_image & (objects == request.object_id)
     real = objects >= 0  # image nodes have negative ids
     return {
         "target": target,

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from soulbench.data.regions import Region
+from soulbench.data.regions import Region, inside
 from soulbench.evaluation.lpips_backbone import between
 from soulbench.models.sampling import crop
 from soulbench.models.ssim import structural_similarity
@@ -23,23 +23,23 @@ class ComparedRegion:
     Attributes:
         image_index: index into the images that are compared.
         region: its pixels.
-        exclude: pixels of it that do not count.
+        exclude: regions whose pixels do not count.
     """
 
     image_index: int
     region: Region
-    exclude: Region | None = None
+    exclude: tuple[Region, ...] = ()
 
 
 class Comparison:
     """Compares 8-bit images region by region, in the same way for every model.
 
     Args:
-        distance: LPIPS (`soulbench.evaluation.lpips_backbone`).
+        distance: LPIPS (`soulbench.evaluation.lpips_backbone`); without it, only pixels are compared.
         threshold: grey levels of 255 above which a channel value counts as changed.
     """
 
-    def __init__(self, distance: nn.Module, threshold: float):
+    def __init__(self, distance: nn.Module | None, threshold: float):
         self.distance, self.threshold = distance, threshold
 
     def __call__(
@@ -58,12 +58,26 @@ class Comparison:
         """
         if not regions:
             return {}
-        differences = [self._pixels(images[r.image_index], references[r.image_index], r) for r in regions]
+        if self.distance is None:
+            return self.pixels(images, references, regions)
         chunks = [regions[start : start + CHUNK] for start in range(0, len(regions), CHUNK)]
         crops = zip(*(self._crops(images, references, chunk) for chunk in chunks), strict=True)
         similarity, distance = (float(torch.cat(values).mean()) for values in crops)
+        return {"ssim": similarity, "lpips": distance, **self.pixels(images, references, regions)}
+
+    def of_pixels(self) -> "Comparison":
+        """Return a comparison of pixels alone."""
+        return Comparison(None, self.threshold)
+
+    def pixels(
+        self, images: np.ndarray, references: np.ndarray, regions: Sequence[ComparedRegion]
+    ) -> dict[str, float]:
+        """Return only MAE and the changed share, which take no time; the arguments are those of a call."""
+        if not regions:
+            return {}
+        differences = [self._pixels(images[r.image_index], references[r.image_index], r) for r in regions]
         mae, changed = np.mean(differences, axis=0)
-        return {"ssim": similarity, "lpips": distance, "mae": float(mae), "changed": float(changed)}
+        return {"mae": float(mae), "changed": float(changed)}
 
     def _pixels(
         self, image: np.ndarray, reference: np.ndarray, region: ComparedRegion
@@ -90,27 +104,22 @@ class Comparison:
         visible = (crop(counted, boxes, CROP)[..., 1:-1, 1:-1] > 0.5).expand(-1, 3, -1, -1)
         similarity = structural_similarity(first, second)
         means = (similarity * visible).sum(dim=(1, 2, 3)) / visible.sum(dim=(1, 2, 3)).clamp(min=1)
+        assert self.distance is not None
         return means, between(self.distance, first, second)
 
 
 def _counted_pixels(region: ComparedRegion, size: int) -> np.ndarray:
     """Return the mask [size, size] of the pixels that count."""
-    mask = np.zeros((size, size), dtype=bool)
-    x0, y0, x1, y1 = region.region
-    mask[y0:y1, x0:x1] = True
-    if region.exclude is not None:
-        x0, y0, x1, y1 = region.exclude
-        mask[y0:y1, x0:x1] = False
-    return mask
+    return inside([region.region], size) & ~inside(region.exclude, size)
 
 
 def _without_excluded(image: np.ndarray, reference: np.ndarray, region: ComparedRegion) -> np.ndarray:
     """Return the image with the reference's pixels where pixels are excluded."""
-    if region.exclude is None:
+    if not region.exclude:
         return image
-    x0, y0, x1, y1 = region.exclude
     result = image.copy()
-    result[y0:y1, x0:x1] = reference[y0:y1, x0:x1]
+    for x0, y0, x1, y1 in region.exclude:
+        result[y0:y1, x0:x1] = reference[y0:y1, x0:x1]
     return result
 
 

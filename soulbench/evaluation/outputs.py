@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from soulbench.core.damage import DamagedFile, read_arrays
+from soulbench.core.device import place
 from soulbench.core.records import atomic_path
 from soulbench.core.terms import TASKS
 from soulbench.data.batches import Batch, SceneBatches
@@ -85,7 +86,7 @@ class OutputGenerator:
     """
 
     def __init__(self, model: Generator, config: Mapping[str, Any], device: torch.device):
-        self.model, self.config, self.device = model.to(device).eval(), config, device
+        self.model, self.config, self.device = place(model, device).eval(), config, device
 
     def generate(self, batch: Batch, task: str, sample: int = 0) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Return images uint8 [B, H, W, 3] and both object representations [N, D] of one noise sample."""

@@ -1,7 +1,7 @@
 """Evaluate the models of a method: every metric, latent distance and query of a run in one job."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import pandas as pd
 
 from soulbench.core import device as devices
 from soulbench.core import registry
+from soulbench.core.columns import RECORDS
 from soulbench.core.device import Meter
 from soulbench.core.log import Log, Progress
 from soulbench.core.records import file_hash, write_json
@@ -26,10 +27,12 @@ from soulbench.training.dataset import BenchmarkData
 from soulbench.training.stages import origin
 
 #: Dimensions against the original and against the retrained model; each is also the name of its regions.
-AGAINST_ORIGINAL = ("A1", "A2", "A2-rest", "A3", "A3-heldout", "A4")
+AGAINST_ORIGINAL = ("A1", "A2", "A2-people", "A2-rest", "A3", "A3-heldout", "A4")
 AGAINST_RETRAINED = ("A1", "A2", "A3", "A4")
 #: Dimension against the true pixels -> its regions.
 AGAINST_TRUTH = {"target_error": "A1", "retained_error": "retained", "heldout_error": "heldout"}
+#: Columns of metrics.csv that budgets.csv has as well. What is measured at every budget takes no time: pixels alone.
+BUDGET_KEYS = ("task", "dimension", "metric", "value")
 #: The unaltered scene graph, in queries.csv.
 NO_QUERY = "none"
 
@@ -39,7 +42,7 @@ class RequestContext:
     """What every model of a request is evaluated on.
 
     Attributes:
-        request: the object to forget.
+        request: the objects to forget.
         rows: rows of the packed set: the subset, then the held-out images.
         scenes: the scenes of these rows.
         roles: `subset` or `heldout` for each scene.
@@ -60,8 +63,9 @@ class RequestContext:
         rows = [*data.subset, *data.heldout]
         scenes = [data.scenes.scene(row) for row in rows]
         roles = ["subset"] * len(data.subset) + ["heldout"] * len(data.heldout)
-        margin = data.config["unlearning"]["roi_margin"]
-        regions = compared_regions(scenes, roles, request, data.scenes.image_size, margin)
+        names, margin = data.scenes.vocabulary.objects, data.config["unlearning"]["roi_margin"]
+        people = [category for category, name in enumerate(names) if name in data.config["human"]["labels"]]
+        regions = compared_regions(scenes, roles, request, people, data.scenes.image_size, margin)
         return cls(request, rows, scenes, roles, np.stack([s.pixels for s in scenes]), regions)
 
 
@@ -74,15 +78,17 @@ class EvaluationRun:
         model: the checkpoint.
         original: folder of the original model's record for this request and seed; None for the original itself,
             which is compared with itself under other noise.
-        retrained: folder of the record of the model retrained without the object, where there is one.
+        references: folders of the records of the models retrained without the targets, where there are some.
         out: folder to write.
+        budgets: checkpoints of the method at every budget at which it is judged, `model` among them.
     """
 
     request: str
     model: str
     original: Path | None
-    retrained: Path | None
+    references: Sequence[Path]
     out: Path
+    budgets: Mapping[float, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -113,8 +119,8 @@ def evaluate(
 ) -> None:
     """Evaluate a method's models of one training seed and write one record folder per run.
 
-    A record is metrics.csv, latent.csv, queries.csv, outputs.npz and record.json. The requests share a job because
-    starting one (PyTorch, LPIPS) takes several times as long as evaluating a model.
+    A record is metrics.csv, latent.csv, queries.csv, budgets.csv, outputs.npz and record.json. The requests share a
+    job because starting one (PyTorch, LPIPS) takes several times as long as evaluating a model.
 
     Args:
         config: the configuration.
@@ -129,20 +135,25 @@ def evaluate(
     data = BenchmarkData.open(config, data_dir)
     compare, networks = comparison(config), data.networks(seed)
     provenance = origin(config, config["evaluation"], seed, source)
-    loaded = None
+    # A model that serves all requests generates its outputs once.
+    remembered, generated_for = dict[str, ModelOutputs](), None
     with Progress(f"evaluating {method}", len(runs), log) as progress:
         for run in runs:
             context = RequestContext.of(data, data.requests[run.request])
             with Meter(device) as meter:
-                if run.model != loaded:
-                    networks.load(run.model)
-                    output_generator, loaded = OutputGenerator(networks.generator, config, device), run.model
-                    outputs = output_generator.generate_all(
+                if run.model != generated_for:
+                    remembered, generated_for = {}, run.model
+                for path in {*run.budgets.values(), run.model} - {*remembered}:
+                    networks.load(path)
+                    output_generator = OutputGenerator(networks.generator, config, device)
+                    remembered[path] = output_generator.generate_all(
                         data.batches(), context.rows, _noise_samples(config, run)
                     )
+                networks.load(run.model)
+                output_generator = OutputGenerator(networks.generator, config, device)
                 query_outputs = list(_query_outputs(output_generator, data, context))
-                tables = _tables(run, outputs, query_outputs, context, compare)
-            _save(run, tables, outputs, query_outputs, context)
+                tables = _tables(run, remembered, query_outputs, context, compare)
+            _save(run, tables, remembered[run.model], query_outputs, context)
             keys = {"method": method, "request": run.request, "seed": seed}
             # A table that lost whole lines would still be a table: the digests tell.
             digests = {"digests": {name: file_hash(run.out / f"{name}.csv") for name in tables}}
@@ -157,18 +168,24 @@ def _noise_samples(config: Mapping[str, Any], run: EvaluationRun) -> int:
 
 def _tables(
     run: EvaluationRun,
-    outputs: ModelOutputs,
+    generated: Mapping[str, ModelOutputs],
     query_outputs: Sequence[QueryOutput],
     context: RequestContext,
     compare: Comparison,
 ) -> dict[str, list[dict[str, Any]]]:
-    """Return the rows of each table of a record."""
+    """Return the rows of each table of a record; `generated` has the outputs of its checkpoints."""
+    outputs = generated[run.model]
     original = ModelOutputs.load(run.original / "outputs.npz") if run.original else _other_noise(outputs)
-    retrained = ModelOutputs.load(run.retrained / "outputs.npz") if run.retrained else None
+    references = [ModelOutputs.load(folder / "outputs.npz") for folder in run.references]
     return {
-        "metrics": list(metric_rows(outputs, original, retrained, context, compare)),
+        "metrics": list(metric_rows(outputs, original, references, context, compare)),
         "latent": list(latent.rows(outputs, original, latent.groups(context.scenes, context.request))),
         "queries": list(_query_rows(query_outputs, context, compare)),
+        "budgets": [
+            {"budget": budget, **{key: row[key] for key in BUDGET_KEYS}}
+            for budget, path in run.budgets.items()
+            for row in metric_rows(generated[path], original, references, context, compare.of_pixels())
+        ],
     }
 
 
@@ -181,7 +198,7 @@ def _save(
 ) -> None:
     """Write the tables of a record and its outputs.npz."""
     for name, rows in tables.items():
-        write_csv(pd.DataFrame(rows), run.out / f"{name}.csv", float_format=None)
+        write_csv(pd.DataFrame(rows, columns=list(RECORDS[name])), run.out / f"{name}.csv", float_format=None)
     query_images = {f"query-{q.query}-{q.task}": q.image for q in query_outputs if q.image is not None}
     image_ids = [scene.image_id for scene in context.scenes]
     outputs.save(run.out / "outputs.npz", image_ids, context.roles, query_images)
@@ -202,30 +219,36 @@ def _other_noise(outputs: ModelOutputs) -> ModelOutputs:
 def metric_rows(
     outputs: ModelOutputs,
     original: ModelOutputs,
-    retrained: ModelOutputs | None,
+    references: Sequence[ModelOutputs],
     context: RequestContext,
     compare: Comparison,
 ) -> Iterator[dict[str, Any]]:
-    """Return the rows of metrics.csv: every dimension and metric in both tasks, averaged over the noise samples."""
+    """Return the rows of metrics.csv: every dimension and metric in both tasks, averaged over the noise samples.
+
+    Where several models were retrained without the object, the distance from them is the mean over all; SSIM and LPIPS
+    are computed for the first one only, because they take most of an evaluation's time.
+    """
     retained = [region.image_index for region in context.regions["retained"]]
-    collapsed = collapse.CollapseTest(compare.distance, context.truth[retained])
+    collapsed = compare.distance and collapse.CollapseTest(compare.distance, context.truth[retained])
     for task in TASKS:
         images = outputs.images[task]
         truth = np.broadcast_to(context.truth, images.shape)
-        comparisons = [(name, original.images[task], name) for name in AGAINST_ORIGINAL]
-        if retrained is not None:
-            comparisons += [(f"retrain-{name}", retrained.images[task], name) for name in AGAINST_RETRAINED]
-        comparisons += [(name, truth, regions) for name, regions in AGAINST_TRUTH.items()]
-        for dimension, references, regions in comparisons:
+        retrained = [reference.images[task] for reference in references]
+        comparisons = [(name, [original.images[task]], name) for name in AGAINST_ORIGINAL]
+        comparisons += [(f"retrain-{name}", retrained, name) for name in AGAINST_RETRAINED if retrained]
+        comparisons += [(name, [truth], regions) for name, regions in AGAINST_TRUTH.items()]
+        for dimension, others, regions in comparisons:
             # The original has a noise sample more than the others; the first ones are of the same noise.
-            pairs = zip(images, references, strict=False)
-            results = [compare(image, reference, context.regions[regions]) for image, reference in pairs]
+            results = [
+                (compare if number == 0 else compare.pixels)(image, other, context.regions[regions])
+                for number, samples in enumerate(others)
+                for image, other in zip(images, samples, strict=False)
+            ]
             for metric in results[0]:
-                value = float(np.mean([result[metric] for result in results]))
-                yield _metric_row(
-                    task, dimension, metric, value, UNITS[metric], len(context.regions[regions])
-                )
-        for metric, value in collapsed(images[:, retained]):
+                value = float(np.mean([result[metric] for result in results if metric in result]))
+                count = len(context.regions[regions])
+                yield _metric_row(task, dimension, metric, value, UNITS[metric], count)
+        for metric, value in collapsed(images[:, retained]) if collapsed else ():
             yield _metric_row(task, "diversity", metric, value, collapse.UNITS[metric], len(retained))
 
 
@@ -239,11 +262,11 @@ def _metric_row(
 def _query_outputs(
     output_generator: OutputGenerator, data: BenchmarkData, context: RequestContext
 ) -> Iterator[QueryOutput]:
-    """Generate the target image from the unaltered scene graph and under every query, in both tasks."""
+    """Generate the primary target's image from the unaltered scene graph and under every query, in both tasks."""
     scene = context.scenes[context.regions["A1"][0].image_index]
     batches = data.batches()
     visual = data.visual[scene.first_row : scene.first_row + len(scene.categories)]
-    target = scene.object_ids.tolist().index(context.request.object_id)
+    target = scene.object_ids.tolist().index(context.request.primary.object_id)
     for query in (NO_QUERY, *data.config["evaluation"]["queries"]):
         altered: Scene | str = scene
         if query != NO_QUERY:
@@ -262,7 +285,7 @@ def _query_outputs(
 def _query_rows(
     query_outputs: Sequence[QueryOutput], context: RequestContext, compare: Comparison
 ) -> Iterator[dict[str, Any]]:
-    """Return the rows of queries.csv: the error of the target's RoI under every query."""
+    """Return the rows of queries.csv: the error of the primary target's RoI under every query."""
     target = context.regions["A1"][0]
     truth = context.truth[[target.image_index]]
     for output in query_outputs:

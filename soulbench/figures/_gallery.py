@@ -17,7 +17,7 @@ from soulbench.core.damage import read_arrays
 from soulbench.core.errors import UserError
 from soulbench.core.paths import ResultPaths
 from soulbench.core.tables import read_csv
-from soulbench.core.terms import TASKS
+from soulbench.core.terms import ELSEWHERE, TASKS
 from soulbench.data.packed import PackedScenes
 from soulbench.figures import _style
 
@@ -27,6 +27,7 @@ GAP, BLOCK_GAP = 4, 20  # pixels of the mosaic between images, and between block
 CONFIG = ("methods", "requests", "seeds")
 
 Grid = list[list[np.ndarray | None]]
+Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,12 @@ class Column:
     Attributes:
         block: the heading that it shares with its neighbours.
         label: the heading of this column alone.
-        box: x0, y0, x1, y1 in [0, 1] to outline, or None.
+        boxes: x0, y0, x1, y1 in [0, 1] of what is outlined.
     """
 
     block: str
     label: str
-    box: tuple[float, ...] | None = None
+    boxes: tuple[Box, ...] = ()
 
 
 def image_inputs(paths: ResultPaths) -> list[str]:
@@ -69,7 +70,9 @@ class BenchmarkImages:
         """Open the packed set and the requests; outputs are read when they are needed."""
         self.config, self.paths = config, paths
         self.scenes = PackedScenes.open(Path(paths.data("packed")))
-        self.requests = read_csv(Path(paths.data("requests.csv"))).set_index("request")
+        objects = read_csv(Path(paths.data("requests.csv")))
+        self.targets = objects[objects["role"] != ELSEWHERE]
+        self.requests = list(dict.fromkeys(self.targets["request"]))
         subset = read_csv(Path(paths.data("subset.csv")))
         self.subset = subset.loc[subset["role"] == "subset", "image_id"].tolist()
         self.planned = set(runs.planned(config))
@@ -78,19 +81,21 @@ class BenchmarkImages:
         """Return an image's true pixels, uint8 [H, W, 3]."""
         return np.asarray(self.scenes.scene(self.scenes.find(image_id)).pixels)
 
-    def target(self, request: str) -> tuple[int, tuple[float, ...], str]:
-        """Return a request's image, box and category."""
-        row: Any = self.requests.loc[request]
-        return int(row["image_id"]), tuple(row[["x0", "y0", "x1", "y1"]].astype(float)), str(row["category"])
+    def target(self, request: str) -> tuple[int, tuple[Box, ...], str]:
+        """Return the image of a request's primary target, the boxes of all targets in it, and the primary's label."""
+        rows = self.targets[self.targets["request"] == request]
+        image = rows["image_id"].iloc[0]
+        boxes = rows.loc[rows["image_id"] == image, ["x0", "y0", "x1", "y1"]]
+        return int(image), tuple(boxes.itertuples(index=False, name=None)), str(rows["category"].iloc[0])
 
     def others(self, request: str, count: int = OTHERS) -> list[tuple[int, bool]]:
-        """Return other images of the subset, each with whether it contains the target's category.
+        """Return other images of the subset, each with whether it contains the primary target's category.
 
         All but one contain it, where there are so many (of a single image: it does); the subset's order decides.
         """
-        target, _, category = self.target(request)
-        index = self.scenes.vocabulary.objects.index(category)
-        rest = [image for image in self.subset if image != target]
+        index = self.scenes.vocabulary.objects.index(self.target(request)[2])
+        targets = set(self.targets.loc[self.targets["request"] == request, "image_id"])
+        rest = [image for image in self.subset if image not in targets]
         same = [image for image in rest if index in self.scenes.scene(self.scenes.find(image)).categories]
         chosen = same[: max(count - 1, 1)]
         chosen += [image for image in rest if image not in same][: count - len(chosen)]
@@ -143,8 +148,8 @@ class BenchmarkImages:
         """Return the first request that was clearly memorised in both tasks, or else the first of all."""
         table = read_csv(Path(self.paths.table("memorised")))
         clearly = table.groupby("request")["clearly"].all()
-        memorised = [name for name in self.requests.index if clearly.get(name, False)]
-        return (memorised or list(self.requests.index))[0]
+        memorised = [name for name in self.requests if clearly.get(name, False)]
+        return (memorised or self.requests)[0]
 
 
 def _canonical(text: str) -> str:
@@ -219,8 +224,8 @@ def plot_mosaic(
     _headings(axes, columns, lefts, side, scale)
     for index, (column, left) in enumerate(zip(columns, lefts, strict=True)):
         for top, row in zip(tops, grid, strict=True):
-            if column.box is not None and row[index] is not None:
-                _outline(axes, column.box, left, top, side)
+            for box in column.boxes if row[index] is not None else ():
+                _outline(axes, box, left, top, side)
     return axes
 
 
@@ -248,7 +253,7 @@ def _headings(axes: Axes, columns: list[Column], lefts: list[int], side: int, sc
             )
 
 
-def _outline(axes: Axes, box: tuple[float, ...], left: int, top: int, side: int) -> None:
+def _outline(axes: Axes, box: Box, left: int, top: int, side: int) -> None:
     x0, y0, x1, y1 = (side * value for value in box)
     corner = (left + x0, top + y0)
     for colour, width in (("#000000", 2.4), (_style.BOX_COLOUR, 1.2)):

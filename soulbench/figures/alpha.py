@@ -77,7 +77,7 @@ def _outputs(
 ) -> tuple[list[Column], Grid, str]:
     images = BenchmarkImages(config, paths)
     request, seed = runs.ablation_runs(config)[0]
-    image, box, category = images.target(request)
+    image, boxes, category = images.target(request)
     original = images.outputs("original", request)
     outputs = images.ablation("alpha", request, seed)
     block = f"The target image by alpha ({request}: {category})"
@@ -87,7 +87,7 @@ def _outputs(
         stacks = [outputs.get((f"{value:g}", task)) for value in alphas]
         targets = [None if stack is None else stack[0] for stack in stacks]
         grid.append([images.truth(image), original[task][image] if original else None, *targets])
-    return [Column(block, label, box) for label in labels], grid, request
+    return [Column(block, label, boxes) for label in labels], grid, request
 
 
 def _curves(axes: Axes, table: pd.DataFrame, dimension: str) -> None:

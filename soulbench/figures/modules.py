@@ -43,14 +43,14 @@ def plot(config: dict[str, Any], paths: ResultPaths, out_stem: Path, log: Callab
     modules = list(dict.fromkeys(table["module"]))
     images = BenchmarkImages(config, paths)
     request, seed = runs.ablation_runs(config)[0]
-    _, box, category = images.target(request)
+    _, boxes, category = images.target(request)
     outputs = images.ablation("modules", request, seed)
     count = max((len(stack) for stack in outputs.values()), default=1)
     columns = [
         Column(
             f"{task.capitalize()} ({request}: {category})",
             "S1: the target" if index == 0 else f"S{index + 1}",
-            box if index == 0 else None,
+            boxes if index == 0 else (),
         )
         for task in TASKS
         for index in range(count)

@@ -16,7 +16,7 @@ CONFIG = _gallery.CONFIG
 CAPTION = """\
 The paper's Fig. 5: the true images and the outputs of the original model, every method and the retrained models, for
 one request (the first that the original model had clearly memorised) and training seed {{ config.seeds[0] }}: the
-target image and three others, two of them with the same category if there are two. The box outlines the target; it is
+target image and three others, two of them with the same category if there are two. Boxes outline the targets; they are
 not part of the image. Good: the target looks as the retrained model generates it, and everything else as the original
 model does; device: {{ config.device }}.
 """
@@ -31,12 +31,12 @@ def plot(config: dict[str, Any], paths: ResultPaths, out_stem: Path, log: Callab
     """Plot the target image and three others, both tasks, one row per method."""
     images = BenchmarkImages(config, paths)
     request = images.example_request()
-    target, box, category = images.target(request)
+    target, boxes, category = images.target(request)
     others = images.others(request)
     columns = []
     for task in TASKS:
         block = f"{task.capitalize()} ({request}: {category})"
-        columns.append(Column(block, "S1: the target", box))
+        columns.append(Column(block, "S1: the target", boxes))
         for number, (_, same) in enumerate(others, start=2):
             columns.append(Column(block, f"S{number}: {'a' if same else 'no'} {category}"))
     rows = _gallery.outputs_by_row(images, [request])

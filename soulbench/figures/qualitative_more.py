@@ -29,17 +29,17 @@ def plot(config: dict[str, Any], paths: ResultPaths, out_stem: Path, log: Callab
     """Plot `report.example_requests` requests other than Fig. 5's; Fig. 5's if there is no other."""
     images = BenchmarkImages(config, paths)
     first = images.example_request()
-    others = [str(name) for name in images.requests.index if name != first]
+    others = [str(name) for name in images.requests if name != first]
     requests = others[: config["report"]["example_requests"]] or [first]
     rows = _gallery.outputs_by_row(images, requests)
     columns: list[Column] = []
     grid: Grid = [[] for _ in rows]
     for index, request in enumerate(requests):
-        target, box, category = images.target(request)
+        target, boxes, category = images.target(request)
         block = f"{request}: {category}"
         same_category = [image for image, _ in images.others(request, 1)]
         for task in TASKS:
-            columns.append(Column(block, f"the target,\n{task}", box))
+            columns.append(Column(block, f"the target,\n{task}", boxes))
             columns += [Column(block, f"another,\n{task}") for _ in same_category]
             for row, by_request in zip(grid, rows.values(), strict=True):
                 outputs = by_request[index]

@@ -15,7 +15,7 @@ POSITION = 60
 CONFIG = (*_gallery.CONFIG, "evaluation.queries")
 CAPTION = """\
 The paper's Fig. 7 in images: what every model generates for the target image under each query, for the request of
-Fig. 5 and training seed {{ config.seeds[0] }}; grey where a query does not apply. The box outlines the target; it is
+Fig. 5 and training seed {{ config.seeds[0] }}; grey where a query does not apply. Boxes outline the targets; they are
 not part of the image. A query succeeds if the target is absent without it and comes back with it; device:
 {{ config.device }}.
 """
@@ -32,14 +32,14 @@ def plot(config: dict[str, Any], paths: ResultPaths, out_stem: Path, log: Callab
     """Plot the outputs for Fig. 5's request, both tasks, under the queries that apply to it."""
     images = BenchmarkImages(config, paths)
     request = images.example_request()
-    target, box, category = images.target(request)
+    target, boxes, category = images.target(request)
     methods = images.methods([request])
     outputs = {name: images.query_outputs(name, request) for name in methods}
     applicable = {query for by_query in outputs.values() for _, query in by_query}
     queries = ["none", *(query for query in config["evaluation"]["queries"] if query in applicable)]
     pairs = [(task, query) for task in TASKS for query in queries]
     columns = [
-        Column(f"{task.capitalize()} ({request}: {category})", HEADINGS.get(query, query), box)
+        Column(f"{task.capitalize()} ({request}: {category})", HEADINGS.get(query, query), boxes)
         for task, query in pairs
     ]
     truth = [images.truth(target) if query == "none" else None for _, query in pairs]

@@ -23,7 +23,7 @@ CONFIG = _gallery.CONFIG
 CAPTION = """\
 Above: outputs of the original model of training seed {{ config.seeds[0] }} for a few images while it was trained.
 Below: outputs for the target image, for the request of Fig. 5 and the same seed, while each fine-tuning method
-unlearned it ({{ config.unlearning.steps }} steps; step 0: before the first). The box outlines the target; it is not
+unlearned it ({{ config.unlearning.steps }} steps; step 0: before the first). Boxes outline the targets; they are not
 part of the image. Good: the target disappears and everything around it stays; device: {{ config.device }}.
 """
 
@@ -178,7 +178,7 @@ def _unlearning_panel(config: dict[str, Any], paths: ResultPaths) -> Panel:
     """Return the panel of the fine-tuning methods, one row each, for the example request."""
     images = BenchmarkImages(config, paths)
     request = images.example_request()
-    target, box, category = images.target(request)
+    target, boxes, category = images.target(request)
     snapshots = _target_snapshots(config, paths, request, target)
     steps = evenly_spaced(next(iter(snapshots.values())).steps, UNLEARNING_COLUMNS) if snapshots else []
     shown = [(task, step) for task in TASKS for step in steps]
@@ -188,7 +188,10 @@ def _unlearning_panel(config: dict[str, Any], paths: ResultPaths) -> Panel:
             [*(_output_at(found, task, step, target) for task, step in shown), images.truth(target)]
             for found in snapshots.values()
         ],
-        [*(Column(task.capitalize(), f"step {step}", box) for task, step in shown), Column("", "truth", box)],
+        [
+            *(Column(task.capitalize(), f"step {step}", boxes) for task, step in shown),
+            Column("", "truth", boxes),
+        ],
         list(snapshots),
         _gallery.row_colours(config, list(snapshots)),
     )

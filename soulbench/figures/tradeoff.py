@@ -23,14 +23,14 @@ POSITION = 10
 CONFIG = ("methods", "analysis", "seeds")
 CAPTION = """\
 Both tasks, one point per method. Horizontal: how far the error of the target has moved from the original model's (0)
-to that of a model which was retrained without the target (100); beyond 100, more is not better. Vertical: the error
+to that of a model which was retrained without the targets (100); beyond 100, more is not better. Vertical: the error
 of the retained images; lower is better. Bars are {{ percent }} intervals over {{ axes }} (hollow:
 fewer than {{ config.analysis.min_requests }} requests); device: {{ config.device }}.
 """
 
 # The x axis is linear around the references and logarithmic beyond: a collapsed model is far away.
 TICKS = (-800, -200, -100, 0, 50, 100, 150, 200, 400, 800, 1600, 3200)
-SHAPES = {"original": "*", "noop-ft": "X", "retrain": "P", "retrain-sample": "d"}
+SHAPES = {"original": "*", "noop-ft": "X", "retrain": "P", "retrain-sample": "d", "retrain-person": "D"}
 
 
 def inputs(config: Mapping[str, Any], paths: ResultPaths) -> list[str]:

@@ -1,7 +1,6 @@
 """Structural similarity of batches, differentiable; the influence functions and the metric both use it."""
 
 from torch import Tensor
-from torch.nn import functional as F
 
 
 def structural_similarity(images: Tensor, targets: Tensor) -> Tensor:
@@ -24,4 +23,6 @@ def structural_similarity(images: Tensor, targets: Tensor) -> Tensor:
 
 
 def _average(images: Tensor) -> Tensor:
-    return F.avg_pool2d(images, 3, stride=1)
+    # One direction after the other, on a CPU this takes less than half the time of avg_pool2d.
+    rows = images[..., :-2] + images[..., 1:-1] + images[..., 2:]
+    return (rows[..., :-2, :] + rows[..., 1:-1, :] + rows[..., 2:, :]) / 9

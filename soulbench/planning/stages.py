@@ -7,7 +7,7 @@ from typing import Any
 
 from soulbench import figures
 from soulbench.config import runs
-from soulbench.core.terms import RESEED, TASKS
+from soulbench.core.terms import BANK, RESEED, TASKS
 from soulbench.data.prepare.download import FILES
 from soulbench.evaluation.ablations import METHOD
 from soulbench.planning.counting import WorkCounter
@@ -72,14 +72,15 @@ class Plan:
         self.products = most | dict(products or {})
         self.each_module = each_module
         self.runs = runs.planned(config)
-        unlearned = [run for run in self.runs if run.method not in ("original", RESEED)]
+        unlearned = [run for run in self.runs if run.method not in ("original", RESEED, BANK)]
         #: Number of models by method.
         self.models = Counter({runs.checkpoint(config, *run): run.method for run in unlearned}.values())
 
     def stages(self) -> list[Stage]:
         """Return the stages in the order in which they run."""
         seeds, ablated = len(self.config["seeds"]), len(runs.ablation_runs(self.config))
-        retrained, tuned = self._of_family("retrain"), self._of_family("finetune")
+        retrained = self._of_family("retrain") + len(runs.bank_models(self.config))
+        tuned = self._of_family("finetune")
         pretrain, finetune = self.training("pretrain"), self.training("finetune")
         solves = sum(self.models[name] * self.solve(name) for name in self.redactions)
         evaluations = len({(run.method, run.seed) for run in self.runs})
@@ -143,7 +144,7 @@ class Plan:
         }
         queries = len(self.runs) * len(TASKS) * (1 + len(self.config["evaluation"]["queries"]))
         regions = sum(
-            samples[run] * self._regions(runs.retrain_seed(self.config, run) is not None) for run in self.runs
+            samples[run] * self._regions(bool(runs.references(self.config, run))) for run in self.runs
         )
         return (sum(generated.values()) * self._outputs() + queries * self.counter.output) + (
             queries + len(TASKS) * regions

@@ -3,7 +3,8 @@
 import numpy as np
 
 from soulbench.data.packed import Scene
-from soulbench.queries._relabel import hops, relabel
+from soulbench.data.scene_graph import hops
+from soulbench.queries._relabel import relabel
 
 HOPS = 2
 

@@ -3,7 +3,8 @@
 import numpy as np
 
 from soulbench.data.packed import Scene
-from soulbench.queries._relabel import hops, objects, relabel
+from soulbench.data.scene_graph import hops, objects
+from soulbench.queries._relabel import relabel
 
 
 def rewrite(scene: Scene, target: int, names: list[str], rng: np.random.Generator) -> Scene | str:

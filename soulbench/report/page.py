@@ -88,7 +88,8 @@ def _content(config: dict[str, Any], paths: ResultPaths, captions: Mapping[str, 
         "memorised": _memorised(memorised),
         "figures": [_figure(paths, figure, captions[figure.name]) for figure in figures.planned(config)],
         "grids": grids(Path(paths.table())),
-        "requests": requests.to_dict("records"),
+        "requests": requests["request"].unique(),
+        "kinds": kinds(requests),
         "counts": photographs.counts(data),
         "photographs": photographs.contact_sheet(data),
         "provenance": provenance(config, paths),
@@ -96,6 +97,23 @@ def _content(config: dict[str, Any], paths: ResultPaths, captions: Mapping[str, 
         "lpips": figures.lpips_name(config),
         "colours": figures.LEVEL_COLOURS,
     }
+
+
+#: Kind of a request -> what it asks for, of which the page says the number.
+KINDS_IN_WORDS = {
+    "object": "one person in one image",
+    "attached": "a person and what goes along",
+    "person": "a person in every image",
+    "group": "one of several people in an image",
+}
+
+
+def kinds(requests: pd.DataFrame) -> str:
+    """Return how many requests ask for what."""
+    counts = requests.drop_duplicates("request")["kind"].value_counts()
+    return ", ".join(
+        f"{counts[kind]} for {words}" for kind, words in KINDS_IN_WORDS.items() if kind in counts
+    )
 
 
 def number(value: Any, digits: int = 1) -> str:

@@ -3,22 +3,23 @@
 import csv
 import hashlib
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import numpy as np
 
 from soulbench.core.damage import DamagedFile, map_array, table_text
+from soulbench.core.terms import KINDS, ROLES, Kind
 from soulbench.data.batches import EditedScene, SceneBatches
 from soulbench.data.packed import PackedScenes
-from soulbench.data.requests.request import Request
+from soulbench.data.requests.request import Request, RequestedObject
 from soulbench.training.losses import uses_discriminators
 from soulbench.training.networks import Networks, build
 
 Entry = TypeVar("Entry")
+Word = TypeVar("Word", bound=str)
 
 
 @dataclass(frozen=True)
@@ -87,12 +88,7 @@ class BenchmarkData:
             validation=np.flatnonzero(splits == "val").tolist(),
             subset=[row for role, row in roles if role == "subset"],
             heldout=[row for role, row in roles if role == "heldout"],
-            requests={
-                request.id: request
-                for request in _parsed(
-                    folder / "requests.csv", partial(_request, objects=scenes.vocabulary.objects)
-                )
-            },
+            requests=_requests(folder / "requests.csv", scenes.vocabulary.objects),
         )
 
     def networks(self, seed: int) -> Networks:
@@ -115,13 +111,25 @@ class BenchmarkData:
         return [row for row in rows if int(self.scenes.image_ids[row]) not in changes.exclude]
 
 
-def _request(entry: Mapping[str, str], objects: list[str]) -> Request:
-    return Request(
-        entry["request"],
-        int(entry["image_id"]),
-        int(entry["object_id"]),
-        objects.index(entry["category"]),
-    )
+def _requests(path: Path, names: list[str]) -> dict[str, Request]:
+    """Return the requests of a requests.csv by id; `names` is the object vocabulary."""
+
+    def parse(entry: Mapping[str, str]) -> tuple[tuple[str, Kind], RequestedObject]:
+        ids, category = (int(entry["image_id"]), int(entry["object_id"])), names.index(entry["category"])
+        one = RequestedObject(*ids, category, _known(entry["role"], ROLES))
+        return (entry["request"], _known(entry["kind"], KINDS)), one
+
+    grouped: dict[tuple[str, Kind], list[RequestedObject]] = {}
+    for request, one in _parsed(path, parse):
+        grouped.setdefault(request, []).append(one)
+    return {name: Request.of(name, kind, objects) for (name, kind), objects in grouped.items()}
+
+
+def _known(text: str, words: Sequence[Word]) -> Word:
+    for word in words:
+        if word == text:
+            return word
+    raise ValueError(f"{text!r} is none of {', '.join(words)}")
 
 
 def _parsed(path: Path, parse: Callable[[Mapping[str, str]], Entry]) -> list[Entry]:

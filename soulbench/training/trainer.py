@@ -1,15 +1,17 @@
 """The one training loop: pre-training, fine-tuning, retraining and every unlearning method that trains."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from soulbench.core.checkpoint import checksum
-from soulbench.core.device import ExecutionContext, Meter, explained_memory, moved
+from soulbench.core.device import ExecutionContext, Meter, explained_memory, moved, place
+from soulbench.core.errors import UserError
 from soulbench.core.log import Log, Progress
 from soulbench.core.model_record import Timing
 from soulbench.core.running_state import RunningState, WorkFolder
@@ -79,8 +81,8 @@ class Trainer:
         self.step_size = step_size(stage, len(rows), self.micro_batch_count)  # images
         self.step, self.seconds = 0, 0.0  # made and spent so far, over all attempts
         self.losses: dict[str, float] = {}  # when they were last read
-        networks.modules().to(context.device).train()
-        objective.to(context.device)
+        place(networks.modules(), context.device).train()
+        place(objective, context.device)
         if stage.frozen_statistics:
             networks.modules().eval()
         self.optimisers = {"generator": generator_optimiser(networks.generator, stage)}
@@ -89,7 +91,9 @@ class Trainer:
         averaged = {} if stage.ema_decay is None else networks.generator.state_dict()
         self.ema = {name: value.clone() for name, value in averaged.items()} or None
 
-    def fit(self, work: WorkFolder, log: Log, keep: bool = False) -> TrainingResult:
+    def fit(
+        self, work: WorkFolder, log: Log, keep: bool = False, save_after: Collection[int] = ()
+    ) -> TrainingResult:
         """Train to the last step, from where an interrupted run of the same training saved its state.
 
         Args:
@@ -97,12 +101,18 @@ class Trainer:
             log: takes a line.
             keep: whether the last state is saved, too. A stage that follows in the same job can then go on even where
                 the device is not deterministic, because it starts from exactly these weights again.
+            save_after: numbers of steps after which the networks are saved as well, to `work.networks(step)`.
 
         Raises:
             UserError: a loss or weight is not finite (names the step, the part and the images), or memory ran out.
         """
         state = work.state(self.stage.name, self.inputs())
         self._resume(state, log)
+        if not all(work.networks(step).is_file() for step in save_after if step <= self.step):
+            raise UserError(
+                f"{work.path}: the state of step {self.step} is there, but not the networks of all earlier steps that "
+                "were to be saved; remove the folder, and training starts anew"
+            )
         earlier_seconds, earlier_monitoring = self.seconds, self.monitor.seconds
         size = self.step_size // self.micro_batch_count
         with (
@@ -110,7 +120,7 @@ class Trainer:
             Meter(self.context.device) as meter,
             Progress(self.stage.name, self.stage.steps, log, done=self.step) as progress,
         ):
-            self._train(state, progress)
+            self._train(state, progress, {step: work.networks(step) for step in save_after})
             if keep:
                 self._save(state)
         self.seconds = earlier_seconds + meter.seconds - (self.monitor.seconds - earlier_monitoring)
@@ -121,7 +131,7 @@ class Trainer:
         timing = Timing(self.seconds, meter.peak_mib, self.step)
         return TrainingResult(timing, self.step * self.step_size, self.losses)
 
-    def _train(self, state: RunningState, progress: Progress) -> None:
+    def _train(self, state: RunningState, progress: Progress, saved: Mapping[int, Path]) -> None:
         """Make the remaining steps, or as many as early stop allows."""
         unread: list[StepLosses] = []
         earlier_seconds = self.seconds
@@ -134,6 +144,8 @@ class Trainer:
             image_ids = tuple(image for batch in micro_batches for image in batch.image_ids)
             unread.append(StepLosses(step, image_ids, self.train_step(step, micro_batches)))
             self.step = step + 1
+            if self.step in saved and self.context.rank == 0:
+                self.networks.save(saved[self.step])
             validates = self.early_stop is not None and self.early_stop.due(self.step)
             if self.step % CHECK_EVERY == 0 or self.step == self.stage.steps or validates:
                 self.losses = finite_losses(unread, state, self.context)

@@ -20,7 +20,13 @@ from soulbench.unlearning.plan import Edit, Plan, Subset
 def subset_of(data: BenchmarkData) -> Subset:
     """Return the fine-tuning subset in the form that methods get."""
     scenes = {int(scene.image_id): scene for scene in map(data.scenes.scene, data.subset)}
-    return Subset(scenes, data.scenes.image_size, data.config["unlearning"]["roi_margin"])
+    shown = {
+        one.image_id for request in data.requests.values() for one in request.targets + request.elsewhere
+    }
+    others = {
+        image_id: data.scenes.scene(data.scenes.find(image_id)) for image_id in sorted(shown - scenes.keys())
+    }
+    return Subset(scenes, data.scenes.image_size, data.config["unlearning"]["roi_margin"], others)
 
 
 def apply_plan(data: BenchmarkData, plan: Plan, *axes: object) -> Changes:

@@ -4,13 +4,13 @@ A method's file turns a request into a `Plan`; the training loop or the influenc
 method is a few declarative lines, and no method has a training loop of its own (docs/add-a-method.md).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from soulbench.data.packed import Scene
 from soulbench.data.regions import Region, region
-from soulbench.data.requests.request import Request
+from soulbench.data.requests.request import Request, RequestedObject, by_image
 from soulbench.unlearning.influence_parameters import Parameters
 
 __all__ = ["Edit", "Influence", "Plan", "Request", "Subset"]
@@ -82,49 +82,78 @@ class Subset:
         scenes: by image id.
         size: side of an image in pixels.
         margin: pixels around a box that belong to its RoI.
+        others: by image id, training images outside the subset that show an object of a request.
     """
 
     scenes: Mapping[int, Scene]
     size: int
     margin: int
+    others: Mapping[int, Scene] = field(default_factory=dict)
 
     def roi(self, image_id: int, object_id: int) -> Region:
         """Return the RoI of one object: its box plus the margin, in whole pixels."""
-        scene = self.scenes[image_id]
+        scene = self.scenes[image_id] if image_id in self.scenes else self.others[image_id]
         index = scene.object_ids.tolist().index(object_id)
         return region(scene.boxes[index].tolist(), self.size, self.margin)
 
-    def instances(self, category: int, which: Literal["all", "first"] = "all") -> dict[int, tuple[int, ...]]:
-        """Return the ids of the objects of a category, by image id.
+    def targets(self, request: Request) -> dict[int, tuple[int, ...]]:
+        """Return the ids of a request's targets by target image, without those in images outside the subset."""
+        return {image_id: ids for image_id, ids in request.images.items() if image_id in self.scenes}
+
+    def instances(
+        self, categories: Sequence[int], which: Literal["all", "first"] = "all"
+    ) -> dict[int, tuple[int, ...]]:
+        """Return the ids of the objects of some categories, by image id.
 
         Args:
-            category: index in the vocabulary.
-            which: "all" objects, or the "first" one of each image (as in the release).
+            categories: indices in the vocabulary.
+            which: "all" objects, or the "first" one of each category in each image (as in the release).
         """
-        object_ids = {
-            image_id: tuple(scene.object_ids[scene.categories == category].tolist())
+        end = None if which == "all" else 1
+        found = {
+            image_id: tuple(
+                object_id
+                for category in categories
+                for object_id in scene.object_ids[scene.categories == category].tolist()[:end]
+            )
             for image_id, scene in self.scenes.items()
         }
-        return {image_id: ids if which == "all" else ids[:1] for image_id, ids in object_ids.items() if ids}
+        return {image_id: ids for image_id, ids in found.items() if ids}
 
-    def edit_target(self, request: Request, **edit: Any) -> dict[int, Edit]:
-        """Return an edit of the target image whose region is the target's RoI.
+    def edit_targets(self, request: Request, remove: bool = False, **edit: Any) -> dict[int, Edit]:
+        """Return an edit of every target image in the subset; its regions are the RoIs of the targets in it.
 
         Args:
             request: the request.
+            remove: whether the targets' nodes and edges are removed.
             **edit: the other fields of `Edit`.
         """
-        return {request.image_id: Edit(regions=(self.roi(request.image_id, request.object_id),), **edit)}
+        return self._edits(self.targets(request), remove, **edit)
 
-    def edit_category(self, request: Request, which: Literal["all", "first"], **edit: Any) -> dict[int, Edit]:
-        """Return an edit of every image that shows the target's category; its regions are the RoIs of these objects.
+    def edit_categories(
+        self, request: Request, which: Literal["all", "first"], **edit: Any
+    ) -> dict[int, Edit]:
+        """Return an edit of every image that shows a category of the request; its regions are these objects' RoIs.
 
         Args:
             request: the request.
             which: as in `instances`.
             **edit: the other fields of `Edit`.
         """
+        return self._edits(self.instances(request.categories, which), **edit)
+
+    def leave_out(self, objects: Iterable[RequestedObject]) -> dict[int, Edit]:
+        """Return edits that hide the RoIs of objects from network and losses, and remove their nodes and edges."""
+        return self._edits(by_image(objects), True, fill="zero", mask_on="both", weightless=True)
+
+    def _edits(
+        self, objects: Mapping[int, tuple[int, ...]], remove: bool = False, **edit: Any
+    ) -> dict[int, Edit]:
         return {
-            image_id: Edit(regions=tuple(self.roi(image_id, object_id) for object_id in object_ids), **edit)
-            for image_id, object_ids in self.instances(request.category, which).items()
+            image_id: Edit(
+                regions=tuple(self.roi(image_id, object_id) for object_id in ids),
+                removed=ids if remove else (),
+                **edit,
+            )
+            for image_id, ids in objects.items()
         }

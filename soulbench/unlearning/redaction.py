@@ -1,6 +1,6 @@
 """From a plan's influence to a redacted model: the linear system of a request, solved for one module or several."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -22,13 +22,30 @@ from soulbench.unlearning.plan import Influence
 
 
 def redact(
-    data: BenchmarkData, networks: Networks, removed: Influence, seed: int, log: Log
+    data: BenchmarkData,
+    networks: Networks,
+    removed: Influence,
+    seed: int,
+    log: Log,
+    saved: Mapping[float, str] | None = None,
 ) -> tuple[Timing, Solver]:
-    """Solve for the influence of objects and remove it from the generator in place."""
+    """Solve for the influence of objects and remove it from the generator in place.
+
+    Args:
+        data: the benchmark's data.
+        networks: of the model; the generator's weights change.
+        removed: whose influence, and how.
+        seed: as in `InfluenceSystem`.
+        log: takes a line.
+        saved: checkpoints of the networks under other strengths of the same redaction, by alpha.
+    """
     device = devices.prepare(data.config["device"])
     with Meter(device) as meter:
         system = InfluenceSystem(data, networks, removed, [removed.settings.module], seed, device)
         redaction, solution = system.solve(removed.settings.module, log)
+        for alpha, path in (saved or {}).items():
+            with redaction.applied(alpha * solution.step):
+                networks.save(path)
         redaction.apply(removed.settings.alpha * solution.step)
     timing = Timing(meter.seconds, meter.peak_mib, solution.iterations)
     return timing, influence.summary(solution, redaction)
@@ -55,7 +72,7 @@ class InfluenceSystem:
         seed: int,
         device: torch.device,
     ):
-        networks.modules().to(device).eval()
+        devices.place(networks.modules(), device).eval()
         self.settings, self.whole = removed.settings, influence.Redaction(networks.generator, *modules)
         chosen = sorted({image_id for image_id, _ in removed.objects})
         subset = self.settings.hessian == "subset"
@@ -79,7 +96,7 @@ def _learning_losses(
 
     In eval mode the images of a batch are independent of each other, so the sum does not depend on the chunks.
     """
-    objective = objective_for(data.config, networks, UNCHANGED).to(device)
+    objective = devices.place(objective_for(data.config, networks, UNCHANGED), device)
     batches = data.batches()
     for start in range(0, len(rows), chunk):
         part = rows[start : start + chunk]

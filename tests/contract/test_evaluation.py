@@ -23,7 +23,7 @@ from soulbench.training.dataset import BenchmarkData
 FILES = (*(f"{name}.csv" for name in RECORD_TABLES), "outputs.npz")
 TASKS = {"reconstruction", "synthesis"}
 METRICS = {"ssim", "lpips", "mae", "changed"}
-AGAINST_ORIGINAL = {"A1", "A2", "A2-rest", "A3", "A3-heldout", "A4"}
+AGAINST_ORIGINAL = {"A1", "A2", "A2-people", "A2-rest", "A3", "A3-heldout", "A4"}
 AGAINST_TRUTH = {"target_error", "retained_error", "heldout_error"}
 AGAINST_RETRAIN = {"retrain-A1", "retrain-A2", "retrain-A3", "retrain-A4"}
 COLUMNS = {
@@ -50,11 +50,11 @@ def model(benchmark, tmp_path_factory):
 def records(benchmark, model, tmp_path_factory):
     """Runs and tables of the original, of itself as if it were a method, and of a method with a retrained model."""
     folder = tmp_path_factory.mktemp("records")
-    original = EvaluationRun("r1", benchmark.original, None, None, folder / "original" / "r1")
+    original = EvaluationRun("r1", benchmark.original, None, [], folder / "original" / "r1")
     runs = {
         "original": original,
-        "itself": EvaluationRun("r1", benchmark.original, original.out, None, folder / "itself" / "r1"),
-        "method": EvaluationRun("r1", model, original.out, original.out, folder / "obj-mk-pa" / "r1"),
+        "itself": EvaluationRun("r1", benchmark.original, original.out, [], folder / "itself" / "r1"),
+        "method": EvaluationRun("r1", model, original.out, [original.out], folder / "obj-mk-pa" / "r1"),
     }
     return {name: (run, evaluated(benchmark, name, run)[0]) for name, run in runs.items()}
 
@@ -196,8 +196,8 @@ def test_the_same_bytes_again_and_nothing_else_touched(benchmark, records, tmp_p
 
 def test_requests_that_share_a_job_do_not_share_results(benchmark, model, records, tmp_path):
     original = records["original"][0].out
-    first = EvaluationRun("r1", model, original, None, tmp_path / "r1")
-    second = EvaluationRun("r2", model, original, None, tmp_path / "r2")
+    first = EvaluationRun("r1", model, original, [], tmp_path / "r1")
+    second = EvaluationRun("r2", model, original, [], tmp_path / "r2")
     alone, other = evaluated(benchmark, "obj-mk-pa", first, second)
     expected = records["method"][1]["metrics"]
     expected = expected[~expected["dimension"].isin(AGAINST_RETRAIN)].reset_index(drop=True)
@@ -205,11 +205,21 @@ def test_requests_that_share_a_job_do_not_share_results(benchmark, model, record
     assert not other["metrics"]["value"].equals(alone["metrics"]["value"])
 
 
+def test_a_set_is_evaluated_in_all_its_images(benchmark, model, records, tmp_path):
+    run = EvaluationRun("set", model, records["original"][0].out, [], tmp_path)
+    [tables] = evaluated(benchmark, "obj-mk-pa", run)
+    metrics = tables["metrics"]
+    assert {*metrics["dimension"]} == AGAINST_ORIGINAL | AGAINST_TRUTH | {"diversity"}
+    assert metrics["value"].notna().all()
+    # Queries are about the primary target, which is that of r1.
+    expected = records["method"][1]["queries"].query("query == 'none'")
+    pd.testing.assert_frame_equal(tables["queries"].query("query == 'none'"), expected)
+
+
 def test_models_that_share_a_job_are_each_evaluated(benchmark, model, records, tmp_path):
     original = records["original"][0].out
     runs = [
-        EvaluationRun("r1", path, original, None, tmp_path / path.stem)
-        for path in (benchmark.original, model)
+        EvaluationRun("r1", path, original, [], tmp_path / path.stem) for path in (benchmark.original, model)
     ]
     for tables, name in zip(evaluated(benchmark, "two", *runs), ("itself", "method"), strict=True):
         pd.testing.assert_frame_equal(tables["latent"], records[name][1]["latent"])
@@ -221,12 +231,26 @@ def rows_of_images(benchmark):
     data, compare = BenchmarkData.open(benchmark.config, benchmark.data), comparison(benchmark.config)
     context = RequestContext.of(data, data.requests["r1"])
 
-    def rows(images):
-        outputs = ModelOutputs(dict.fromkeys(sorted(TASKS), images[None]), {})
-        table = metric_rows(outputs, outputs, None, context, compare)
+    def rows(images, *references):
+        outputs, *others = (
+            ModelOutputs(dict.fromkeys(sorted(TASKS), one[None]), {}) for one in (images, *references)
+        )
+        table = metric_rows(outputs, outputs, others, context, compare)
         return {(r["dimension"], r["metric"]): r["value"] for r in table if r["task"] == "synthesis"}
 
     return context, rows
+
+
+def test_the_distance_from_several_retrained_models_is_the_mean(rows_of_images):
+    context, rows = rows_of_images
+    first, second = context.truth // 2, 255 - context.truth
+    both, one, other = (rows(context.truth, *retrained) for retrained in ([first, second], [first], [second]))
+    for dimension in AGAINST_RETRAIN:
+        for metric in ("mae", "changed"):
+            mean = (one[dimension, metric] + other[dimension, metric]) / 2
+            assert both[dimension, metric] == pytest.approx(mean)
+        for metric in ("ssim", "lpips"):
+            assert both[dimension, metric] == one[dimension, metric]
 
 
 def test_the_photographs_themselves_have_no_error(rows_of_images):

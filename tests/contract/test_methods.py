@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from benchmark_factory import ALL_LOSSES, REQUESTS, SUBSET, TARGET, Benchmark, config
+from benchmark_factory import ALL_LOSSES, COLUMNS, REQUESTS, SUBSET, TARGET, Benchmark, config
 from scenes_factory import no_log
 
 from soulbench.config import files
@@ -189,13 +189,13 @@ def copied(benchmark, folder):
     return Benchmark(folder, copy.deepcopy(benchmark.config))
 
 
-def with_target_replaced(benchmark, folder, whole_image=False):
-    """Return a copy of the benchmark in which the target, or its whole image, looks different and has other labels."""
+def with_target_replaced(benchmark, folder, whole_image=False, ids=TARGET):
+    """Return a copy of the benchmark in which an object, or its whole image, looks different and has other labels."""
     other = copied(benchmark, folder)
     data = BenchmarkData.open(benchmark.config, benchmark.data)
-    row = data.scenes.find(TARGET[0])
+    row = data.scenes.find(ids[0])
     scene = data.scenes.scene(row)
-    index = scene.object_ids.tolist().index(TARGET[1])
+    index = scene.object_ids.tolist().index(ids[1])
     x0, y0, x1, y1 = region(scene.boxes[index].tolist(), 16, benchmark.config["unlearning"]["roi_margin"])
     if whole_image:
         x0, y0, x1, y1 = 0, 0, 16, 16
@@ -218,8 +218,8 @@ def with_target_replaced(benchmark, folder, whole_image=False):
     name = data.scenes.vocabulary.objects[
         BenchmarkData.open(benchmark.config, other.data).scenes.scene(row).categories[index]
     ]
-    requests = [("r1", *TARGET, name), ("r2", *REQUESTS["r2"])]
-    other.table("requests", ("request", "image_id", "object_id", "category"), requests)
+    rows = [(*row[:-1], name) if row[3:5] == ids else row for row in REQUESTS]
+    other.table("requests", COLUMNS, rows)
     other.features()
     assert name != data.scenes.vocabulary.objects[scene.categories[index]]
     return other
@@ -251,7 +251,7 @@ def test_all_losses_together(benchmark, tmp_path):
     overlay = {**ALL_LOSSES, "pretrain": {"steps": 2}, "finetune": {"steps": 2}}
     models = {}
     for keep in (True, False):
-        setting = config(training={**overlay, "keep_image_discriminator": keep}, unlearning={"steps": 2})
+        setting = config(training={**overlay, "keep_image_discriminator": keep}, unlearning={"steps": 3})
         other = copied(benchmark, tmp_path / str(keep))
         other.config = setting
         other.train()
@@ -259,7 +259,7 @@ def test_all_losses_together(benchmark, tmp_path):
         assert all(value.isfinite().all() for value in tensors.values())
         record = json.loads(other.original.with_suffix(".json").read_text())
         assert {*ALL_LOSSES["losses"], "guidance", "discriminators"} == {*record["losses"]}
-        case = EvaluationRun("r1", other.original, None, None, tmp_path / f"record-{keep}")
+        case = EvaluationRun("r1", other.original, None, [], tmp_path / f"record-{keep}")
         evaluate(setting, "original", 1, [case], other.data, "source", no_log)
         assert (case.out / "metrics.csv").is_file()
         models[keep] = other
@@ -305,10 +305,54 @@ def test_plans_edit_the_images_that_the_specification_names(benchmark):
     assert with_men < {*SUBSET}
 
 
+def test_plans_of_a_set_edit_all_its_images(benchmark):
+    """A man and his dog, men of two more images; one of these is outside the subset, and only training saw it."""
+    data = BenchmarkData.open(benchmark.config, benchmark.data)
+    request, subset = data.requests["set"], subset_of(data)
+    assert [one.object_id for one in request.targets] == [11, 31, 61, 13]
+
+    def plan(name):
+        code = registry.method(name)
+        return code.plan(request, subset, code.parameters())
+
+    assert plan("sample-ft").exclude == plan("retrain-sample").exclude == {1, 3, 6}
+    for name in ("sample-ng", "obj-ng", "obj-mk-pa", "obj-mk-ns"):
+        assert {*plan(name).edits} == {1, 3}
+    assert plan("obj-mk-pa").edits[1].regions == (subset.roi(1, 11), subset.roi(1, 13))
+    assert plan("obj-if").influence.objects == ((1, 11), (1, 13), (3, 31))
+    men = {(1, 11), (2, 21), (2, 25), (3, 31), (5, 51)}
+    assert {*plan("feat-if").influence.objects} == men  # no dogs: what goes along names no category
+    assert {image: edit.removed for image, edit in plan("retrain").edits.items()} == {
+        1: (11, 13),
+        3: (31,),
+        6: (61,),
+    }
+
+
+def test_retraining_without_the_person_leaves_every_appearance_out(benchmark):
+    data = BenchmarkData.open(benchmark.config, benchmark.data)
+    request, subset = data.requests["r1"], subset_of(data)
+    left_out = registry.method("retrain-person").plan(request, subset, None).edits
+    assert {image: edit.removed for image, edit in left_out.items()} == {1: (11,), 3: (31,), 6: (61,)}
+    assert left_out[1] == registry.method("retrain").plan(request, subset, None).edits[1]
+    assert left_out[6].regions == (subset.roi(6, 61),)
+    assert all(
+        (edit.fill, edit.mask_on, edit.weightless) == ("zero", "both", True) for edit in left_out.values()
+    )
+
+
+@pytest.mark.parametrize("method", ["retrain", "retrain-person"])
+def test_who_is_left_out_elsewhere_is_never_read(benchmark, runs, tmp_path, method):
+    """The man of image 6, outside the subset: `retrain` reads him there, `retrain-person` does not."""
+    other = with_target_replaced(benchmark, tmp_path / "other", ids=(6, 61))
+    tensors = other.unlearn(method, tmp_path / "model.safetensors")
+    assert same(tensors, runs(method)[0]) == (method == "retrain-person")
+
+
 def test_noise_is_sampled_once_per_request(benchmark, runs, tmp_path):
     other = copied(benchmark, tmp_path / "other")
-    rows = [(name, *TARGET, "man") for name in ("r1", "r3")]
-    other.table("requests", ("request", "image_id", "object_id", "category"), rows)
+    rows = [(name, "object", "requested", *TARGET, "man") for name in ("r1", "r3")]
+    other.table("requests", COLUMNS, rows)
     for name, noisy in (("obj-mk-ns", True), ("obj-mk-pa", False)):
         assert same(other.unlearn(name, tmp_path / "r1.safetensors", "r1"), runs(name)[0])
         assert same(other.unlearn(name, tmp_path / "r3.safetensors", "r3"), runs(name)[0]) != noisy

@@ -40,6 +40,7 @@ ablations: {{requests: 0}}
 """
 OFF = (
     *("feat-if", "feat-mk", "feat-ng", "noop-ft", "obj-if", "obj-mk-ns", "obj-ng", "sample-ft", "sample-ng"),
+    "retrain-person",
     "retrain-sample",
 )
 #: What a glob, a Python format and a wildcard of Snakemake would take apart.

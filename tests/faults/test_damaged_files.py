@@ -205,7 +205,14 @@ def test_features_of_another_set_are_refused(benchmark, data):
 @pytest.mark.parametrize(
     ("name", "old", "new", "why"),
     [
-        ("requests.csv", "r2,2,", "r2,two,", "line 3: invalid literal"),
+        ("requests.csv", "requested,2,", "requested,two,", "line 5: invalid literal"),
+        (
+            "requests.csv",
+            "elsewhere",
+            "nowhere",
+            "line 3: 'nowhere' is none of requested, attached, elsewhere",
+        ),
+        ("requests.csv", "attached", "glued", "line 6: 'glued' is none of object, attached, person, group"),
         ("requests.csv", "man", "unicorn", "line 2: 'unicorn' is not in list"),
         ("requests.csv", "image_id", "image", "line 2: no column 'image_id'"),
         ("subset.csv", "3,subset", "99,subset", "line 4: image 99 is not in the packed set"),

@@ -120,6 +120,7 @@ def layout(tmp_path):
     for name in ("image_data", "objects", "relationships", "attributes"):
         (tmp_path / f"{name}.json").write_text("[]\n")
     (tmp_path / "object_alias.txt").write_text("man,guy\n")
+    (tmp_path / "individuals.csv").write_text("image_id,object_id,individual,twin\n")
     return tmp_path
 
 
@@ -136,6 +137,18 @@ def test_annotations_are_looked_into(layout):
         (layout / name).write_text("[]")
     (layout / "object_alias.txt").write_bytes("café,bar\n".encode("latin-1"))
     assert f"data.root: {layout}/object_alias.txt is no text in UTF-8; save it as UTF-8" in local(layout)
+
+
+def test_who_is_who_has_to_be_known_to_leave_a_person_out(layout):
+    (layout / "individuals.csv").unlink()
+    lines = local(layout).splitlines()
+    assert [line.partition(": individuals.csv is not in data.root")[0] for line in lines] == [
+        "methods.retrain-person",
+        "requests.kinds.person",
+    ]
+    wanted = {"kinds": {"person": 0}}
+    data = {"source": "local", "root": str(layout)}
+    assert not message(data=data, requests=wanted, methods={"retrain-person": None})
 
 
 def test_the_split_file_is_read(layout):

@@ -1,4 +1,4 @@
-"""A requests.csv is read strictly: what is not one object for each id is refused, with its line."""
+"""A requests.csv is read strictly: what is no set of objects for each id is refused, with its line."""
 
 import codecs
 
@@ -9,12 +9,18 @@ from soulbench.core.errors import UserError
 from soulbench.core.limits import LARGEST_CSV
 
 HEADER = b"request,image_id,object_id\n"
+MORE = b"request,image_id,object_id,with,individual\n"
 
 
 def requests(tmp_path, content):
     path = tmp_path / "mine.csv"
     path.write_bytes(content)
     return read({"requests": {"file": str(path)}})
+
+
+def keys(read):
+    """Return what every request asks for."""
+    return {request: [line.key for line in lines] for request, lines in read.items()}
 
 
 ACCEPTED = {
@@ -33,12 +39,31 @@ ACCEPTED = {
 
 @pytest.mark.parametrize("name", ACCEPTED)
 def test_the_same_requests_however_they_are_written(tmp_path, name):
-    assert requests(tmp_path, ACCEPTED[name]) == [("a", 1, 2), ("b", 3, 4)]
+    assert keys(requests(tmp_path, ACCEPTED[name])) == {"a": [(1, 2)], "b": [(3, 4)]}
 
 
 def test_ids_that_look_like_numbers_are_text(tmp_path):
     rows = requests(tmp_path, HEADER + b"9,1,2\n09,3,4\n1e5,5,6\nInf,7,8\n")
-    assert [row[0] for row in rows] == ["9", "09", "1e5", "Inf"]
+    assert list(rows) == ["9", "09", "1e5", "Inf"]
+
+
+def test_several_lines_are_one_request(tmp_path):
+    lines = b"a,1,2,wearing; holding ,\na,1,3,,\nboth,,,,p4\nboth,,,,p5\nb,1,2,,p4\n"
+    read = requests(tmp_path, MORE + lines)
+    assert keys(read) == {"a": [(1, 2), (1, 3)], "both": [("p4",), ("p5",)], "b": [(1, 2)]}
+    assert [line.along for line in read["a"]] == [("wearing", "holding"), ()]
+    assert read["b"][0].individual == "p4"
+    assert (read["both"][0].image_id, read["both"][0].object_id) == (None, None)
+
+
+def test_the_table_of_a_run_can_be_read(tmp_path):
+    lines = (
+        b"r1,person,requested,p1,1,2,man\nr1,person,requested,p1,4,5,man\nr2,object,requested,p2,7,8,boy\n"
+    )
+    table = b"request,kind,role,individual,image_id,object_id,category\n" + lines
+    read = requests(tmp_path, table + b"r2,object,elsewhere,p2,9,10,boy\n")
+    assert keys(read) == {"r1": [(1, 2), (4, 5)], "r2": [(7, 8)]}
+    assert {line.kind for line in read["r1"]} == {"person"}
 
 
 REFUSED = {
@@ -53,7 +78,36 @@ REFUSED = {
         "the column image_id is there twice",
     ),
     "a column of another name": (b"request,image,object_id\na,1,2\n", "the column image_id is missing"),
-    "the same id": (HEADER + b"a,1,2\n\na,3,4\n", "line 4: request a is there twice"),
+    "lines of a request apart": (HEADER + b"a,1,2\nb,3,4\n\na,5,6\n", "line 5: request a is there already"),
+    "an object twice in a request": (
+        HEADER + b"a,1,2\na,01,2\n",
+        "line 3: image_id 1, object_id 2 is there twice in",
+    ),
+    "a person twice in a request": (
+        MORE + b"a,,,,p1\na,,,,p1\n",
+        "line 3: individual p1 is there twice in request a",
+    ),
+    "the same set in another order": (
+        HEADER + b"a,1,2\na,3,4\nb,3,4\nb,1,2\n",
+        "line 4: image_id 3, object_id 4 is there twice; request a asks for the same",
+    ),
+    "the same person": (
+        MORE + b"a,,,,p1\nb,,,,p1\n",
+        "line 3: individual p1 is there twice; request a asks for",
+    ),
+    "neither an object nor a person": (
+        MORE + b"a,,,,\n",
+        "line 2: image_id is ''; a whole number is expected",
+    ),
+    "an image without an object": (
+        MORE + b"a,1,,,p1\n",
+        "line 2: object_id is ''; a whole number is expected",
+    ),
+    "predicates of a whole person": (
+        MORE + b"a,,,wearing,p1\n",
+        "line 2: with is 'wearing' beside a whole person",
+    ),
+    "with twice": (b"request,image_id,object_id,with,with\na,1,2,,\n", "the column with is there twice"),
     "the same object": (
         HEADER + b"a,1,2\nb,1,2\n",
         "line 3: image_id 1, object_id 2 is there twice; request a",
@@ -83,7 +137,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_is_not_one_object_for_each_id_is_refused(tmp_path, name):
+def test_what_is_no_set_of_objects_for_each_id_is_refused(tmp_path, name):
     content, message = REFUSED[name]
     with pytest.raises(UserError) as caught:
         requests(tmp_path, content)

@@ -22,7 +22,7 @@ from soulbench.core.sources import ROOT
 
 sys.path.append(str(ROOT / "tests" / "unit"))  # the factories
 
-from benchmark_factory import Benchmark, config
+from benchmark_factory import COLUMNS, Benchmark, config
 from scenes_factory import no_log
 from trainer_factory import LOSSES, interrupt_at
 
@@ -236,8 +236,8 @@ def fewer_images(benchmark: Benchmark) -> None:
 
 
 def another_target(benchmark: Benchmark) -> None:
-    columns = ("request", "image_id", "object_id", "category")
-    benchmark.table("requests", columns, [("r1", 3, 32, "woman"), ("r2", 2, 22, "woman")])
+    rows = [(name, "object", "requested", *ids, "woman") for name, ids in (("r1", (3, 32)), ("r2", (2, 22)))]
+    benchmark.table("requests", COLUMNS, rows)
 
 
 def swapped(values: np.ndarray) -> np.ndarray:

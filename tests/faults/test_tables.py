@@ -15,6 +15,7 @@ from soulbench.core.tables import read_csv
 from soulbench.figures._gallery import BenchmarkImages
 from soulbench.report.grids import grids
 from tests.unit.records_factory import Factory, config
+from tests.unit.scenes_factory import kinds
 
 IDS = ("1", "007", "NA", "nan", "true", "1e5", "null", "7", "07")
 
@@ -24,7 +25,7 @@ def small(*names, **analysis):
     settings = config(bootstrap=100, **analysis)
     chosen = names or ("original", "noop-ft", "retrain", "obj-if")
     settings["methods"] = {name: {} for name in chosen}
-    settings["requests"]["count"] = 2
+    settings["requests"]["kinds"] = kinds(object=2)
     settings["ablations"] |= {"requests": 2 if "obj-if" in chosen else 0, "modules": ["graph", "decoder"]}
     return settings
 

@@ -10,7 +10,7 @@ SIZE = 64
 REGIONS = {
     "whole": ComparedRegion(0, (0, 0, SIZE, SIZE)),
     "region": ComparedRegion(0, (12, 16, 44, 44)),
-    "around it": ComparedRegion(0, (4, 4, 56, 60), (12, 16, 44, 44)),
+    "around it": ComparedRegion(0, (4, 4, 56, 60), ((12, 16, 44, 44),)),
 }
 GOLDEN = {
     "whole": {"ssim": 0.903524, "lpips": 0.035978, "mae": 12.4532, "changed": 0.114746},

@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit"))  # the fac
 
 from networks_factory import networks, random_batch, random_condition
 
-from soulbench.core.device import ExecutionContext, moved, prepare
+from soulbench.core.device import ExecutionContext, moved, place, prepare
 from soulbench.training.losses import Objective
 
 LOSSES = {
@@ -36,11 +36,12 @@ def step_of(device, precision):
     """Return the images, the losses by part and the gradients of a step, moved to the CPU."""
     context = ExecutionContext(device, precision)
     nets = networks()
-    nets.modules().to(device).train()
+    place(nets.modules(), device).train()
     batch = random_batch([5, 3, 6], dtype=torch.float32)
     condition = random_condition(batch)
     batch, condition = moved(batch, device, torch.float32), moved(condition, device, torch.float32)
-    objective = Objective(LOSSES, nets.discriminators, None).to(device)
+    objective = Objective(LOSSES, nets.discriminators, None)
+    place(objective, device)
     with context.autocast():
         output = nets.generator(batch, condition)
         losses = objective(output, batch, condition)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from scenes_factory import config, no_log
+from scenes_factory import config, kinds, no_log
 from scenes_reference import preprocess
 from scenes_steps import everything, vocabulary
 
@@ -86,7 +86,7 @@ def test_coco_sample_end_to_end(shared, tmp_path):
     setting = config(
         SPEC | {"root": str(root), "min_object_instances": 4, "split_shares": {"val": 0.1, "test": 0.1}},
         {"labels": ["person"], "size": 24, "heldout": 6},
-        {"count": 6},
+        {"kinds": kinds(object=6)},
     )
     everything(setting, tmp_path, tmp_path)
     packed = PackedScenes.open(tmp_path / "packed")

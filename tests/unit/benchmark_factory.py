@@ -21,7 +21,19 @@ from soulbench.unlearning.run import unlearn
 
 SUBSET, HELDOUT = (1, 2, 3, 4, 5), (7, 8)
 TARGET = (1, 11)  # image and object
-REQUESTS = {"r1": (1, 11, "man"), "r2": (2, 22, "woman")}
+COLUMNS = ("request", "kind", "role", "image_id", "object_id", "category")
+#: One man; the woman of the second image; the man of the first image with the dog, and men of two more images, one of
+#: which is outside the subset.
+REQUESTS = [
+    ("r1", "object", "requested", *TARGET, "man"),
+    ("r1", "object", "elsewhere", 3, 31, "man"),
+    ("r1", "object", "elsewhere", 6, 61, "man"),
+    ("r2", "object", "requested", 2, 22, "woman"),
+    ("set", "attached", "requested", *TARGET, "man"),
+    ("set", "attached", "requested", 3, 31, "man"),
+    ("set", "attached", "requested", 6, 61, "man"),
+    ("set", "attached", "attached", 1, 13, "dog"),
+]
 
 TINY = {
     "name": "tiny",
@@ -35,7 +47,7 @@ TINY = {
         "pretrain": {"steps": 4, "batch": 3},
         "finetune": {"steps": 4, "batch": 3},
     },
-    "unlearning": {"steps": 4, "batch": 3, "learning_rate": 1e-2},
+    "unlearning": {"steps": 4, "snapshots": [2], "strengths": [10], "batch": 3, "learning_rate": 1e-2},
     "evaluation": {"lpips": {"net": "squeeze", "weights": "seeded"}},
     "methods": {"feat-if": {"iterations": 3}, "obj-if": {"iterations": 3}},
 }
@@ -108,8 +120,7 @@ class Benchmark:
         self.change("splits", lambda splits: np.array(["train"] * 6 + ["test"] * 2).astype(splits.dtype.kind))
         roles = [(image, "subset") for image in SUBSET] + [(image, "heldout") for image in HELDOUT]
         self.table("subset", ("image_id", "role"), roles)
-        requests = [(name, *request) for name, request in REQUESTS.items()]
-        self.table("requests", ("request", "image_id", "object_id", "category"), requests)
+        self.table("requests", COLUMNS, REQUESTS)
         return self.features()
 
     def features(self) -> "Benchmark":

@@ -30,6 +30,7 @@ PAPER: dict[str, PlantedMethod] = {
     "original": PlantedMethod((0, 0), 0.4, 0.4, 0.4, 12.0, seconds=400.0),
     "noop-ft": PlantedMethod((-0.1, -0.1)),
     "retrain": PlantedMethod((1, 1), 7.0, 9.0, 9.0, 13.0, latent=(3, 3, 3), seconds=780.0),
+    "retrain-person": PlantedMethod((1.05, 1.05), 8.0, 9.0, 9.0, 13.0, latent=(3, 3, 3), seconds=780.0),
     "retrain-sample": PlantedMethod((1.1, 1.1), 17.0, 9.0, 9.0, 13.0, latent=(3, 3, 3), seconds=780.0),
     "reseed": PlantedMethod((0, 0), 7.5, 9.5, 9.5, 12.0),
     "sample-ft": PlantedMethod((0.9, 0.9), 20.0, 8.0, 8.0, 13.0),

@@ -228,11 +228,29 @@ class Factory:
         data = Path(self.paths.data())
         data.mkdir(parents=True, exist_ok=True)
         rows = [
-            (request, 100 + index, 1000 + index, CATEGORIES[index % 8], 0.3, 0.2, 0.7, 0.9, 0.4, None, True)
+            (
+                request,
+                "object",
+                "requested",
+                "",
+                100 + index,
+                1000 + index,
+                CATEGORIES[index % 8],
+                0.3,
+                0.2,
+                0.7,
+                0.9,
+                0.4,
+                None,
+                True,
+            )
             for index, request in enumerate(self.requests)
         ]
         columns = [
             "request",
+            "kind",
+            "role",
+            "individual",
             "image_id",
             "object_id",
             "category",

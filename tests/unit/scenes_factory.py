@@ -25,8 +25,13 @@ def config(data=None, human=None, requests=None, **top):
         "split_shares": {"val": 0.0, "test": 0.0},
     } | (data or {})
     found["human"] |= {"size": 1, "heldout": 1} | (human or {})
-    found["requests"] |= {"count": 1} | (requests or {})
+    found["requests"] |= {"kinds": kinds()} | (requests or {})
     return found | top
+
+
+def kinds(**counts):
+    """Numbers of requests by kind: one object, unless others are named."""
+    return dict.fromkeys(("object", "attached", "person", "group"), 0) | (counts or {"object": 1})
 
 
 def entry(object_id, name, box=(10, 10, 40, 40), **more):

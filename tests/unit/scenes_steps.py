@@ -5,7 +5,7 @@ from scenes_factory import no_log
 from soulbench.data.prepare.human import filter_humans
 from soulbench.data.prepare.pack import pack
 from soulbench.data.prepare.vocabulary import build_vocabulary
-from soulbench.data.requests.choose import resolve_requests
+from soulbench.data.requests.resolve import resolve_requests
 
 
 def vocabulary(config, source, data, log=no_log):
@@ -18,7 +18,7 @@ def packing(config, source, data, log=no_log):
 
 def human(config, source, data, log=no_log):
     outputs = (data / "human.csv", data / "subset.csv", data / "summary.json")
-    filter_humans(config, data / "graphs", data / "packed", *outputs, log)
+    filter_humans(config, data / "graphs", data / "packed", source, *outputs, log)
 
 
 def requests(config, source, data, log=no_log):

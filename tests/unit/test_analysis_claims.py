@@ -16,6 +16,7 @@ from soulbench.analysis.tables import write_tables
 from soulbench.core.tables import read_csv
 from tests.unit.planted_methods import PAPER
 from tests.unit.records_factory import Factory, config
+from tests.unit.scenes_factory import kinds
 
 BOOTSTRAP = Bootstrap(resamples=2000, confidence=0.95, min_requests=6, seed=11)
 
@@ -184,7 +185,7 @@ def test_an_effect_at_its_threshold_is_undecided():
 
 def test_with_few_requests_every_claim_is_undecided():
     settings = config()
-    settings["requests"]["count"] = 2
+    settings["requests"]["kinds"] = kinds(object=2)
     table = verdicts(settings=settings)
     assert set(table["verdict"]) == {"undecided", "by construction"}
 

@@ -9,7 +9,8 @@ from soulbench.config.checks import check
 from soulbench.config.schema import schema, without_null
 from soulbench.core.errors import UserError
 from soulbench.core.sources import ROOT
-from soulbench.core.terms import RESEED
+from soulbench.core.terms import BANK, RESEED
+from tests.unit.scenes_factory import kinds
 
 BASE = files.load(ROOT / "config.yaml")
 PRESETS = sorted(path.name for path in (ROOT / "configs").glob("*.yaml"))
@@ -153,7 +154,7 @@ WRONG = {
         ["evaluation.lpips.weights: there is no file alex.pth", "seeded"],
     ),
     "no requests file": ({"requests": {"file": "wanted.csv"}}, ["requests.file", "wanted.csv"]),
-    "more requests than images": ({"requests": {"count": 25}}, ["human.size", "25 requests"]),
+    "more requests than images": ({"requests": {"kinds": {"object": 22}}}, ["human.size", "25 requests"]),
     "ablations of a method that is off": ({"methods": {"obj-if": None}}, ["ablations.requests", "obj-if"]),
 }
 
@@ -167,7 +168,7 @@ def test_an_error_names_the_key_the_value_and_what_is_allowed(overlay, parts):
 
 
 def test_a_subset_of_every_image_holds_any_number_of_requests():
-    check(changed(human={"size": None}, requests={"count": 500}))
+    check(changed(human={"size": None}, requests={"kinds": {"object": 500}}))
 
 
 def test_all_errors_are_reported_at_once():
@@ -261,7 +262,7 @@ def test_a_file_that_is_no_configuration_is_refused(tmp_path, text, message):
 def test_runs_are_methods_times_their_requests_and_seeds():
     config = changed(
         seeds=[1, 2, 3],
-        requests={"count": 2},
+        requests={"kinds": kinds(object=2)},
         methods={
             **dict.fromkeys(BASE["methods"]),
             "original": {},
@@ -289,17 +290,33 @@ def test_the_last_seed_is_followed_by_the_first():
     assert [runs.next_seed(config, seed) for seed in (5, 3, 8)] == [3, 8, 5]
 
 
-def test_each_run_is_compared_with_the_first_retrained_model_but_not_in_circles():
-    config = changed(seeds=[7, 8], methods={"retrain": {"requests": 1, "seeds": 2}})
-    for run, seed in {
-        ("obj-ng", "r1", 8): 7,
-        ("obj-ng", "r2", 8): None,
-        ("retrain", "r1", 7): None,
-        ("retrain", "r1", 8): 7,
-        ("original", "r1", 7): None,
-        (RESEED, "r1", 7): None,
-    }.items():
-        assert runs.retrain_seed(config, runs.Run(*run)) == seed, run
+def references(config, *run):
+    return [tuple(reference) for reference in runs.references(config, runs.Run(*run))]
+
+
+def test_without_a_bank_each_run_is_compared_with_the_first_retrained_model_but_not_in_circles():
+    config = changed(
+        seeds=[7, 8], methods={"retrain": {"requests": 1, "seeds": 2}}, references={"bank": None}
+    )
+    first = [("retrain", "r1", 7)]
+    assert references(config, "obj-ng", "r1", 8) == first
+    assert references(config, "obj-ng", "r2", 8) == []
+    assert references(config, "retrain", "r1", 7) == []
+    assert references(config, "retrain", "r1", 8) == first
+    assert references(config, "original", "r1", 7) == []
+    assert references(config, RESEED, "r1", 7) == []
+
+
+def test_with_a_bank_each_run_is_compared_with_the_models_that_lack_its_request():
+    config = changed(references={"bank": {"models": 6, "share": 0.5}})
+    first, second, third = runs.out_models(config, "r2")
+    assert references(config, "obj-ng", "r2", 1) == [(BANK, "r2", n) for n in (first, second, third)]
+    assert references(config, "retrain", "r2", 1) == [(BANK, "r2", n) for n in (first, second, third)]
+    assert references(config, BANK, "r2", third) == [(BANK, "r2", first), (BANK, "r2", second)]
+    assert references(config, BANK, "r2", first) == []
+    assert references(config, "original", "r2", 1) == []
+    for number in runs.bank_models(config):
+        assert ("r2" in runs.left_out(config, number)) == (number in (first, second, third))
 
 
 def test_a_file_names_the_requests(tmp_path):

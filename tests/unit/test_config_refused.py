@@ -150,8 +150,8 @@ OTHER = {
     ),
     "more twins than people": ({"data": {"demo": {"twins": 10}}}, "data.demo.twins: 10 pairs need 20 people"),
     "subset larger than the data": (
-        {"human": {"size": 77}},
-        "human.size: 77 images, but data.demo.images is 76",
+        {"human": {"size": 85}},
+        "human.size: 85 images, but data.demo.images is 84",
     ),
     "crop without a position": (
         {"generator": {"visual": {"backbone": "vgg16", "weights": "imagenet", "crop": 8}}},
@@ -174,10 +174,25 @@ OTHER = {
         {"evaluation": {"noise_samples": 1000}, "human": {"heldout": 1_000_000}},
         "evaluation.noise_samples: a model's outputs would take",
     ),
-    "huge number of requests": ({"requests": {"count": 10**9}}, "requests.count: 1000000000 is not allowed"),
+    "huge number of requests": (
+        {"requests": {"kinds": {"group": 10**9}}},
+        "requests.kinds.group: 1000000000 is not allowed",
+    ),
     "huge number of runs": (
-        {"requests": {"count": 10_000}, "seeds": list(range(100)), "human": {"size": None}},
-        "are 13,000,000 runs",
+        {"requests": {"kinds": {"object": 10_000}}, "seeds": list(range(100)), "human": {"size": None}},
+        "are 14,004,200 runs",
+    ),
+    "no request at all": (
+        {"requests": {"kinds": {"object": 0, "attached": 0, "person": 0, "group": 0}}},
+        "requests.kinds.object: 0, as are all other kinds; allowed: at least one request",
+    ),
+    "nothing that goes along": (
+        {"requests": {"with": []}},
+        "requests.with: [], but requests.kinds.attached is above 0; allowed: at least one predicate",
+    ),
+    "the number of requests, as it was": (
+        {"requests": {"count": 6}},
+        "requests.count: there is no such key; it is requests.kinds now; known here: file, kinds, with",
     ),
     "number as a key": ({1: 2}, "the key 1 is not text"),
     "truth as a key": ({"data": {True: 2}}, "data: the key true is not text"),

@@ -4,7 +4,7 @@ import json
 
 import pandas as pd
 import pytest
-from scenes_factory import config, edge, entry, write_source
+from scenes_factory import config, edge, entry, kinds, write_source
 from scenes_steps import everything, human, packing, requests, vocabulary
 
 from soulbench.core.errors import UserError
@@ -134,6 +134,9 @@ def test_requests_of_the_user(source, tmp_path):
     found = table(tmp_path, "requests")
     assert found.columns.tolist() == [
         "request",
+        "kind",
+        "role",
+        "individual",
         "image_id",
         "object_id",
         "category",
@@ -168,7 +171,7 @@ def test_requests_of_the_user(source, tmp_path):
     ],
 )
 def test_a_request_for_what_is_not_there_says_which_filter(source, tmp_path, row, reason):
-    with pytest.raises(UserError, match=rf"mine.csv: request r names object .*: {reason}"):
+    with pytest.raises(UserError, match=rf"mine.csv, line 2: request r names object .*: {reason}"):
         vocabulary(setting(requests=write_requests(tmp_path, row)), source, tmp_path)
 
 
@@ -188,7 +191,8 @@ def test_a_request_whose_photograph_was_skipped(source, tmp_path):
         (["r,one,10"], "line 2: image_id is 'one'; a whole number"),
         (["r,1,10", "s,1,"], "line 3: object_id is ''; a whole number"),
         (["r,1,-4"], "line 2: object_id is '-4'"),
-        (["r,1,10", "r,4,40"], "line 3: request r is there twice"),
+        (["r,1,10", "s,4,40", "r,2,20"], "line 4: request r is there already"),
+        (["r,1,10", "r,1,10"], "line 3: image_id 1, object_id 10 is there twice in request r"),
         (["r,1,10", "s,1,10"], "line 3: image_id 1, object_id 10 is there twice"),
         (["a/b,1,10"], "line 2: 'a/b' cannot be a request's id"),
         (["../x,1,10"], "line 2: '../x' cannot be a request's id"),
@@ -222,7 +226,7 @@ def test_more_requests_than_images(source, tmp_path):
 
 
 def test_requests_chosen_by_rule_spread_over_images_and_categories(source, tmp_path):
-    everything(setting({"size": 4}, {"count": 3}), source, tmp_path)
+    everything(setting({"size": 4}, {"kinds": kinds(object=3)}), source, tmp_path)
     found = table(tmp_path, "requests")
     assert found["request"].tolist() == ["r1", "r2", "r3"]
     assert found["image_id"].is_unique
@@ -234,14 +238,16 @@ def test_a_twin_comes_first_and_names_the_other(source, tmp_path):
     (source / "individuals.csv").write_text(
         "image_id,object_id,individual,twin\n1,10,p1,\n3,30,p2,p3\n4,40,p3,p2\n8,80,p4,\n"
     )
-    everything(setting({"size": 4}, {"count": 2}), source, tmp_path)
+    everything(setting({"size": 4}, {"kinds": kinds(object=2)}), source, tmp_path)
     found = table(tmp_path, "requests")
     assert {int(found["object_id"][0]), int(found["twin_of"][0])} == {30, 40}
 
 
 def test_too_few_people_to_choose_from(source, tmp_path):
-    chosen = setting({"size": 2}, {"count": 9})
+    chosen = setting({"size": 2}, {"kinds": kinds(object=9)})
     for step in (vocabulary, packing, human):
         step(chosen, source, tmp_path)
-    with pytest.raises(UserError, match=r"requests.count: 9 are wanted, but the subset has"):
+    with pytest.raises(
+        UserError, match=r"requests.kinds.object: 9 are wanted, but the subset has too few people"
+    ):
         requests(chosen, source, tmp_path)

@@ -87,3 +87,17 @@ def test_freed_memory_stays_with_the_process():
     held = resident()
     del block
     assert resident() > held - size / 2
+
+
+def test_convolutions_of_a_gpu_are_not_rounded_to_tensorfloat32():
+    device.prepare("cpu")
+    assert torch.backends.cudnn.conv.fp32_precision == "ieee"
+
+
+@pytest.mark.parametrize(("name", "channels_last"), [("cpu", True), ("meta", False)])
+def test_kernels_are_channels_last_on_a_cpu_alone(name, channels_last):
+    layer = torch.nn.Conv2d(4, 8, 3).to(memory_format=torch.channels_last)
+    placed = device.place(layer, torch.device(name))
+    assert placed is layer and layer.weight.device.type == name
+    assert layer.weight.is_contiguous(memory_format=torch.channels_last) == channels_last
+    assert layer.weight.is_contiguous() != channels_last

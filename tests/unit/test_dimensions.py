@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 from scenes_by_hand import SIZE, scene
 
-from soulbench.data.requests.request import Request
+from soulbench.core.terms import ATTACHED
+from soulbench.data.requests.request import Request, RequestedObject
 from soulbench.evaluation.dimensions import MIN_VISIBLE, compared_regions, mean_image_error, spread
 from soulbench.evaluation.metrics import ComparedRegion
 
 MAN, DOG, TREE = 1, 2, 3
-REQUEST = Request("r1", 10, 100, MAN)
+REQUEST = Request("r1", "object", (RequestedObject(10, 100, MAN),))
+PEOPLE = (MAN,)
 MARGIN = 2
 ROI = (2, 2, 10, 10)  # the target's box and the margin
 
@@ -30,11 +32,11 @@ ROLES = ["subset", "subset", "heldout"]
 
 @pytest.fixture(scope="module")
 def regions():
-    return compared_regions(SCENES, ROLES, REQUEST, SIZE, MARGIN)
+    return compared_regions(SCENES, ROLES, REQUEST, PEOPLE, SIZE, MARGIN)
 
 
 def test_every_dimension_has_regions(regions):
-    assert {*regions} == {"A1", "A2", "A2-rest", "A3", "A3-heldout", "A4", "retained", "heldout"}
+    assert {*regions} == {"A1", "A2", "A2-people", "A2-rest", "A3", "A3-heldout", "A4", "retained", "heldout"}
 
 
 def test_a1_is_the_targets_roi(regions):
@@ -42,8 +44,10 @@ def test_a1_is_the_targets_roi(regions):
 
 
 def test_a2_is_the_retained_objects_without_the_roi(regions):
-    assert regions["A2"] == [ComparedRegion(1, (8, 8, 16, 16), ROI), ComparedRegion(1, (12, 0, 16, 4), ROI)]
-    assert regions["A2-rest"] == [ComparedRegion(1, (0, 0, SIZE, SIZE), ROI)]
+    dog, man = ComparedRegion(1, (8, 8, 16, 16), (ROI,)), ComparedRegion(1, (12, 0, 16, 4), (ROI,))
+    assert regions["A2"] == [dog, man]
+    assert regions["A2-people"] == [man]
+    assert regions["A2-rest"] == [ComparedRegion(1, (0, 0, SIZE, SIZE), (ROI,))]
 
 
 def test_a3_is_the_category_in_other_images(regions):
@@ -65,13 +69,39 @@ def test_whole_images_exclude_the_target_image(regions):
 )
 def test_objects_hidden_by_the_roi_are_not_compared(box, share):
     hidden = scene(10, (100, MAN, (4, 4, 8, 8)), (101, DOG, box))
-    regions = compared_regions([hidden], ["subset"], REQUEST, SIZE, MARGIN)
+    regions = compared_regions([hidden], ["subset"], REQUEST, PEOPLE, SIZE, MARGIN)
     assert bool(regions["A2"]) == (share >= MIN_VISIBLE)
 
 
 def test_a_single_object_leaves_the_other_dimensions_empty():
-    regions = compared_regions([scene(10, (100, MAN, (4, 4, 8, 8)))], ["subset"], REQUEST, SIZE, MARGIN)
+    regions = compared_regions(
+        [scene(10, (100, MAN, (4, 4, 8, 8)))], ["subset"], REQUEST, PEOPLE, SIZE, MARGIN
+    )
     assert {name for name, listed in regions.items() if listed} == {"A1", "A2-rest"}
+
+
+def test_a_set_is_not_retained_anywhere():
+    """A man with his dog, and another appearance of him, in an image of the subset and in one that is not compared."""
+    targets = (
+        RequestedObject(10, 102, MAN),
+        RequestedObject(9, 90, MAN),
+        RequestedObject(77, 770, MAN),
+        RequestedObject(10, 101, DOG, ATTACHED),
+    )
+    another = scene(12, (120, DOG, (0, 0, 4, 4)), (121, MAN, (4, 4, 8, 8)))
+    request = Request("r1", "attached", targets)
+    regions = compared_regions([*SCENES, another], [*ROLES, "subset"], request, PEOPLE, SIZE, MARGIN)
+    rois = {1: ((10, 0, 16, 6), (6, 6, 16, 16)), 0: ((0, 0, 6, 10),)}
+    assert regions["A1"] == [ComparedRegion(image, roi) for image in (1, 0) for roi in rois[image]]
+    assert {(one.image_index, one.exclude) for one in regions["A2-rest"]} == {*rois.items()}
+    assert all(one.exclude == rois[one.image_index] for one in regions["A2"])
+    assert {one.region for one in regions["A2"]} == {(4, 4, 8, 8), (3, 3, 9, 9), (8, 8, 16, 16)}
+    assert [one.region for one in regions["A2-people"]] == [(4, 4, 8, 8), (4, 4, 8, 8)]
+    assert regions["A3"] == [ComparedRegion(3, (4, 4, 8, 8))]
+    assert regions["A4"] == [
+        ComparedRegion(3, (0, 0, 4, 4))
+    ]  # a dog: only what was asked for has its category in A3
+    assert regions["retained"] == [ComparedRegion(3, (0, 0, SIZE, SIZE))]
 
 
 def test_spread():

@@ -20,6 +20,7 @@ from soulbench.figures import _gallery, queries
 from soulbench.figures._gallery import BenchmarkImages, Column
 from tests.unit.images_factory import write_images
 from tests.unit.records_factory import Factory, config
+from tests.unit.scenes_factory import kinds
 from tests.unit.trainings_factory import write_trainings
 
 NAMES = [figure.name for figure in figures.planned(config())]
@@ -147,7 +148,7 @@ def test_a_trained_backbone_is_not_called_untrained():
 
 def test_with_few_requests_there_are_only_points(tmp_path):
     settings = config(bootstrap=50)
-    settings["requests"]["count"] = 2
+    settings["requests"]["kinds"] = kinds(object=2)
     paths = prepare(tmp_path / "results", settings)
     assert "2 requests: points only" in plot("metrics", paths, tmp_path / "metrics", settings)
     plot("qualitative_more", paths, tmp_path / "more", settings)

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from scenes_by_hand import scene
 
-from soulbench.data.requests.request import Request
+from soulbench.data.requests.request import Request, RequestedObject
 from soulbench.evaluation.latent import groups, rows
 from soulbench.evaluation.outputs import ModelOutputs
 
 MAN, DOG, BOX = 1, 2, (2, 2, 6, 6)
-REQUEST = Request("r1", 10, 100, MAN)
+REQUEST = Request("r1", "object", (RequestedObject(10, 100, MAN),))
 SCENES = [
     scene(9, (100, MAN, BOX)),  # the same object id in another image
     scene(10, (101, DOG, BOX), (100, MAN, BOX), (102, MAN, BOX)),
@@ -23,6 +23,16 @@ def test_the_groups_exclude_image_nodes():
         "target": [3],
         "same-image": [2, 4],
         "other-images": [0, 6],
+    }
+
+
+def test_the_targets_of_a_set_are_one_group():
+    targets = (RequestedObject(11, 110, DOG), RequestedObject(10, 102, MAN))
+    masks = groups(SCENES, Request("r1", "object", targets))
+    assert {name: np.flatnonzero(mask).tolist() for name, mask in masks.items()} == {
+        "target": [4, 6],
+        "same-image": [2, 3],
+        "other-images": [0],
     }
 
 

@@ -67,7 +67,7 @@ def test_pixels_outside_the_region_do_not_count(compare):
 def test_excluded_pixels_do_not_count(compare):
     references, images = noise(0), noise(0)
     images[0, 2:5, 2:5] = noise(2)[0, 2:5, 2:5]
-    region = ComparedRegion(0, WHOLE, exclude=(6, 6, 16, 16))
+    region = ComparedRegion(0, WHOLE, exclude=((6, 6, 16, 16),))
     before = compare(images, references, [region])
     assert before["mae"] > 0
     changed = images.copy()

@@ -112,7 +112,7 @@ def test_early_stop_validates():
 
 def test_sizes_before_the_data_are_prepared():
     sizes = Sizes.bounds(DEMO)
-    assert (sizes.images, sizes.subset, sizes.heldout, sizes.prepared) == (76, 16, 8, False)
+    assert (sizes.images, sizes.subset, sizes.heldout, sizes.prepared) == (84, 16, 8, False)
     assert sizes.train + sizes.validation < sizes.images
     whole = Sizes.bounds(files.merge(DEMO, {"human": {"size": None}}))
     assert whole.subset == whole.train

@@ -101,7 +101,7 @@ def test_visual_genome_has_the_published_numbers_of_its_own(over):
 
 
 def test_paper4_is_a_window_of_four_behind_one_target():
-    config = preset("visual-genome", "paper4")
+    config, plain = preset("visual-genome", "paper4"), preset("visual-genome")
     assert config["human"] | {"heldout": 0} == {
         "labels": ["man"],
         "min_width": 0.4,
@@ -109,7 +109,9 @@ def test_paper4_is_a_window_of_four_behind_one_target():
         "selection": "first_instance",
         "heldout": 0,
     }
-    assert config["requests"] == {"file": None, "count": 1}
+    assert config["requests"] == plain["requests"] | {
+        "kinds": {"object": 1, "attached": 0, "person": 0, "group": 0}
+    }
 
 
 def test_released_switches_every_defect_on_that_a_value_can():

@@ -24,6 +24,7 @@ from soulbench.report import captions, headline, photographs
 from soulbench.report.grids import grid_data
 from soulbench.report.page import number, provenance, write_page
 from tests.unit.records_factory import ROOT, config
+from tests.unit.scenes_factory import kinds
 from tests.unit.test_figures import prepare
 
 CHROMIUM = shutil.which("chromium")
@@ -175,7 +176,7 @@ def test_same_results_same_page(paths, text):
 
 def test_few_requests_make_a_page_that_says_so(tmp_path):
     settings = config(bootstrap=50)
-    settings["requests"]["count"] = 1
+    settings["requests"]["kinds"] = kinds(object=1)
     settings["ablations"]["requests"] = 1
     page = Path(page_of(tmp_path, settings).page()).read_text(encoding="utf-8")
     assert "too few requests for a verdict" in page

@@ -9,7 +9,7 @@ from soulbench.core.errors import UserError
 
 ENTRIES = [
     ("soulbench.data.demo.dataset",),
-    ("soulbench.data.requests.choose",),
+    ("soulbench.data.requests.resolve",),
     ("soulbench.training.stages",),
     ("soulbench.evaluation.run",),
     ("soulbench.analysis.tables",),

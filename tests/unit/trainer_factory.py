@@ -32,10 +32,11 @@ def trainer_of(
     return Trainer(networks, objective, batches, rows, stage, context, monitor, early_stop)
 
 
-def train(data, folder, stage=STAGE, networks=None, log=no_log, **more):
+def train(data, folder, stage=STAGE, networks=None, log=no_log, save_after=(), **more):
     """Train fresh networks; return them and the result."""
     networks = networks or data.networks(1)
-    return networks, trainer_of(data, networks, stage, **more).fit(WorkFolder(folder, {}), log)
+    work = WorkFolder(folder, {})
+    return networks, trainer_of(data, networks, stage, **more).fit(work, log, save_after=save_after)
 
 
 def state(networks):

@@ -47,8 +47,9 @@ def test_the_demo_has_a_job_for_each_model_and_one_for_its_records(plan):
     assert jobs["noop-ft"] == seeds
     assert jobs["retrain"] == requests
     assert jobs["retrain-sample"] == 2
+    assert jobs["retrain-person"] == 1
     evaluated = {(run.method, run.seed) for run in runs.planned(config)}
-    assert evaluations(jobs) == len(evaluated) == 12 * seeds + 2
+    assert evaluations(jobs) == len(evaluated) == 12 * seeds + 3
     assert jobs["ablate"] == 2
     assert figures(jobs) == FIGURES
     assert "original" not in jobs
@@ -79,8 +80,10 @@ def test_a_variant_and_a_method_that_is_off(plan):
 
 
 def test_one_seed_and_one_request(plan):
-    jobs = plan("seeds: [3]\nrequests: {count: 1}\nablations: {requests: 1}").jobs
-    assert evaluations(jobs) == 13
+    jobs = plan(
+        "seeds: [3]\nrequests: {kinds: {object: 1, attached: 0, person: 0, group: 0}}\nablations: {requests: 1}"
+    ).jobs
+    assert evaluations(jobs) == 14
     assert jobs["ablate"] == 1
 
 

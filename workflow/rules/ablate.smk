@@ -17,7 +17,7 @@ rule ablate:
         gpu=GPU,
     params:
         source=source_hash("soulbench.evaluation.ablations", module_name("methods", "obj-if")),
-        settings=settings(*MODELS, "unlearning", "evaluation", "ablations", "methods.obj-if"),
+        settings=settings(*MODELS, "unlearning", "human.labels", "evaluation", "ablations", "methods.obj-if"),
         weights=file_state(config["evaluation"]["lpips"]["weights"]),
     script:
         "../scripts/ablate.py"

@@ -5,15 +5,15 @@ from pathlib import Path
 import yaml
 from snakemake.exceptions import WorkflowError
 
-from soulbench.config import files, runs, sections
+from soulbench.config import files, requests_file, runs, sections
 from soulbench.config.checks import check
 from soulbench.core import lock
 from soulbench.core.errors import UserError
 from soulbench.core.file_states import file_state, folder_state
-from soulbench.core.paths import RECORD_FILES, RECORD_TABLES, ResultPaths, beside
+from soulbench.core.paths import RECORD_FILES, RECORD_TABLES, ResultPaths, at_budget, beside
 from soulbench.core.registry import module_name
 from soulbench.core.sources import source_hash
-from soulbench.core.terms import ALL_REQUESTS, RESEED
+from soulbench.core.terms import ALL_REQUESTS, BANK, RESEED
 from soulbench.data.prepare.download import FILES
 from soulbench.data.prepare.source_files import ANNOTATIONS, INDIVIDUALS
 
@@ -118,6 +118,12 @@ def individuals_state(wildcards):
     return file_state(in_root(INDIVIDUALS))
 
 
+def requested_individuals_state(wildcards):
+    """Return the same if a request asks for a whole person, whose images are then part of the subset."""
+    lines = [line for lines in (requests_file.read(config) or {}).values() for line in lines]
+    return individuals_state(wildcards) if any(line.individual for line in lines) else None
+
+
 def in_root(name):
     """Return the path of a file in the user's folder; None without such a folder."""
     return None if config["data"]["root"] is None else f"{config['data']['root']}/{name}"
@@ -144,6 +150,8 @@ def unlearning_outputs(method):
     outputs = {"model": path, "record": beside(path, "json")}
     if runs.method(config, method).family != "redaction":
         outputs |= {name: beside(path, suffix) for name, suffix in MONITORED.items()}
+    if budgets := runs.further_budgets(config, method):
+        outputs["budgets"] = [at_budget(path, budget) for budget in budgets]
     return outputs
 
 
@@ -152,35 +160,44 @@ def unlearning_processes(method):
     return PROCESSES if runs.method(config, method).family == "retrain" else 1
 
 
-def compared_runs(method, request, seed):
-    """Return the runs, by method, that a run is compared with: the original and, if planned, the retrained model."""
-    run = runs.Run(method, request, int(seed))
-    seeds = {
-        "original": None if method == "original" else run.seed,
-        "retrain": runs.retrain_seed(config, run),
-    }
-    return {other: (other, request, at) for other, at in seeds.items() if at is not None}
-
-
 def evaluation_cases(wildcards):
     """Return what one evaluation job does: for each request the model, the records to compare with, the new record."""
-    method, seed = wildcards.method, wildcards.seed
+    method, seed = wildcards.method, int(wildcards.seed)
     return [
         {
             "request": request,
             "model": model(method, request, seed),
-            "compared": {
-                other: PATHS.record(*run) for other, run in compared_runs(method, request, seed).items()
-            },
+            "original": original_record(method, request, seed),
+            "references": [
+                PATHS.record(*run) for run in runs.references(config, runs.Run(method, request, seed))
+            ],
+            "budgets": models_at_budgets(method, request, seed),
             "out": PATHS.record(method, request, seed),
         }
         for request in requests_of(method)
     ]
 
 
+def models_at_budgets(method, request, seed):
+    """Return the checkpoints of a method at all budgets at which it is judged; none for what has no budget."""
+    if method in (RESEED, BANK) or (described := runs.described_budget(config, method)) is None:
+        return {}
+    path = model(method, request, seed)
+    further = {budget: at_budget(path, budget) for budget in runs.further_budgets(config, method)}
+    return dict(sorted({**further, described: path}.items()))
+
+
+def original_record(method, request, seed):
+    """Return the record of the original model that a run is compared with; of the original itself there is none."""
+    if method == "original":
+        return None
+    return PATHS.record("original", request, config["seeds"][0] if method == BANK else seed)
+
+
 def evaluated_models(wildcards):
     """Return the checkpoints that one evaluation job reads."""
-    return [case["model"] for case in evaluation_cases(wildcards)]
+    cases = evaluation_cases(wildcards)
+    return [path for case in cases for path in [case["model"], *case["budgets"].values()]]
 
 
 def compared_outputs(wildcards):
@@ -188,7 +205,8 @@ def compared_outputs(wildcards):
     return [
         f"{folder}/outputs.npz"
         for case in evaluation_cases(wildcards)
-        for folder in case["compared"].values()
+        for folder in [case["original"], *case["references"]]
+        if folder is not None
     ]
 
 

@@ -73,6 +73,7 @@ rule pack:
 
 rule human_filter:
     input:
+        source_files(),
         graphs=GRAPHS,
         packed=PREPARED["packed"],
     output:
@@ -85,8 +86,10 @@ rule human_filter:
         PATHS.benchmark("human_filter")
     params:
         source=source_hash("soulbench.data.prepare.human"),
-        settings=settings("seed", "human", "requests"),
+        settings=settings("seed", "data.source", "data.root", "human", "requests.file"),
+        folder=source_folder,
         requests=file_state(config["requests"]["file"]),
+        individuals=requested_individuals_state,
     script:
         "../scripts/human_filter.py"
 
@@ -105,7 +108,7 @@ rule requests:
     benchmark:
         PATHS.benchmark("requests")
     params:
-        source=source_hash("soulbench.data.requests.choose"),
+        source=source_hash("soulbench.data.requests.resolve"),
         settings=settings("seed", "data.source", "data.root", "human", "requests"),
         folder=source_folder,
         requests=file_state(config["requests"]["file"]),

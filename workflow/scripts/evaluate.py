@@ -5,13 +5,6 @@ from pathlib import Path
 from soulbench.core.log import job
 from soulbench.evaluation.run import EvaluationRun, evaluate
 
-
-def record(case, method):
-    """Return the record of another method that a case is compared with; None without one."""
-    folder = case["compared"].get(method)
-    return folder and Path(folder)
-
-
 with job(snakemake.log[0]) as log:
     evaluate(
         config=snakemake.params.settings,
@@ -21,9 +14,10 @@ with job(snakemake.log[0]) as log:
             EvaluationRun(
                 request=case["request"],
                 model=case["model"],
-                original=record(case, "original"),
-                retrained=record(case, "retrain"),
+                original=case["original"] and Path(case["original"]),
+                references=[Path(folder) for folder in case["references"]],
                 out=Path(case["out"]),
+                budgets=case["budgets"],
             )
             for case in snakemake.params.cases
         ],

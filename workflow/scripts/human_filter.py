@@ -8,6 +8,7 @@ with job(snakemake.log[0]) as log:
         config=snakemake.params.settings,
         graphs_dir=snakemake.input.graphs,
         packed_dir=snakemake.input.packed,
+        source_dir=snakemake.params.folder,
         out_human_csv=snakemake.output.human,
         out_subset_csv=snakemake.output.subset,
         out_summary_json=snakemake.output.summary,

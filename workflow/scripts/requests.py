@@ -1,7 +1,7 @@
 """Choose the requests by rule, or check those of a file."""
 
 from soulbench.core.log import job
-from soulbench.data.requests.choose import resolve_requests
+from soulbench.data.requests.resolve import resolve_requests
 
 with job(snakemake.log[0]) as log:
     resolve_requests(

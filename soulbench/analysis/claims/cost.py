@@ -26,10 +26,13 @@ FAR_LESS = 1 / 10
 def log_seconds(jobs: pd.DataFrame) -> RunArrays:
     """Return the logarithms of seconds by family, averaged over its methods.
 
-    Only models that serve a single request count, without retrain-sample.
+    Only models that serve a single request count, without retrain-sample and
+    retrain-person.
     """
     selected = jobs[
-        (jobs["request"] != ALL_REQUESTS) & (jobs["seconds"] > 0) & (jobs["method"] != "retrain-sample")
+        (jobs["request"] != ALL_REQUESTS)
+        & (jobs["seconds"] > 0)
+        & ~jobs["method"].isin(["retrain-sample", "retrain-person"])
     ]
     keys = [selected["family"], selected["request"], selected["seed"]]
     means = np.log(selected["seconds"]).groupby(keys).mean()

@@ -8,7 +8,14 @@ from pydantic_core import PydanticCustomError
 
 from soulbench.config.model.base import Id, Name, Section, Seed, Unique
 from soulbench.config.model.data import Data, Human, Requests
-from soulbench.config.model.evaluation import Ablations, Analysis, Evaluation, MethodEntry, Report
+from soulbench.config.model.evaluation import (
+    Ablations,
+    Analysis,
+    Evaluation,
+    MethodEntry,
+    References,
+    Report,
+)
 from soulbench.config.model.generator import Generator, too_large
 from soulbench.config.model.training import Training, Unlearning
 from soulbench.config.reserved import METHOD_NAMES
@@ -37,7 +44,7 @@ class Configuration(Section):
     device: Literal["cpu", "gpu", "auto"] = Field(description="auto takes the GPU if there is one")
     data: Data = Field(description="images and scene graphs, and the filters that they pass")
     human: Human = Field(description="the fine-tuning subset and the held-out images: images of people")
-    requests: Requests = Field(description="the objects that models are to forget")
+    requests: Requests = Field(description="what models are to forget: each request is a set of objects")
     generator: Generator = Field(description="sizes of the networks")
     training: Training = Field(description="pre-training, fine-tuning and retraining")
     unlearning: Unlearning = Field(
@@ -49,6 +56,7 @@ class Configuration(Section):
         max_length=200,
         json_schema_extra={"additionalProperties": False},
     )
+    references: References = Field(description="retrained models, which every method is compared with")
     evaluation: Evaluation = Field(description="how models are evaluated")
     ablations: Ablations = Field(
         description="obj-if on one module after another, and with one alpha after another"
@@ -95,10 +103,11 @@ class Configuration(Section):
                 yield f"methods.{name}.variant_of: original does not unlearn; allowed: another method"
         if self.ablations.requests and self.methods.get("obj-if") is None:
             yield "ablations.requests: the ablations are of obj-if, which is off; allowed: 0, or obj-if: {}"
-        runs = self.requests.count * len(self.seeds) * len(self.methods)
+        requests = self.requests.kinds.total
+        runs = requests * len(self.seeds) * len(self.methods)
         if self.requests.file is None and runs > MOST_RUNS:
             yield (
-                f"requests.count: {self.requests.count} requests x {len(self.seeds)} seeds x {len(self.methods)} "
+                f"requests.kinds: {requests} requests x {len(self.seeds)} seeds x {len(self.methods)} "
                 f"methods are {runs:,} runs; allowed: at most {MOST_RUNS:,}"
             )
 

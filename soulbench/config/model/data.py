@@ -24,7 +24,9 @@ class Demo(Section):
     """Size of the demo's data set."""
 
     images: Annotated[int, Field(ge=1, le=100_000)] = Field(description="generated images")
-    individuals: Annotated[int, Field(ge=1, le=10_000)] = Field(description="different people in them")
+    individuals: Annotated[int, Field(ge=5, le=10_000)] = Field(
+        description="different people in them; the largest group has five"
+    )
     twins: Annotated[int, Field(ge=0, le=5_000)] = Field(description="pairs of people with equal annotations")
 
     def problems(self) -> Iterator[str]:
@@ -110,12 +112,44 @@ class Human(Section):
     )
 
 
+Requested = Annotated[int, Field(ge=0, le=10_000)]
+
+
+class Kinds(Section):
+    """How many requests of each kind are chosen by rule."""
+
+    object: Requested = Field(
+        description="requests of one object of one image, the first of a twin if there is one"
+    )
+    attached: Requested = Field(
+        description="requests of an object and what relationships tie to it (requests.with)"
+    )
+    person: Requested = Field(description="requests of a whole person: every appearance in training images")
+    group: Requested = Field(description="requests of one of three or more people in an image")
+
+    def problems(self) -> Iterator[str]:
+        """Yield an error if there is no request at all."""
+        if not self.total:
+            yield "object: 0, as are all other kinds; allowed: at least one request"
+
+    @property
+    def total(self) -> int:
+        """Return the number of requests."""
+        return sum(dict(self).values())
+
+
 class Requests(Section):
-    """The objects that models are to forget."""
+    """What models are to forget: a request is a set of objects."""
 
     file: FilePath | None = Field(
-        description="requests.csv (request,image_id,object_id); null: chosen by rule"
+        description="requests.csv (request,image_id,object_id and, if wanted, with,individual); null: chosen by rule"
     )
-    count: Annotated[int, Field(ge=1, le=10_000)] = Field(
-        description="requests chosen by rule, over categories and sizes, one of them a twin if there is one"
+    kinds: Kinds = Field(description="requests chosen by rule, over images, categories and people")
+    with_: Unique[Label] = Field(
+        alias="with", description="predicates of an attached request; the objects that they lead to go along"
     )
+
+    def problems(self) -> Iterator[str]:
+        """Yield an error if nothing can go along with an attached request."""
+        if self.file is None and self.kinds.attached and not self.with_:
+            yield "with: [], but requests.kinds.attached is above 0; allowed: at least one predicate"

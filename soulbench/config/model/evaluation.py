@@ -24,6 +24,35 @@ class MethodEntry(Section):
     )
 
 
+class Bank(Section):
+    """The bank of retrained models."""
+
+    models: Annotated[int, Field(ge=4, le=1000)] = Field(description="number of models, even")
+    share: Annotated[float, Field(gt=0, le=0.5)] = Field(
+        description="share of the models that lack a request's objects: models x share is a whole number from 2 on"
+    )
+
+    def problems(self) -> Iterator[str]:
+        """Yield errors of numbers of models that cannot be shared out."""
+        if self.models % 2:
+            yield f"models: {self.models} is odd; allowed: an even number from 4 on"
+        size = self.models * self.share
+        if size < 2 or abs(size - round(size)) > 1e-9:
+            yield (
+                f"share: {self.share:g} of {self.models} models are {size:g}; each request needs a whole number of "
+                f"models without it, at least 2; allowed: {2 / self.models:g}, {3 / self.models:g}, ... up to 0.5"
+            )
+
+
+class References(Section):
+    """Retrained models, which every method is compared with."""
+
+    bank: Bank | None = Field(
+        description="retrained models that lack several requests' objects each, e.g. {models: 4, share: 0.5}; "
+        "null: every method is compared with the method `retrain`, one model a request"
+    )
+
+
 class Lpips(Section):
     """The network behind LPIPS."""
 

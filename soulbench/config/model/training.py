@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from soulbench.config.model.base import Batch, FilePath, LossWeight, Natural, Section, Share, Steps
+from soulbench.config.model.base import Batch, FilePath, LossWeight, Natural, Section, Share, Steps, Unique
 
 LearningRate = Annotated[float, Field(gt=0, le=10)]
 Schedule = Literal["constant", "cosine", "linear"]
@@ -124,6 +124,12 @@ class Unlearning(Section):
         description="model that methods start from (release: pretrained)"
     )
     steps: Steps = Field(description="optimiser steps")
+    snapshots: Unique[Natural] = Field(
+        description="steps after which models are also judged: smaller budgets of the same training"
+    )
+    strengths: Unique[Annotated[float, Field(gt=0, le=1e9)]] = Field(
+        description="other budgets of redactions: multiples of a method's alpha"
+    )
     batch: Batch = Field(description="images per step")
     learning_rate: Annotated[float, Field(ge=0, le=10)] = Field(
         description="of Adam; chosen by what noop-ft leaves intact, never by what a method forgets"
@@ -134,3 +140,24 @@ class Unlearning(Section):
         description="BatchNorm's running statistics meanwhile"
     )
     roi_margin: Annotated[int, Field(ge=0, le=2048)] = Field(description="pixels around the target's box")
+
+    def problems(self) -> Iterator[str]:
+        """Yield errors of budgets."""
+        beyond = [step for step in self.snapshots if step >= self.steps]
+        if beyond:
+            yield (
+                f"snapshots: {beyond[0]}, but training ends after unlearning.steps = {self.steps}, which is judged "
+                "anyway; allowed: smaller numbers"
+            )
+        if self.snapshots and self.schedule != "constant":
+            yield (
+                f"snapshots: with schedule: {self.schedule} the networks on the way are not those of a shorter "
+                "training; allowed: schedule: constant, or snapshots: []"
+            )
+        if 1.0 in self.strengths:
+            yield "strengths: 1 is alpha itself, which is judged anyway; allowed: other multiples"
+        if len(self.strengths) != len(self.snapshots):
+            yield (
+                f"strengths: {len(self.strengths)} of redactions, but {len(self.snapshots)} snapshots of trainings; "
+                "allowed: as many, so that all methods have equally many budgets to choose from"
+            )

@@ -28,7 +28,6 @@ PREDICATE_ALIASES = {
 SECOND_NAMES = {
     "boy": "child",
     "girl": "child",
-    "lady": "woman",
     "man": "person",
     "woman": "person",
     "sea": "waves",

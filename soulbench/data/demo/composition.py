@@ -11,7 +11,7 @@ from soulbench.data.demo.scene import RenderedScene
 
 IMAGE_SIZES = ((272, 204), (288, 216), (320, 240), (300, 225), (280, 210))
 SMALL_IMAGE_SIZES = ((256, 192), (240, 160))
-CHILDREN = ("boy", "girl", "child")
+CHILDREN = ("boy", "girl")
 PASSER_BY_SHARE = 0.6  # share of scenery images with a person in the distance, too small to be unlearned
 HANDHELD = ("balloon", "umbrella", "flower")
 
@@ -99,10 +99,25 @@ def _portrait(scene: RenderedScene, background: str, people: list[Person], left:
 
 
 def _group(scene: RenderedScene, background: str, people: list[Person], left: bool) -> None:
-    width = 0.27
-    group = scene.add_group(people, 0.2 if left else 0.07, 0.96, width)
-    scene.relate(group, "on", _ground(scene))
-    _behind(scene, group)
+    """Render people side by side, every other one a step behind; their hats are not annotated."""
+    width = GROUP_WIDTHS[len(people)]
+    step = min(width + 0.01, (0.97 - width) / (len(people) - 1))
+    start = float(scene.rng.uniform(0.01, 0.98 - width - step * (len(people) - 1)))
+    indices = {}
+    for number in [*range(1, len(people), 2), *range(0, len(people), 2)]:
+        own = _width(scene, people[number], width, width)
+        x, ground = start + number * step + (width - own) / 2, 0.97 - 0.06 * (number % 2)
+        indices[number] = scene.add_person(people[number], x, ground, own, hat=False)
+        scene.relate(indices[number], "on", _ground(scene))
+    for number in range(1, len(people)):
+        scene.relate(indices[number - 1], "next to", indices[number])
+    _behind(scene, indices[0])
+
+
+def _crowd(scene: RenderedScene, background: str, people: list[Person], left: bool) -> None:
+    crowd = scene.add_crowd(people, 0.2 if left else 0.07, 0.96, 0.27)
+    scene.relate(crowd, "on", _ground(scene))
+    _behind(scene, crowd)
 
 
 def _scenery(scene: RenderedScene, background: str, people: list[Person], left: bool) -> None:
@@ -149,7 +164,10 @@ KINDS: dict[str, Callable[[RenderedScene, str, list[Person], bool], None]] = {
     "one": _one,
     "pair": _pair,
     "portrait": _portrait,
-    "group": _group,
+    "group of 3": _group,
+    "group of 4": _group,
+    "group of 5": _group,
+    "crowd": _crowd,
     "scenery": _scenery,
     "small": _one,
     "sparse": _sparse,
@@ -157,4 +175,6 @@ KINDS: dict[str, Callable[[RenderedScene, str, list[Person], bool], None]] = {
     "crowded": _crowded,
     "tangled": _tangled,
 }
-PEOPLE_PER_IMAGE = {"pair": 2, "group": 3, "crowded": 0}  # 1 for all other kinds
+GROUP_WIDTHS = {3: 0.29, 4: 0.265, 5: 0.255}  # shares of the image's width, by the number of people
+#: 1 for all other kinds.
+PEOPLE_PER_IMAGE = {"pair": 2, "group of 3": 3, "group of 4": 4, "group of 5": 5, "crowd": 3, "crowded": 0}

@@ -39,23 +39,19 @@ STYLES = {
     "man": ("short", "flat", "bald", "spikes"),
     "boy": ("short", "spikes", "curls"),
     "woman": ("long", "bob", "bun", "curls"),
-    "lady": ("bun", "long", "bob"),
     "girl": ("pigtails", "long", "bob"),
-    "child": ("short", "curls", "pigtails"),
     "person": ("short", "bob", "curls", "flat"),
 }
 BOTTOMS = {
     "man": ("trousers",),
     "boy": ("shorts",),
     "woman": ("trousers", "skirt"),
-    "lady": ("gown",),
     "girl": ("skirt",),
-    "child": ("shorts",),
     "person": ("trousers",),
 }
 HATS = ("none", "none", "none", "cap", "top hat", "sun hat", "beanie")
 PATTERNS = ("plain", "stripes", "halves", "spots", "sash")
-CATEGORIES = ("man", "woman", "boy", "girl", "person", "lady", "child")
+CATEGORIES = ("man", "woman", "boy", "girl", "person")
 HEIGHT = 1.9  # of a figure without headgear, in units of its width
 
 
@@ -183,9 +179,8 @@ def _render_body(canvas: Canvas, person: Person, at: At, width: float) -> None:
         canvas.rectangle(*at(u - 0.12, 1.79), *at(u + 0.1, 1.9), shoe, 0.04 * width)
     if person.bottom == "shorts":
         canvas.rectangle(*at(0.29, 1.3), *at(0.71, 1.56), legs, 0.04 * width)
-    if person.bottom in ("skirt", "gown"):
-        hem = 1.62 if person.bottom == "skirt" else 1.82
-        canvas.polygon([at(0.33, 1.2), at(0.67, 1.2), at(0.85, hem), at(0.15, hem)], legs)
+    if person.bottom == "skirt":
+        canvas.polygon([at(0.33, 1.2), at(0.67, 1.2), at(0.85, 1.62), at(0.15, 1.62)], legs)
     for shoulder, hand in ((0.3, 0.09), (0.7, 0.91)):
         canvas.line(at(shoulder, 0.92), at(hand, 1.22), 0.16 * width, shirt)
         canvas.ellipse(*at(hand - 0.09, 1.16), *at(hand + 0.09, 1.34), skin)

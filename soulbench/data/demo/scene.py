@@ -66,21 +66,21 @@ class RenderedScene:
             OBJECTS[kind](self.canvas, x * self.width, ground * self.height, size * self.width)
         return self.annotate(name or kind, box)
 
-    def add_person(self, person: Person, x: float, ground: float, width: float) -> int:
-        """Render a standing person, sizes as in `add_object`; a hat becomes an object of its own."""
+    def add_person(self, person: Person, x: float, ground: float, width: float, hat: bool = True) -> int:
+        """Render a standing person, sizes as in `add_object`; with `hat`, a hat becomes an object of its own."""
         boxes = render_figure(self.canvas, person, x * self.width, ground * self.height, width * self.width)
         index = self.annotate(person.category, boxes["figure"], person, person.attributes)
-        if "hat" in boxes:
+        if hat and "hat" in boxes:
             self.relate(
                 index, "wearing", self.annotate("hat", boxes["hat"], None, (f"{person.hat_colour} hat",))
             )
         return index
 
     def add_portrait(self, person: Person, x: float, width: float) -> int:
-        """Render head and shoulders and annotate the face, as annotators do in a close-up."""
+        """Render head and shoulders and annotate all of it as a face, as annotators do in a close-up."""
         ground = 1.62 * width * self.width + 0.2 * self.height
         boxes = render_figure(self.canvas, person, x * self.width, ground, width * self.width)
-        index = self.annotate("face", boxes["face"], person, person.attributes[:1])
+        index = self.annotate("face", boxes["figure"], person, person.attributes[:1])
         if "hat" in boxes:
             self.relate(self.annotate("hat", boxes["hat"]), "above", index)
         shirt = Box()
@@ -88,7 +88,7 @@ class RenderedScene:
         self.relate(index, "above", self.annotate("shirt", shirt, None, person.attributes[1:2]))
         return index
 
-    def add_group(self, people: list[Person], x: float, ground: float, width: float) -> int:
+    def add_crowd(self, people: list[Person], x: float, ground: float, width: float) -> int:
         """Render people side by side and annotate them as one object, `people`."""
         with self.canvas.measure() as box:
             for index, person in enumerate(people):

@@ -8,22 +8,31 @@ import pandas as pd
 
 from soulbench.core.records import write_json
 from soulbench.core.tables import SHARE_FORMAT, write_csv
-from soulbench.data.packed import PackedScenes
+from soulbench.data.packed import PackedScenes, Vocabulary
 from soulbench.data.prepare.graphs import Graphs
 from soulbench.data.prepare.selection import choose_heldout, choose_subset, find_people, is_wide
+from soulbench.data.prepare.source_files import source_folder
 from soulbench.data.prepare.splits import SPLITS
-from soulbench.data.requests.file import check_requests, read_requests
+from soulbench.data.requests.catalogue import Catalogue
+from soulbench.data.requests.individuals import read_individuals
+from soulbench.data.requests.named import required_images
 
 
-def check_people(config: dict[str, Any], graphs: Graphs, names: list[str]) -> None:
+def check_people(config: dict[str, Any], graphs: Graphs, vocabulary: Vocabulary, source_dir: Path) -> None:
     """Check, before photographs are decoded, that the filtered graphs suffice for subset and requests.
+
+    Args:
+        config: the whole configuration; reads `seed`, `human`, `requests.file`.
+        graphs: what the filters kept.
+        vocabulary: of these graphs.
+        source_dir: folder with Visual Genome's file layout.
 
     Raises:
         UserError: no human label, too few images for the subset, or an impossible request.
     """
     people = find_people(
         config,
-        names,
+        vocabulary.objects,
         image_ids=graphs.image_id,
         splits=pd.Series(SPLITS).to_numpy()[graphs.split],
         offsets=graphs.offset,
@@ -31,15 +40,16 @@ def check_people(config: dict[str, Any], graphs: Graphs, names: list[str]) -> No
         categories=graphs.category,
         boxes=graphs.box,
     )
-    requests = read_requests(config)
-    check_requests(config, requests, graphs, graphs.image_id, people)
-    choose_subset(config, people, _requested_images(requests))
+    usable = frozenset(graphs.image_id.tolist())
+    catalogue = Catalogue(config, graphs, vocabulary, usable, people, read_individuals(source_dir))
+    choose_subset(config, people, required_images(config, catalogue))
 
 
 def filter_humans(
     config: dict[str, Any],
     graphs_dir: Path,
     packed_dir: Path,
+    source_dir: Path,
     out_human_csv: Path,
     out_subset_csv: Path,
     out_summary_json: Path,
@@ -48,9 +58,10 @@ def filter_humans(
     """Choose subset and held-out images from the packed set; write how much every step kept and dropped.
 
     Args:
-        config: the whole configuration; reads `seed`, `human`, `requests.file`.
+        config: the whole configuration; reads `seed`, `human`, `requests.file`, `data.source`, `data.root`.
         graphs_dir: written by the vocabulary step.
         packed_dir: the packed set.
+        source_dir: folder with Visual Genome's file layout (`data.root` replaces it where it is set).
         out_human_csv: every human-labelled object of the packed graphs.
         out_subset_csv: image_id, role (`subset` or `heldout`).
         out_summary_json: counts by split and reason, images with each human label.
@@ -70,12 +81,12 @@ def filter_humans(
         categories=packed.categories,
         boxes=packed.boxes,
     )
-    requests = read_requests(config)
-    check_requests(config, requests, Graphs.open(graphs_dir), packed.image_ids, people)
-    subset, heldout = (
-        choose_subset(config, people, _requested_images(requests)),
-        choose_heldout(config, people),
-    )
+    individuals = read_individuals(source_folder(config, source_dir))
+    usable = frozenset(packed.image_ids.tolist())
+    graphs = Graphs.open(graphs_dir)
+    catalogue = Catalogue(config, graphs, packed.vocabulary, usable, people, individuals)
+    subset = choose_subset(config, people, required_images(config, catalogue))
+    heldout = choose_heldout(config, people)
     roles = [(image, "subset") for image in subset] + [(image, "heldout") for image in heldout]
     write_csv(people, out_human_csv, SHARE_FORMAT)
     write_csv(pd.DataFrame(roles, columns=["image_id", "role"]), out_subset_csv, SHARE_FORMAT)
@@ -86,10 +97,6 @@ def filter_humans(
     )
     if len(heldout) < config["human"]["heldout"]:
         log(f"human.heldout: {config['human']['heldout']} images are wanted, only {len(heldout)} exist")
-
-
-def _requested_images(requests: pd.DataFrame | None) -> list[int]:
-    return [] if requests is None else list(dict.fromkeys(requests["image_id"].tolist()))
 
 
 def _summary(

@@ -43,7 +43,7 @@ def build_vocabulary(
     _log_counts(counts, filtered.vocabulary, log)
     if config["data"]["source"] == "visual_genome":
         _compare_with_published(counts, filtered.vocabulary, log)
-    check_people(config, graphs, filtered.vocabulary.objects)
+    check_people(config, graphs, filtered.vocabulary, folder)
     graphs.save(out_graphs, counts)
     write_json(out_json, msgspec.to_builtins(filtered.vocabulary))
 

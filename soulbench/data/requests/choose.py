@@ -1,121 +1,137 @@
-"""The objects to be unlearned: named by the user, or chosen by rule."""
+"""Requests chosen by rule: of each kind as many as are wanted, each as different from the earlier ones as possible."""
 
 from collections import Counter
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
-
-from soulbench.core.columns import TABLES
 from soulbench.core.errors import UserError
 from soulbench.core.seeds import derive_seed
-from soulbench.core.tables import SHARE_FORMAT, read_csv, write_csv
-from soulbench.data.packed import PackedScenes
-from soulbench.data.prepare.graphs import Graphs
-from soulbench.data.prepare.selection import is_wide
-from soulbench.data.prepare.source_files import source_folder
-from soulbench.data.requests.file import check_requests, read_requests
-from soulbench.data.requests.individuals import read_individuals
+from soulbench.core.terms import ATTACHED, KINDS, Kind
+from soulbench.data.requests.catalogue import GROUP, Catalogue, Member, Person
+
+#: Objects that A3 needs, over the requests, to be judged; a request with so many of its own is as good as one with
+#: more.
+ENOUGH = 3
+
+#: Places at which queries should find something to relabel.
+ROOM = 2
+
+#: What a kind needs, for the message if there is too little of it.
+NEEDED = {
+    "object": "people who are wide enough (human.min_width)",
+    "attached": "such people from whom a relationship of requests.with leads to an object",
+    "person": "such people who are known (individuals.csv) and appear in two or more training images",
+    "group": f"such people in images of {GROUP} or more",
+}
 
 
-def resolve_requests(
+@dataclass(frozen=True)
+class Candidate:
+    """A possible request.
+
+    Attributes:
+        person: whom the primary target shows.
+        members: its objects, the primary target first.
+        misfit: the lower, the better an example of its kind: an object request is better off outside of groups, and
+            a person's appearances are better off in the subset.
+    """
+
+    person: Person
+    members: tuple[Member, ...]
+    misfit: int = 0
+
+
+def choose_sets(
     config: dict[str, Any],
-    packed_dir: Path,
-    graphs_dir: Path,
-    subset_csv: Path,
-    human_csv: Path,
-    source_dir: Path,
-    out_csv: Path,
-    log: Callable[[str], object],
-) -> None:
-    """Write `requests.csv`: the user's requests, or `requests.count` people of the subset, chosen by rule.
+    catalogue: Catalogue,
+    subset: frozenset[int],
+    twin: Callable[[Person], str],
+    room: Callable[[int, int], int],
+) -> list[list[Member]]:
+    """Choose requests one by one; the kinds take turns, so that the first ones are of different kinds.
 
-    The rule prefers images, categories and individuals that no request has yet, then widths far from those of the
-    other requests. The first request is one of two twins where both are in the subset.
+    The rule prefers good examples of a kind, images that no request has yet, people who are known, categories that other
+    images of the subset have often enough, and objects that queries can be asked about; then categories and individuals
+    that no request has yet, and widths far from those of the other requests. The first request is one of two twins where
+    both are in the subset.
 
     Args:
-        config: the whole configuration; reads `seed`, `human`, `requests`.
-        packed_dir: the packed set.
-        graphs_dir: written by the vocabulary step.
-        subset_csv: written by the human filter.
-        human_csv: written by the human filter.
-        source_dir: folder with Visual Genome's file layout; its `individuals.csv`, if any, lists the twins.
-        out_csv: request, image_id, object_id, category, x0, y0, x1, y1, width, twin_of (the twin's object_id,
-            blank without one), by_rule (False: named by the user).
-        log: called with a line of text.
+        config: the whole configuration; reads `seed`, `requests`.
+        catalogue: the objects.
+        subset: ids of the images of the fine-tuning subset; the primary targets are in them.
+        twin: returns the object id of a person's twin in the subset, blank without one.
+        room: returns for image and object id at how many kinds of places queries find something to relabel.
 
     Raises:
-        UserError: a request names an object that does not exist or was filtered out, or there are too few people.
+        UserError: there are too few candidates of a kind.
     """
-    packed, people = PackedScenes.open(packed_dir), read_csv(human_csv)
-    subset = read_csv(subset_csv)
-    named = read_requests(config)
-    individuals = read_individuals(source_folder(config, source_dir))
-    people = people.merge(individuals, how="left", on=["image_id", "object_id"])
-    people = people.fillna({"individual": "", "twin": ""})
-    in_subset = people["image_id"].isin(subset.loc[subset["role"] == "subset", "image_id"])
-    candidates = people[in_subset & is_wide(config, people)]
-    if named is None:
-        chosen = _choose(config, candidates)
-        chosen.insert(0, "request", [f"r{number}" for number in range(1, len(chosen) + 1)])
-    else:
-        check_requests(config, named, Graphs.open(graphs_dir), packed.image_ids, people)
-        chosen = named.merge(people, how="left", on=["image_id", "object_id"])
-    chosen["twin_of"] = [_twin(row, candidates) for row in chosen.itertuples()]
-    chosen["by_rule"] = named is None
-    write_csv(chosen.rename(columns={"label": "category"})[list(TABLES["requests"])], out_csv, SHARE_FORMAT)
-    for row in chosen.itertuples():
-        log(
-            f"{row.request}: object {row.object_id} ({row.label}, width {row.width:.2f}) of image "
-            f"{row.image_id}"
+    kinds, used = config["requests"]["kinds"], Counter[Any]()
+    pools = {kind: list(_candidates(kind, config, catalogue, subset)) for kind in KINDS if kinds[kind]}
+    in_subset = [one for one in catalogue.persons if one.image_id in subset]
+    of_label = Counter(one.label for one in in_subset)
+    of_image = Counter((one.label, one.image_id) for one in in_subset)
+    chosen: list[Candidate] = []
+
+    def rank(candidate: Candidate) -> tuple[Any, ...]:
+        """Return the sort key of a candidate, the most important criterion first; the smallest key is chosen."""
+        person, images = candidate.person, {member.image_id for member in candidate.members}
+        others = of_label[person.label] - sum(of_image[person.label, image] for image in images)
+        places = room(person.image_id, person.object_id)
+        gap = min((abs(person.width - other.person.width) for other in chosen), default=0.0)
+        return (
+            not chosen and not twin(person),
+            candidate.misfit,
+            sum(used["image", image] for image in images),
+            not person.individual and bool(catalogue.appearances),
+            (others < ENOUGH) + (places < ROOM),
+            used["label", person.label],
+            used["individual", person.individual],
+            -min(others, ENOUGH),
+            -places,
+            -gap,
+            derive_seed(config["seed"], "request", person.object_id),
         )
 
-
-def _twin(row: Any, people: pd.DataFrame) -> str:
-    """Return the object id of the widest object of a person's twin with the same label, blank without one."""
-    if not row.twin:
-        return ""
-    twins = people[(people["individual"] == row.twin) & (people["label"] == row.label)]
-    return str(twins.loc[twins["width"].idxmax(), "object_id"]) if len(twins) else ""
-
-
-def _choose(config: dict[str, Any], people: pd.DataFrame) -> pd.DataFrame:
-    """Choose requests one by one, each as different from the earlier ones as possible."""
-    count = config["requests"]["count"]
-    if len(people) < count:
-        raise UserError(
-            f"requests.count: {count} are wanted, but the subset has {len(people)} people; lower it, or raise "
-            "human.size"
-        )
-    seeds = [derive_seed(config["seed"], "request", object_id) for object_id in people["object_id"]]
-    people = people.assign(random=seeds)
-    chosen: list[Any] = []
-    used: dict[str, Counter[Any]] = {name: Counter() for name in ("label", "image_id", "individual")}
-    for _ in range(count):
-        taken = {row.object_id for row in chosen}
-        best = min(
-            (row for row in people.itertuples() if row.object_id not in taken),
-            key=lambda row: _rank(row, chosen, used, people),
-        )
+    for kind in _turns(kinds):
+        taken = {one.person.object_id for one in chosen}
+        left = [one for one in pools[kind] if one.person.object_id not in taken]
+        if not left:
+            raise UserError(
+                f"requests.kinds.{kind}: {kinds[kind]} are wanted, but the subset has too few {NEEDED[kind]}: "
+                f"{len(pools[kind])}, some of them in other requests; lower it, or raise human.size"
+            )
+        best = min(left, key=rank)
         chosen.append(best)
-        for name, counter in used.items():
-            counter[getattr(best, name)] += 1
-    return people.loc[[row.Index for row in chosen]].reset_index(drop=True)
+        used.update(("image", image) for image in {member.image_id for member in best.members})
+        used.update([("label", best.person.label), ("individual", best.person.individual)])
+    return [list(candidate.members) for candidate in chosen]
 
 
-def _rank(
-    row: Any, chosen: list[Any], used: dict[str, Counter[Any]], people: pd.DataFrame
-) -> tuple[Any, ...]:
-    """Return the sort key of a candidate, the most important criterion first; the smallest key is chosen."""
-    peers = people[(people["label"] == row.label) & (people["image_id"] != row.image_id)]
-    gap = min((abs(row.width - other.width) for other in chosen), default=0.0)
-    return (
-        not chosen and not _twin(row, people),
-        used["image_id"][row.image_id],
-        used["label"][row.label],
-        used["individual"][row.individual],
-        peers.empty,  # A3 is measured on other images of the category; here there is none
-        -gap,
-        row.random,
-    )
+def _turns(kinds: dict[Kind, int]) -> Iterator[Kind]:
+    """Yield the kind of each request: the kinds in turns, until each has had its number."""
+    for turn in range(max(kinds.values())):
+        yield from (kind for kind in KINDS if turn < kinds[kind])
+
+
+def _candidates(
+    kind: Kind, config: dict[str, Any], catalogue: Catalogue, subset: frozenset[int]
+) -> Iterator[Candidate]:
+    """Yield the possible requests of a kind whose primary target is a wide enough person of the subset."""
+    wide = [one for one in catalogue.persons if one.wide and one.image_id in subset]
+    if kind == "person":
+        shown = [[one for one in ones if one in wide] for ones in catalogue.appearances.values()]
+        wide = [ones[0] for ones in shown if ones]
+    for person in wide:
+        primary = Member(person.image_id, person.object_id)
+        in_group = catalogue.people_in[person.image_id] >= GROUP
+        if kind == "object":
+            yield Candidate(person, (primary,), int(in_group))
+        elif kind == "group" and in_group:
+            yield Candidate(person, (primary,))
+        elif kind == "attached" and (ids := catalogue.led_to(*primary.ids, config["requests"]["with"])):
+            yield Candidate(person, (primary, *(Member(person.image_id, one, ATTACHED) for one in ids)))
+        elif kind == "person" and (others := catalogue.elsewhere([primary])):
+            outside = sum(one.image_id not in subset for one in others)
+            members = (primary, *(Member(*one.ids) for one in others))
+            yield Candidate(person, members, 2 * outside - len(others))

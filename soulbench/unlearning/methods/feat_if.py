@@ -1,4 +1,4 @@
-"""Feat-IF (paper, section 5): redact the influence of the visual features of all objects of the target's category."""
+"""Feat-IF (paper, section 5): redact the influence of the visual features of all objects of the targets' categories."""
 
 from soulbench.unlearning.influence_parameters import Parameters
 from soulbench.unlearning.plan import Influence, Plan, Request, Subset
@@ -9,7 +9,7 @@ __all__ = ["FAMILY", "LEVEL", "PER_REQUEST", "Parameters", "plan"]
 
 
 def plan(request: Request, subset: Subset, parameters: Parameters) -> Plan:
-    """Remove the summed influence of the objects of the target's category."""
-    instances = subset.instances(request.category).items()
+    """Remove the summed influence of the objects of the targets' categories."""
+    instances = subset.instances(request.categories).items()
     objects = tuple((image_id, object_id) for image_id, object_ids in instances for object_id in object_ids)
     return Plan(influence=Influence(objects, parameters))

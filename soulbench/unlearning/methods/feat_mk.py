@@ -1,4 +1,4 @@
-"""Feat-MK (paper, section 5; eq. 7): mask every object of the target's category."""
+"""Feat-MK (paper, section 5; eq. 7): mask every object of the targets' categories."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -24,7 +24,7 @@ class Parameters:
 
 
 def plan(request: Request, subset: Subset, parameters: Parameters) -> Plan:
-    """Set the category's RoIs to the mean colour in every image."""
+    """Set the categories' RoIs to the mean colour in every image."""
     weightless = parameters.loss_region == "outside"
     edit = {"fill": "zero", "mask_on": parameters.mask_on, "weightless": weightless}
-    return Plan(edits=subset.edit_category(request, parameters.instances, **edit))
+    return Plan(edits=subset.edit_categories(request, parameters.instances, **edit))

@@ -1,4 +1,4 @@
-"""Feat-NG (paper, section 5; eq. 5 and 6): negative guidance on every object of the target's category."""
+"""Feat-NG (paper, section 5; eq. 5 and 6): negative guidance on every object of the targets' categories."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -25,6 +25,6 @@ class Parameters:
 
 
 def plan(request: Request, subset: Subset, parameters: Parameters) -> Plan:
-    """Subtract the L1 over the category's RoIs from the loss of every image."""
-    edits = subset.edit_category(request, parameters.instances, guidance=parameters.guidance)
+    """Subtract the L1 over the categories' RoIs from the loss of every image."""
+    edits = subset.edit_categories(request, parameters.instances, guidance=parameters.guidance)
     return Plan(edits=edits, guidance_while=parameters.guidance_while)

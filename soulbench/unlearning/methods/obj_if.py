@@ -1,4 +1,4 @@
-"""Obj-IF (paper, section 4.2 and appendix A): redact the influence of the target's visual feature."""
+"""Obj-IF (paper, section 4.2 and appendix A): redact the influence of the targets' visual features."""
 
 from soulbench.unlearning.influence_parameters import Parameters
 from soulbench.unlearning.plan import Influence, Plan, Request, Subset
@@ -9,6 +9,6 @@ __all__ = ["FAMILY", "LEVEL", "PER_REQUEST", "Parameters", "plan"]
 
 
 def plan(request: Request, subset: Subset, parameters: Parameters) -> Plan:
-    """Remove the influence of the target."""
-    target = (request.image_id, request.object_id)
-    return Plan(influence=Influence((target,), parameters))
+    """Remove the summed influence of the targets."""
+    targets = tuple((image_id, one) for image_id, ids in subset.targets(request).items() for one in ids)
+    return Plan(influence=Influence(targets, parameters))

@@ -1,4 +1,4 @@
-"""Obj-MK-NS (paper, eq. 7): noise masking, Gaussian noise is added to the target's RoI; sampled once per request.
+"""Obj-MK-NS (paper, eq. 7): noise masking, Gaussian noise is added to the targets' RoIs; sampled once per request.
 
 In the release the noise is never applied, so that the method equals Obj-MK-PA; `fill: zero` reproduces that.
 """
@@ -20,7 +20,7 @@ class Parameters:
         noise: standard deviation of the noise, in normalised units.
         fill: "noise" (paper), or "zero" for the mean colour (release).
         mask_on: which copy of the image is masked: the "target" of the loss (release), the "input" (paper), or both.
-        loss_region: whether the loss covers the whole "image" (release), or only the pixels "outside" the RoI (paper).
+        loss_region: whether the loss covers the whole "image" (release), or only the pixels "outside" the RoIs (paper).
     """
 
     noise: NotNegative = 0.5
@@ -30,7 +30,12 @@ class Parameters:
 
 
 def plan(request: Request, subset: Subset, parameters: Parameters) -> Plan:
-    """Add noise to the target's RoI in the target image."""
-    weightless = parameters.loss_region == "outside"
-    edit = {"fill": parameters.fill, "mask_on": parameters.mask_on, "weightless": weightless}
-    return Plan(edits=subset.edit_target(request, noise=parameters.noise, **edit))
+    """Add noise to the targets' RoIs."""
+    edits = subset.edit_targets(
+        request,
+        fill=parameters.fill,
+        noise=parameters.noise,
+        mask_on=parameters.mask_on,
+        weightless=parameters.loss_region == "outside",
+    )
+    return Plan(edits=edits)

@@ -1,4 +1,4 @@
-"""Obj-MK-PA (paper, eq. 7): patch masking, the target's RoI is set to 0 (the mean colour)."""
+"""Obj-MK-PA (paper, eq. 7): patch masking, the targets' RoIs are set to 0 (the mean colour)."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -14,7 +14,7 @@ class Parameters:
 
     Attributes:
         mask_on: which copy of the image is masked: the "target" of the loss (release), the "input" (paper), or both.
-        loss_region: whether the loss covers the whole "image" (release), or only the pixels "outside" the RoI (paper).
+        loss_region: whether the loss covers the whole "image" (release), or only the pixels "outside" the RoIs (paper).
     """
 
     mask_on: Literal["target", "input", "both"] = "target"
@@ -22,7 +22,7 @@ class Parameters:
 
 
 def plan(request: Request, subset: Subset, parameters: Parameters) -> Plan:
-    """Set the target's RoI to the mean colour in the target image."""
+    """Set the targets' RoIs to the mean colour."""
     weightless = parameters.loss_region == "outside"
-    edits = subset.edit_target(request, fill="zero", mask_on=parameters.mask_on, weightless=weightless)
+    edits = subset.edit_targets(request, fill="zero", mask_on=parameters.mask_on, weightless=weightless)
     return Plan(edits=edits)

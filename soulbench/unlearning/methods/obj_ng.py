@@ -1,4 +1,4 @@
-"""Obj-NG (paper, eq. 5 and 6): negative guidance on the target's RoI."""
+"""Obj-NG (paper, eq. 5 and 6): negative guidance on the targets' RoIs."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -23,6 +23,6 @@ class Parameters:
 
 
 def plan(request: Request, subset: Subset, parameters: Parameters) -> Plan:
-    """Subtract the L1 over the target's RoI from the loss of the target image."""
-    edits = subset.edit_target(request, guidance=parameters.guidance)
+    """Subtract the L1 over the targets' RoIs from the loss of their images."""
+    edits = subset.edit_targets(request, guidance=parameters.guidance)
     return Plan(edits=edits, guidance_while=parameters.guidance_while)

@@ -1,7 +1,7 @@
-"""Gold standard: both stages are trained from scratch without the object.
+"""Gold standard: both stages are trained from scratch without the targets, and with everything else.
 
-Its node and edges are removed from the graph. Its RoI has the mean colour in the network's input and no weight in any
-loss.
+A target's node and edges are removed from the graph. Its RoI has the mean colour in the network's input and no weight
+in any loss. A person whom a target shows may still be in other images: `retrain-person` leaves them out of those, too.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,5 @@ class Parameters:
 
 
 def plan(request: Request, subset: Subset, parameters: Parameters) -> Plan:
-    """Hide the target's RoI from network and losses, and remove its node."""
-    removed = (request.object_id,)
-    edits = subset.edit_target(request, fill="zero", mask_on="both", weightless=True, removed=removed)
-    return Plan(edits=edits)
+    """Leave the targets out."""
+    return Plan(edits=subset.leave_out(request.targets))

@@ -1,4 +1,4 @@
-"""Reference: both stages are trained from scratch without the whole target image."""
+"""Reference: both stages are trained from scratch without the whole target images."""
 
 from dataclasses import dataclass
 
@@ -13,5 +13,5 @@ class Parameters:
 
 
 def plan(request: Request, subset: Subset, parameters: Parameters) -> Plan:
-    """Leave the target image out."""
-    return Plan(exclude=frozenset({request.image_id}))
+    """Leave the target images out."""
+    return Plan(exclude=frozenset(request.images))

@@ -1,4 +1,4 @@
-"""Sample-FT (paper, section 5): fine-tune on the subset without the target image."""
+"""Sample-FT (paper, section 5): fine-tune on the subset without the target images."""
 
 from dataclasses import dataclass
 
@@ -13,5 +13,5 @@ class Parameters:
 
 
 def plan(request: Request, subset: Subset, parameters: Parameters) -> Plan:
-    """Leave the target image out."""
-    return Plan(exclude=frozenset({request.image_id}))
+    """Leave the target images out."""
+    return Plan(exclude=frozenset(request.images))

@@ -1,4 +1,4 @@
-"""Sample-NG (paper, section 5): negative guidance on the whole target image."""
+"""Sample-NG (paper, section 5): negative guidance on the whole target images."""
 
 from dataclasses import dataclass
 
@@ -13,5 +13,5 @@ class Parameters:
 
 
 def plan(request: Request, subset: Subset, parameters: Parameters) -> Plan:
-    """Replace the target image's loss by -(L1 + boxes)."""
-    return Plan(edits={request.image_id: Edit(negate=True)})
+    """Replace the loss of the target images by -(L1 + boxes)."""
+    return Plan(edits=dict.fromkeys(subset.targets(request), Edit(negate=True)))
