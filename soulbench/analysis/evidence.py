@@ -6,6 +6,7 @@ references, the spread of retrained models, or what an eye can see; none was cho
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,10 @@ from soulbench.analysis.bootstrap import RETRAINED, SEEDS, Bootstrap, Interval
 from soulbench.analysis.dimensions import PRIMARY, REGION_GROUPS, as_distance
 from soulbench.analysis.findings import Finding
 from soulbench.analysis.statistics import paired, request_means
+from soulbench.config import runs
 from soulbench.core.paths import ResultPaths
 from soulbench.core.tables import read_csv
-from soulbench.core.terms import RESEED
+from soulbench.core.terms import BANK, RESEED
 
 # Half way from the original (0) to the retrained model (1): beyond it, a model is more like the retrained one.
 REMOVED = 0.5
@@ -47,11 +49,17 @@ class Evidence:
         """Index the tables; the requests and seeds of `metrics` are the axes of all arrays."""
         self.config = config
         self.bootstrap = Bootstrap.of(config)
+        bank, metrics = _split(metrics)
         axes = metrics[metrics["method"] != RESEED]
         self.methods = list(dict.fromkeys(axes["method"]))
         self.arrays = RunArrays(metrics, ("method", "task", "dimension", "metric"), axes)
-        applicable = queries[queries["status"] == "ok"]
-        self.queries = RunArrays(applicable, ("method", "task", "query", "metric"), axes)
+        bank_queries, queries = _split(queries[queries["status"] == "ok"])
+        self.queries = RunArrays(queries, ("method", "task", "query", "metric"), axes)
+        self._bank = RunArrays(bank, ("task", "dimension", "metric"))
+        self._bank_queries = RunArrays(bank_queries, ("task", "query", "metric"), bank)
+        self._out = _out_models(config, self._bank)
+        if self._bank:  # every model of a bank is evaluated for every request
+            assert self._bank.requests == self.arrays.requests
         counts = axes.groupby(["dimension", "request"])["regions"].max()
         self.objects = counts.groupby("dimension").sum()
 
@@ -71,10 +79,37 @@ class Evidence:
         """Return a dimension as distances [requests, seeds]."""
         return as_distance(metric, self.arrays[method, task, dimension, metric])
 
+    @property
+    def has_bank(self) -> bool:
+        """Whether the retrained models are those of a bank."""
+        return self._out is not None
+
+    def retrained(self, task: str, dimension: str, metric: str = PRIMARY) -> np.ndarray:
+        """Return a metric of the models that never saw a request's targets, [requests, models].
+
+        They are the bank's models without them; without a bank, those of the method `retrain`.
+        """
+        if self._out is None:
+            return self.arrays["retrain", task, dimension, metric]
+        return np.where(self._out, self._bank[task, dimension, metric], np.nan)
+
+    def retrained_under(self, task: str, query: str) -> np.ndarray:
+        """Return the same models' errors on the target under a query, [requests, models]."""
+        if self._out is None:
+            return self.queries["retrain", task, query, PRIMARY]
+        return np.where(self._out, self._bank_queries[task, query, PRIMARY], np.nan)
+
     def band(self, task: str, metric: str = PRIMARY) -> Band:
-        """Return the errors of the models that never saw the targets, and of those that did."""
-        out, inside = (self.error(name, task, metric=metric) for name in ("retrain", "original"))
-        return Band(out, inside, SIGMA_FLOOR[metric])
+        """Return the errors of the models that never saw the targets, and of the originals, which did."""
+        out = as_distance(metric, self.retrained(task, "target_error", metric))
+        return Band(out, self.error("original", task, metric=metric), SIGMA_FLOOR[metric])
+
+    def memory(self, task: str) -> Band:
+        """Return the same, but with the bank's own models that saw the targets, where there is a bank."""
+        band = self.band(task)
+        if self._out is None:
+            return band
+        return replace(band, inside=np.where(self._out, np.nan, self._bank[task, "target_error", PRIMARY]))
 
     def forgotten_share(self, errors: np.ndarray, task: str) -> Interval:
         """Return how far errors [requests, seeds] are on the way from the original (0) to the retrained model (1)."""
@@ -120,7 +155,7 @@ class Evidence:
 
         With one retrained model a request they are those between two original models, of the same regions.
         """
-        noise = self.error("retrain", task, f"retrain-{dimension}", metric)
+        noise = as_distance(metric, self.retrained(task, f"retrain-{dimension}", metric))
         if not np.isnan(noise).all():
             return noise, RETRAINED
         return self.error(RESEED, task, dimension, metric), SEEDS
@@ -174,3 +209,17 @@ class Evidence:
         """Tell whether a method's outputs are constant, or far from photographs, in most runs."""
         share = self.bootstrap.interval(self.arrays[method, task, "diversity", "collapsed"])
         return Finding.above(share, COLLAPSED, "share of collapsed runs")
+
+
+def _split(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows of the bank's models, whose "seed" is their number, and all others."""
+    of_bank = frame["method"] == BANK
+    return frame[of_bank], frame[~of_bank]
+
+
+def _out_models(config: dict[str, Any], bank: RunArrays) -> np.ndarray | None:
+    """Return which of the bank's models never saw a request's targets, [requests, models]; None without a bank."""
+    if not bank:
+        return None
+    numbers = [runs.out_models(config, request) for request in bank.requests]
+    return np.array([[model in out for model in bank.seeds] for out in numbers])

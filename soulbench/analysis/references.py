@@ -7,14 +7,17 @@ import numpy as np
 import pandas as pd
 
 from soulbench.analysis import methods
-from soulbench.analysis.band import BAND
+from soulbench.analysis.band import BAND, Band
 from soulbench.analysis.evidence import Evidence
 from soulbench.analysis.statistics import request_means
 from soulbench.config import runs
 from soulbench.core.columns import TABLES
 from soulbench.core.model_record import read_model_record
 from soulbench.core.paths import ResultPaths, beside
-from soulbench.core.terms import ALL_REQUESTS, RESEED, TASKS
+from soulbench.core.terms import ALL_REQUESTS, BANK, RESEED, TASKS
+
+#: Dimensions in which the bank's models must agree with exact ones.
+VALIDATED = ("target_error", "A1", "A2", "A3", "A4")
 
 
 def memorised(evidence: Evidence, requests: pd.DataFrame) -> pd.DataFrame:
@@ -27,7 +30,7 @@ def memorised(evidence: Evidence, requests: pd.DataFrame) -> pd.DataFrame:
     categories = dict(zip(primary["request"], primary["category"], strict=True))
     rows = []
     for task in TASKS:
-        band = evidence.band(task)
+        band = evidence.memory(task)
         gaps, reach = band.gaps((1 + evidence.bootstrap.confidence) / 2)
         errors = request_means(band.inside)
         for request, error, gap, far in zip(evidence.arrays.requests, errors, gaps, reach, strict=True):
@@ -67,6 +70,29 @@ def distances_to_retraining(evidence: Evidence) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(TABLES["sod"]))
 
 
+def bank_against_exact(evidence: Evidence) -> pd.DataFrame:
+    """Return bank.csv: how far the bank's models are from exact ones, which lack one request's targets and no others.
+
+    One row for each request that has an exact model, task and dimension, in grey levels; no rows without a bank. The
+    interval of the difference is that of two means of models that spread alike; `within`: it contains 0.
+    """
+    rows = []
+    for task in TASKS if evidence.has_bank else ():
+        for dimension in VALIDATED:
+            bank = Band(evidence.error("retrain", task, dimension), evidence.retrained(task, dimension), 0.0)
+            differences, reach = bank.gaps((1 + evidence.bootstrap.confidence) / 2)
+            means = request_means(bank.out), request_means(bank.inside)
+            for request, exact, mean, difference, far in zip(
+                evidence.arrays.requests, *means, differences, reach, strict=True
+            ):
+                if not np.isnan(difference):
+                    ends = difference - far, difference + far
+                    rows.append(
+                        (request, task, dimension, exact, mean, difference, *ends, abs(difference) <= far)
+                    )
+    return pd.DataFrame(rows, columns=list(TABLES["bank"]))
+
+
 def training_runs(config: dict[str, Any], paths: ResultPaths, planned: Iterable[runs.Run]) -> pd.DataFrame:
     """Return timing_jobs.csv: one row for each model of the planned runs.
 
@@ -86,7 +112,7 @@ def training_runs(config: dict[str, Any], paths: ResultPaths, planned: Iterable[
             method,
             methods.level(config, method),
             methods.family(config, method),
-            request if runs.method(config, method).per_request else ALL_REQUESTS,
+            request if method != BANK and runs.method(config, method).per_request else ALL_REQUESTS,
             seed,
             timing.seconds + earlier,
             timing.peak_mib,
@@ -101,7 +127,8 @@ def _pretraining_seconds(paths: ResultPaths, seed: int) -> float:
 
 def costs(jobs: pd.DataFrame) -> pd.DataFrame:
     """Return timing.csv: medians by method, and their ratio to the cost of retraining for one request."""
-    retrain = jobs.loc[jobs["method"] == "retrain", "seconds"].median()
+    exact = jobs["method"] == "retrain"
+    retrain = jobs.loc[exact if exact.any() else jobs["method"] == BANK, "seconds"].median()
     grouped = jobs.groupby(["method", "family"], sort=False)
     table = grouped.agg(
         seconds=("seconds", "median"), peak_mib=("peak_mib", "median"), n=("seconds", "size")

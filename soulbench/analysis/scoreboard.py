@@ -20,8 +20,9 @@ from soulbench.analysis.band import (
     verdict,
 )
 from soulbench.analysis.dimensions import PRIMARY
-from soulbench.analysis.evidence import Evidence
+from soulbench.analysis.evidence import NOOP, Evidence
 from soulbench.analysis.findings import Finding, corrected
+from soulbench.analysis.statistics import mean_of_requests, paired
 from soulbench.core.columns import TABLES
 from soulbench.core.terms import RESEED, TASKS
 
@@ -90,12 +91,14 @@ def scoreboard(evidence: Evidence) -> pd.DataFrame:
 
 
 def _references(evidence: Evidence, task: str) -> dict[str, float]:
-    """Return what another training seed (F_s) and the retrained model change beyond noop-ft: shown, never an excuse."""
-    return {
-        f"harm_{column}_{name}": evidence.excess(evidence.error(method, task, name), task, name).mean
-        for column, method in (("seed", RESEED), ("retrain", "retrain"))
-        for name in RETAINED
-    }
+    """Return what another training seed (F_s) and retraining change beyond noop-ft: shown, never an excuse."""
+    beside = {}
+    for name in RETAINED:
+        seed, retrained = evidence.error(RESEED, task, name), evidence.retrained(task, name)
+        for column, errors in (("seed", seed), ("retrain", retrained)):
+            both = paired(errors, evidence.error(NOOP, task, name))
+            beside[f"harm_{column}_{name}"] = mean_of_requests(both[0]) - mean_of_requests(both[1])
+    return beside
 
 
 def _row(

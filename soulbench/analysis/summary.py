@@ -42,8 +42,7 @@ def floors(evidence: Evidence, task: str, dimension: str, metric: str) -> dict[s
     """
     arrays = evidence.arrays
     if dimension in AGAINST_RETRAIN:
-        retrained = arrays["retrain", task, dimension, metric].copy()
-        retrained[:, :1] = np.nan  # the first seed's model is the reference itself
+        retrained = evidence.retrained(task, dimension, metric)
         seed = arrays[RESEED, task, dimension.removeprefix("retrain-"), metric]
         return {"retrained": mean_of_requests(retrained), "seed": mean_of_requests(seed)}
     if dimension in ERRORS:
@@ -86,7 +85,7 @@ def inside_floor(
 def _row(evidence: Evidence, key: tuple[str, str, str, str], collapsed: bool) -> dict[str, Any]:
     _, task, dimension, metric = key
     interval = evidence.bootstrap.interval(evidence.arrays[key])
-    retrain = mean_of_requests(evidence.arrays["retrain", task, dimension, metric])
+    retrain = mean_of_requests(evidence.retrained(task, dimension, metric))
     measured_floors = floors(evidence, task, dimension, metric)
     floor = main_floor(measured_floors, metric)
     sigma = evidence.band(task, metric).sigma if dimension == "target_error" else np.nan
@@ -124,9 +123,13 @@ def summarise(evidence: Evidence) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def _reference(evidence: Evidence, key: tuple[str, str, str, str], against: str) -> np.ndarray:
+    """Return the same measurement of a reference, [requests, columns]."""
+    return evidence.retrained(*key[1:]) if against == "retrain" else evidence.arrays[against, *key[1:]]
+
+
 def _contrast(evidence: Evidence, key: tuple[str, str, str, str], against: str) -> dict[str, Any]:
-    _, task, dimension, metric = key
-    values, reference = paired(evidence.arrays[key], evidence.arrays[against, task, dimension, metric])
+    values, reference = paired(evidence.arrays[key], _reference(evidence, key, against))
     mean = evidence.bootstrap.mean
     if against == "retrain":  # its seeds are its own, and their spread is part of the interval
         interval = evidence.bootstrap.interval(mean(values) - mean(reference, RETRAINED))
@@ -159,7 +162,7 @@ def contrasts(evidence: Evidence) -> pd.DataFrame:
         for against in AGAINST
         if key[0] not in (against, "original", RESEED)
         and key[2] in DIMENSIONS
-        and (against, *key[1:]) in evidence.arrays
+        and not np.isnan(_reference(evidence, key, against)).all()
     ]
     if not rows:
         return pd.DataFrame(columns=list(TABLES["contrasts"]))

@@ -103,6 +103,11 @@ _RESULTS: Mapping[str, Schema] = {
         | _of(TEXT, "sigma_of")
         | _of(FLAG, "memorised", "clearly")
     ),
+    "bank": (
+        _of(TEXT, "request", "task", "dimension")
+        | _of(NUMBER, "exact", "bank", "difference", "ci_low", "ci_high")
+        | _of(FLAG, "within")
+    ),
     "sod": (
         _of(TEXT, "method", "request", "task")
         | _of(NUMBER, "error", "error_retrain", "sigma")

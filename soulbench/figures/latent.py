@@ -11,10 +11,10 @@ from matplotlib.lines import Line2D
 from soulbench.analysis.arrays import intervals
 from soulbench.analysis.bootstrap import Interval
 from soulbench.analysis.claims.latent import GROUPS
-from soulbench.analysis.methods import ordered
+from soulbench.analysis.methods import UNNAMED, ordered
 from soulbench.core.paths import ResultPaths
 from soulbench.core.tables import read_csv
-from soulbench.core.terms import RESEED, TASKS
+from soulbench.core.terms import TASKS
 from soulbench.figures import _style
 
 TITLE = "Distances in latent space (Fig. 6)"
@@ -49,7 +49,7 @@ def plot(config: dict[str, Any], paths: ResultPaths, out_stem: Path, log: Callab
     table = read_csv(Path(paths.table("latent")))
     measured = intervals(config, table, ("method", "task", "group", "representation", "distance"))
     # A model of another training seed has other coordinates, so its distances mean nothing here.
-    methods = [name for name in ordered(config, table["method"]) if name not in ("original", RESEED)]
+    methods = [name for name in ordered(config, table["method"]) if name not in ("original", *UNNAMED)]
     kinds = [
         (representation, distance)
         for representation in REPRESENTATIONS

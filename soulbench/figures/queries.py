@@ -14,10 +14,10 @@ from matplotlib.lines import Line2D
 from soulbench.analysis.arrays import intervals
 from soulbench.analysis.bootstrap import Interval
 from soulbench.analysis.dimensions import PRIMARY
-from soulbench.analysis.methods import ordered
+from soulbench.analysis.methods import UNNAMED, ordered
 from soulbench.core.paths import ResultPaths
 from soulbench.core.tables import read_csv
-from soulbench.core.terms import RESEED, TASKS
+from soulbench.core.terms import TASKS
 from soulbench.figures import _style, counted
 
 TITLE = "Queries (Fig. 7)"
@@ -54,7 +54,7 @@ def plot(config: dict[str, Any], paths: ResultPaths, out_stem: Path, log: Callab
     table = table[table["metric"] == PRIMARY]
     measured = table[table["status"] == "ok"]
     errors = intervals(config, measured, ("method", "task", "query"), axes=table)
-    methods = [name for name in ordered(config, table["method"]) if name != RESEED]
+    methods = [name for name in ordered(config, table["method"]) if name not in UNNAMED]
     looks = _looks([NONE, *config["evaluation"]["queries"]])
     # More queries than colours need higher rows.
     row = 0.42 * max(1.0, len(looks) / len(COLOURS))

@@ -10,6 +10,7 @@ from soulbench.analysis.band import Band, verdict
 from soulbench.analysis.bootstrap import Bootstrap
 from soulbench.analysis.evidence import Evidence
 from soulbench.analysis.findings import corrected
+from soulbench.analysis.references import bank_against_exact
 from soulbench.analysis.scoreboard import scoreboard
 from soulbench.core.terms import RECONSTRUCTION
 from tests.unit.planted_methods import PAPER, PlantedMethod
@@ -21,10 +22,11 @@ METHODS = ("original", "noop-ft", "retrain", "sample-ft", "obj-mk-pa", "obj-if")
 QUIET = PlantedMethod((0.0, 0.0))
 
 
-def tables(planted, change=None, seeds=2):
+def tables(planted, change=None, seeds=2, bank=None):
     """Return metrics and queries of a few methods with planted effects, after `change` of the metrics."""
     settings = config()
     settings["methods"] = {name: {"seeds": seeds} if name == "retrain" else {} for name in METHODS}
+    settings["references"] = {"bank": bank}
     factory = Factory(Path(), settings, planted)
     metrics = factory.table("metrics")
     return settings, (metrics if change is None else change(metrics)), factory.table("queries")
@@ -118,6 +120,36 @@ def test_a_bank_of_models_comes_through_the_same_arrays():
     assert sod.high - sod.low < 2
     gaps, reach = band.gaps(0.975)
     assert ((gaps - reach > 15) & (gaps + reach < 25)).all()
+
+
+def test_the_models_of_a_bank_are_the_retrained_ones():
+    """One exact model a request has no spread; four of the bank's, of which two lack each request, have."""
+    planted = {"obj-mk-pa": replace(QUIET, share=(1.0, 1.0)), "obj-if": replace(QUIET, share=(2.0, 2.0))}
+    evidence = Evidence(*tables(planted, seeds=1, bank={"models": 4, "share": 0.5}))
+    assert evidence.has_bank
+    band, memory = evidence.band(RECONSTRUCTION), evidence.memory(RECONSTRUCTION)
+    assert band.out.shape == (6, 4)
+    assert (band.models, band.sigma_of) == (2, "retrain")
+    assert (np.isnan(band.out) != np.isnan(memory.inside)).all()
+    assert np.nanmin(band.out) > np.nanmax(memory.inside) + 5
+    table = scoreboard(evidence)
+    rows = table[table["task"] == RECONSTRUCTION].set_index("method")
+    assert rows["verdict"][["obj-mk-pa", "obj-if", "noop-ft"]].tolist() == [
+        "forgotten",
+        "overshot",
+        "not forgotten",
+    ]
+    assert "bank" not in rows.index
+    exact = bank_against_exact(evidence)
+    assert len(exact) == 6 * 2 * 5
+    assert exact["within"].mean() > 0.8
+    assert (exact["ci_low"] < exact["ci_high"]).all()
+
+
+def test_without_a_bank_there_is_nothing_to_validate():
+    evidence = Evidence(*tables({}))
+    assert not evidence.has_bank
+    assert bank_against_exact(evidence).empty
 
 
 def test_the_interval_of_a_gap_is_that_of_two_means():

@@ -185,6 +185,28 @@ def test_the_spread_of_retrained_models_widens_a_contrast_with_them(tmp_path):
     assert noop["ci_high"] - noop["ci_low"] < 15
 
 
+def test_a_bank_is_gathered_and_costs_what_its_models_cost(tmp_path):
+    settings = config(bootstrap=100)
+    settings["references"] = {"bank": {"models": 4, "share": 0.5}}
+    settings["methods"] = {
+        "original": {},
+        "noop-ft": {},
+        "retrain": {"seeds": 1, "requests": 2},
+        "obj-mk-pa": {},
+    }
+    tables = written_tables(tmp_path, settings)
+    assert tables["timing_jobs"].query("method == 'bank'")["seed"].tolist() == [1, 2, 3, 4]
+    assert set(tables["bank"]["request"]) == {"r1", "r2"}
+    assert "bank" not in set(tables["summary"]["method"]) | set(tables["scoreboard"]["method"])
+    row = only(
+        tables["summary"], method="obj-mk-pa", task="synthesis", dimension="target_error", metric="mae"
+    )
+    assert row["retrain"] == pytest.approx(38, abs=2)
+    distances = tables["sod"].query("method == 'obj-mk-pa'")
+    assert set(distances["sigma_of"]) == {"retrain"}
+    assert len(distances) == 12
+
+
 def test_memorised_and_distance_to_retraining(tables):
     assert len(tables["memorised"]) == 12
     assert tables["memorised"]["memorised"].all()

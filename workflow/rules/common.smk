@@ -46,7 +46,7 @@ MONITORED = {"curves": "curves.csv", "snapshots": "snapshots.npz"}
 
 # Sections of the configuration that several rules read: those of jobs that run models, the plan, and the statistics.
 MODELS = ["seed", "device", "data.image_size", "generator", "training"]
-PLAN = ["name", "seeds", "requests", "methods", "ablations"]
+PLAN = ["name", "seeds", "requests", "methods", "references", "ablations"]
 STATISTICS = [*PLAN, "seed", "analysis"]
 
 GPU = int(

@@ -12,7 +12,7 @@ from soulbench.analysis.claims.verdicts import concluded
 from soulbench.analysis.findings import Finding
 from soulbench.analysis.methods import OBJECT_MASKS, UNLEARNERS
 from soulbench.analysis.statistics import request_means, spread_over_seeds
-from soulbench.core.terms import RECONSTRUCTION, SYNTHESIS, TASKS
+from soulbench.core.terms import BANK, RECONSTRUCTION, SYNTHESIS, TASKS
 
 # The vectors after the graph learner, compared by L2: those before it cannot change if only the graph learner is
 # redacted.
@@ -26,8 +26,12 @@ EQUIVALENT = 1.25
 
 def distance_arrays(latent: pd.DataFrame) -> RunArrays:
     """Return the latent distances by (method, task, group)."""
-    selected = latent[(latent["representation"] == REPRESENTATION) & (latent["distance"] == DISTANCE)]
-    return RunArrays(selected, ("method", "task", "group"), axes=latent)
+    selected = latent[
+        (latent["representation"] == REPRESENTATION)
+        & (latent["distance"] == DISTANCE)
+        & (latent["method"] != BANK)
+    ]
+    return RunArrays(selected, ("method", "task", "group"), axes=latent[latent["method"] != BANK])
 
 
 def log_distance(arrays: RunArrays, method: str, task: str, group: str) -> np.ndarray:

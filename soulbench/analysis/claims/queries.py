@@ -24,11 +24,11 @@ def recovered(evidence: Evidence, method: str, task: str, query: str) -> Finding
     of the difference between the retrained models and the original under the query; if the original does not generate
     the target under it either, nothing follows.
     """
-    under = {name: evidence.queries[name, task, query, PRIMARY] for name in (method, "original", "retrain")}
-    out = evidence.band(task).out
+    under = {name: evidence.queries[name, task, query, PRIMARY] for name in (method, "original")}
+    out, out_under = evidence.band(task).out, evidence.retrained_under(task, query)
     plain = np.fmin(evidence.error(method, task), request_means(out)[:, None])
     lowered, original, retrained, out_lowered = paired(
-        plain - under[method], under["original"], under["retrain"], out - under["retrain"]
+        plain - under[method], under["original"], out_under, out - out_under
     )
     mean = evidence.bootstrap.mean
     gain = mean(lowered) - mean(out_lowered, RETRAINED)
