@@ -30,6 +30,7 @@ COLUMNS = {
     "metrics": ["task", "dimension", "metric", "value", "unit", "regions"],
     "latent": ["task", "group", "representation", "distance", "value"],
     "queries": ["task", "query", "status", "metric", "value"],
+    "budgets": ["budget", "task", "dimension", "metric", "value"],
 }
 
 
