@@ -101,7 +101,7 @@ _RULES = {
     r"unlearned/(?P<name>[^/]+)/": "{name}",
     r"records/(?P<name>[^/]+)/": "evaluate_{name}",
     r"ablations/": "ablate",
-    r"tables/(timing_)?claims\.csv": "claims",
+    r"tables/(timing_)?claim(s|_parts)\.csv": "claims",
     r"tables/": "tables",
 }
 

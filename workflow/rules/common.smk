@@ -44,7 +44,7 @@ GRAPHS = PATHS.data("graphs")
 MONITORED = {"curves": "curves.csv", "snapshots": "snapshots.npz"}
 
 # Sections of the configuration that several rules read: the plan, and the statistics.
-PLAN = ["name", "seeds", "requests", "methods", "ablations"]
+PLAN = ["name", "seeds", "requests", "methods", "references", "ablations"]
 STATISTICS = [*PLAN, "seed", "analysis"]
 
 GPU = int(
