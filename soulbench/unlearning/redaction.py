@@ -13,8 +13,9 @@ from soulbench.core.seeds import derive_seed
 from soulbench.core.terms import Module
 from soulbench.data.batches import Batch
 from soulbench.models.generator import Condition
-from soulbench.training.conditions import noise_for, task_condition, training_condition
+from soulbench.training.conditions import noise_for, task_condition
 from soulbench.training.dataset import UNCHANGED, BenchmarkData
+from soulbench.training.masking import Masking, masking_of
 from soulbench.training.networks import Networks
 from soulbench.training.stages import objective_for
 from soulbench.unlearning import influence
@@ -97,19 +98,18 @@ def _learning_losses(
     In eval mode the images of a batch are independent of each other, so the sum does not depend on the chunks.
     """
     objective = devices.place(objective_for(data.config, networks, UNCHANGED), device)
-    batches = data.batches()
-    for start in range(0, len(rows), chunk):
-        part = rows[start : start + chunk]
-        share = len(part) / len(rows)
-        batch = replace(batches.batch(part), object_count=batches.objects(rows) * share)
-        seeds = [derive_seed(seed, "hide", "hessian", image) for image in batch.image_ids]
-        condition = training_condition(batch, data.config["training"]["masking"], seeds)
+    source = data.batches()
+    batches = [source.batch(rows[start : start + chunk]) for start in range(0, len(rows), chunk)]
+    seeds = [[derive_seed(seed, "hide", "hessian", image) for image in batch.image_ids] for batch in batches]
+    masking = Masking(masking_of(data.config), device)
+    for piece, condition in masking(batches, seeds):
+        share = len(piece.image_ids) / len(rows)
+        batch = replace(piece, object_count=source.objects(rows) * share)
 
         def loss(
             batch: Batch = batch, condition: Condition = condition, share: float = share
         ) -> torch.Tensor:
-            inputs = moved(batch, device), moved(condition, device)
-            return share * influence.learning_loss(objective, networks.generator, *inputs)
+            return share * influence.learning_loss(objective, networks.generator, batch, condition)
 
         yield loss
 

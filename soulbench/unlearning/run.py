@@ -15,6 +15,7 @@ from soulbench.core.running_state import WorkFolder, work_folder
 from soulbench.core.terms import ALL_REQUESTS
 from soulbench.data.requests.request import Request
 from soulbench.training.dataset import BenchmarkData, Changes
+from soulbench.training.masking import masking_of
 from soulbench.training.monitor import TrainingMonitor
 from soulbench.training.networks import Networks
 from soulbench.training.stages import (
@@ -174,6 +175,7 @@ def _finetune(
     settings, training = data.config["unlearning"], data.config["training"]
     # No EMA: it would average a method's weights with those that it starts from.
     specific = {**settings, "name": "unlearning", "ema_decay": None, "optimiser": "adam"}
+    specific |= {"masking": masking_of(data.config), "eval_mode_after": None}
     stage = stage_of(specific, training, seed, frozen=settings["norm_statistics"] == "frozen")
     context, rows = ExecutionContext.of(data.config), data.without(data.subset, changes)
     objective = objective_for(data.config, networks, changes)

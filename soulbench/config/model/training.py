@@ -35,6 +35,9 @@ class Masking(Section):
     feature: Share = Field(description="probability, per object, that its visual feature is dropped")
     hide_image: Share = Field(description="share of the samples whose whole image is hidden")
     hide_features: Share = Field(description="share of the samples whose visual features are all dropped")
+    grey_features: bool = Field(
+        description="whether hidden objects are painted grey before features are cropped (SIMSG)"
+    )
 
 
 class EarlyStop(Section):
@@ -84,6 +87,9 @@ class Training(Section):
     )
     accumulate: Batch = Field(
         description="parts into which a process splits its share of a batch, to save memory"
+    )
+    eval_mode_after: Steps | None = Field(
+        description="steps of both stages until the generator goes to eval mode and gets a new optimiser"
     )
     ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = Field(
         description="decay of the moving average that replaces the weights at the end, e.g. 0.999"
