@@ -151,6 +151,19 @@ def next_seed(config: Mapping[str, Any], seed: int) -> int:
     return seeds[(seeds.index(seed) + 1) % len(seeds)]
 
 
+def original_of(config: Mapping[str, Any], run: Run) -> Run | None:
+    """Return the original model that a run is compared with: that of its seed; None for the original itself."""
+    if run.method == "original":
+        return None
+    return Run("original", run.request, config["seeds"][0] if run.method == BANK else run.seed)
+
+
+def compared(config: Mapping[str, Any], run: Run) -> list[Run]:
+    """Return all runs that a run is compared with."""
+    original = original_of(config, run)
+    return [*([original] if original else []), *references(config, run)]
+
+
 def ablation_runs(config: Mapping[str, Any]) -> list[tuple[str, int]]:
     """Return the requests and seeds of the ablations."""
     ablations = config["ablations"]

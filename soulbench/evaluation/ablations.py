@@ -15,13 +15,14 @@ from soulbench.core import device as devices
 from soulbench.core import registry
 from soulbench.core.device import Meter
 from soulbench.core.log import Log
-from soulbench.core.records import atomic_path
+from soulbench.core.records import atomic_path, file_hash, write_json
 from soulbench.core.tables import write_csv
 from soulbench.core.terms import TASKS, Module
 from soulbench.evaluation.outputs import ModelOutputs, OutputGenerator
 from soulbench.evaluation.run import RequestContext, comparison, metric_rows
 from soulbench.training.dataset import BenchmarkData
 from soulbench.training.networks import Networks
+from soulbench.training.stages import origin
 from soulbench.unlearning.edits import subset_of
 from soulbench.unlearning.influence import Redaction, Solution
 from soulbench.unlearning.redaction import InfluenceSystem
@@ -123,6 +124,8 @@ def ablate(
     original: str,
     out_modules: str,
     out_alpha: str,
+    out_record: str,
+    source: str,
     log: Log,
 ) -> None:
     """Redact one module after the other (Figs. 10 and 12), then the usual one with one alpha after the other (Fig. 11).
@@ -134,6 +137,8 @@ def ablate(
         data_dir: results/<name>/data.
         original: checkpoint of the original model.
         out_modules, out_alpha: the tables to write; the images are written beside them.
+        out_record: the record to write, as `soulbench.evaluation.run.evaluate` does.
+        source: hash of the sources, for the record.
         log: writes a line.
     """
     parameters, ablations = runs.parameters(config, METHOD), config["ablations"]
@@ -155,3 +160,6 @@ def ablate(
         alphas.add({"alpha": alpha}, measured(parameters["module"], alpha))
     modules.write(out_modules)
     alphas.write(out_alpha)
+    digests = {"modules": file_hash(out_modules), "alpha": file_hash(out_alpha)}
+    provenance = origin(config, config, seed, source)
+    write_json(out_record, {"request": request, "seed": seed, "digests": digests, **provenance})

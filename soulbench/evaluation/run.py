@@ -19,8 +19,8 @@ from soulbench.core.tables import write_csv
 from soulbench.core.terms import TASKS, UNITS
 from soulbench.data.packed import Scene
 from soulbench.data.requests.request import Request
-from soulbench.evaluation import latent, lpips_backbone
-from soulbench.evaluation.dimensions import compared_regions, mean_image_error, spread
+from soulbench.evaluation import collapse, latent, lpips_backbone
+from soulbench.evaluation.dimensions import compared_regions
 from soulbench.evaluation.metrics import ComparedRegion, Comparison
 from soulbench.evaluation.outputs import ModelOutputs, OutputGenerator
 from soulbench.training.dataset import BenchmarkData
@@ -31,8 +31,6 @@ AGAINST_ORIGINAL = ("A1", "A2", "A2-people", "A2-rest", "A3", "A3-heldout", "A4"
 AGAINST_RETRAINED = ("A1", "A2", "A3", "A4")
 #: Dimension against the true pixels -> its regions.
 AGAINST_TRUTH = {"target_error": "A1", "retained_error": "retained", "heldout_error": "heldout"}
-#: Outputs are called constant if they differ from each other by less than this share of what the photographs do.
-CONSTANT = 0.25
 #: Columns of metrics.csv that budgets.csv has as well. What is measured at every budget takes no time: pixels alone.
 BUDGET_KEYS = ("task", "dimension", "metric", "value")
 #: The unaltered scene graph, in queries.csv.
@@ -136,7 +134,7 @@ def evaluate(
     device = devices.prepare(config["device"])
     data = BenchmarkData.open(config, data_dir)
     compare, networks = comparison(config), data.networks(seed)
-    provenance = origin(config, config["evaluation"], seed, source)
+    provenance = origin(config, config, seed, source)
     # A model that serves all requests generates its outputs once.
     remembered, generated_for = dict[str, ModelOutputs](), None
     with Progress(f"evaluating {method}", len(runs), log) as progress:
@@ -230,6 +228,8 @@ def metric_rows(
     Where several models were retrained without the object, the distance from them is the mean over all; SSIM and LPIPS
     are computed for the first one only, because they take most of an evaluation's time.
     """
+    retained = [region.image_index for region in context.regions["retained"]]
+    collapsed = compare.distance and collapse.CollapseTest(compare.distance, context.truth[retained])
     for task in TASKS:
         images = outputs.images[task]
         truth = np.broadcast_to(context.truth, images.shape)
@@ -246,27 +246,17 @@ def metric_rows(
             ]
             for metric in results[0]:
                 value = float(np.mean([result[metric] for result in results if metric in result]))
-                yield _metric_row(task, dimension, metric, value, UNITS[metric])
-        if compare.distance is not None:
-            yield from _diversity(task, images[0], context)
+                count = len(context.regions[regions])
+                yield _metric_row(task, dimension, metric, value, UNITS[metric], count)
+        for metric, value in collapsed(images[:, retained]) if collapsed else ():
+            yield _metric_row(task, "diversity", metric, value, collapse.UNITS[metric], len(retained))
 
 
-def _metric_row(task: str, dimension: str, metric: str, value: float, unit: str) -> dict[str, Any]:
-    return {"task": task, "dimension": dimension, "metric": metric, "value": value, "unit": unit}
-
-
-def _diversity(task: str, images: np.ndarray, context: RequestContext) -> Iterator[dict[str, Any]]:
-    """Return the spread of the retained images, and whether the model has collapsed.
-
-    It has if its outputs are nearly constant or worse than the mean of the photographs would be.
-    """
-    retained = [region.image_index for region in context.regions["retained"]]
-    generated, truth = images[retained], context.truth[retained]
-    error = float(np.abs(generated.astype(np.int16) - truth).mean())
-    spreads = spread(generated), spread(truth)
-    collapsed = spreads[0] < CONSTANT * spreads[1] or error > mean_image_error(truth)
-    yield _metric_row(task, "diversity", "spread", spreads[0], "grey levels")
-    yield _metric_row(task, "diversity", "collapsed", float(collapsed), "flag")
+def _metric_row(
+    task: str, dimension: str, metric: str, value: float, unit: str, regions: int
+) -> dict[str, Any]:
+    row = {"task": task, "dimension": dimension, "metric": metric, "value": value, "unit": unit}
+    return {**row, "regions": regions}
 
 
 def _query_outputs(

@@ -174,7 +174,7 @@ def test_every_one_of_twelve_queries_is_shown(results, tmp_path):
 def test_rows_are_truth_then_methods_then_retrained_models(results):
     rows = _gallery.outputs_by_row(BenchmarkImages(config(), results), ["r1"])
     assert list(rows)[:3] == ["truth", "original", "noop-ft"]
-    assert list(rows)[-2:] == ["retrain", "retrain-sample"]
+    assert list(rows)[-3:] == ["retrain", "retrain-person", "retrain-sample"]
 
 
 def test_records_of_an_earlier_configuration_are_not_shown(results, tmp_path):

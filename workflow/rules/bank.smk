@@ -15,8 +15,7 @@ rule bank:
     resources:
         gpu=GPU * PROCESSES,
     params:
-        source=source_hash("soulbench.unlearning.bank"),
-        settings=settings(*MODELS, "unlearning.roi_margin"),
+        **jobs.bank(config)._asdict(),
         weights=file_state(config["training"]["perceptual_weights"]),
         left_out=lambda wildcards: runs.left_out(config, int(wildcards.number)),
         processes=PROCESSES,

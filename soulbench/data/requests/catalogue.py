@@ -97,11 +97,13 @@ class Catalogue:
 
     @cached_property
     def appearances(self) -> dict[str, list[Person]]:
-        """Return, by individual, where they appear in training images: wide enough, by their usual label, widest first."""
+        """Return, by individual, where they appear in training images: wide ones, by usual label, widest first."""
         known = [one for one in self.persons if one.individual and one.train]
         usual = Counter((one.individual, one.label) for one in known)
         found: dict[str, list[Person]] = {}
-        for one in sorted(known, key=lambda one: (not one.wide, -usual[one.individual, one.label], -one.width)):
+        for one in sorted(
+            known, key=lambda one: (not one.wide, -usual[one.individual, one.label], -one.width)
+        ):
             found.setdefault(one.individual, []).append(one)
         return found
 

@@ -51,10 +51,10 @@ def choose_sets(
 ) -> list[list[Member]]:
     """Choose requests one by one; the kinds take turns, so that the first ones are of different kinds.
 
-    The rule prefers good examples of a kind, images that no request has yet, people who are known, categories that other
-    images of the subset have often enough, and objects that queries can be asked about; then categories and individuals
-    that no request has yet, and widths far from those of the other requests. The first request is one of two twins where
-    both are in the subset.
+    The rule prefers objects that no request has yet, good examples of a kind, images that no request has yet, people
+    who are known, categories that other images of the subset have often enough, and objects that queries can be asked
+    about; then categories and individuals that no request has yet, and widths far from those of the other requests.
+    The first request is one of two twins where both are in the subset.
 
     Args:
         config: the whole configuration; reads `seed`, `requests`.
@@ -81,6 +81,7 @@ def choose_sets(
         gap = min((abs(person.width - other.person.width) for other in chosen), default=0.0)
         return (
             not chosen and not twin(person),
+            sum(used["object", member.ids] for member in candidate.members),
             candidate.misfit,
             sum(used["image", image] for image in images),
             not person.individual and bool(catalogue.appearances),
@@ -94,8 +95,8 @@ def choose_sets(
         )
 
     for kind in _turns(kinds):
-        taken = {one.person.object_id for one in chosen}
-        left = [one for one in pools[kind] if one.person.object_id not in taken]
+        primary = {one.members[0] for one in chosen}
+        left = [one for one in pools[kind] if one.members[0] not in primary]
         if not left:
             raise UserError(
                 f"requests.kinds.{kind}: {kinds[kind]} are wanted, but the subset has too few {NEEDED[kind]}: "
@@ -103,6 +104,7 @@ def choose_sets(
             )
         best = min(left, key=rank)
         chosen.append(best)
+        used.update(("object", member.ids) for member in best.members)
         used.update(("image", image) for image in {member.image_id for member in best.members})
         used.update([("label", best.person.label), ("individual", best.person.individual)])
     return [list(candidate.members) for candidate in chosen]
