@@ -35,6 +35,7 @@ ROOT = Path(__file__).resolve().parents[1]
 STAGES = {
     "pretrain": "pre-training",
     "finetune": "fine-tuning",
+    "bank": "retraining",
     "evaluate": "evaluation",
     **dict.fromkeys(("tables", "claims", "figures", "page"), "tables, figures, page"),
 }

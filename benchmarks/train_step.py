@@ -36,11 +36,11 @@ import literal  # noqa: E402
 import networks_factory  # noqa: E402
 
 from soulbench.config import files  # noqa: E402
-from soulbench.core.device import ExecutionContext, describe, moved, peak_mib, place, prepare  # noqa: E402
+from soulbench.core.device import ExecutionContext, describe, peak_mib, place, prepare  # noqa: E402
 from soulbench.models.visual_features import VisualFeatures  # noqa: E402
 from soulbench.training.adam import Adam  # noqa: E402
-from soulbench.training.conditions import training_condition  # noqa: E402
 from soulbench.training.losses import Objective  # noqa: E402
+from soulbench.training.masking import Masking, masking_of  # noqa: E402
 from soulbench.training.networks import build  # noqa: E402
 
 FORMS = ("usual", "float32", "bfloat16")
@@ -84,6 +84,7 @@ class Bench:
     ):
         settings = files.load(ROOT / "config.yaml", ROOT / "configs" / "visual-genome.yaml")
         sizes, training = settings["generator"], settings["training"]
+        sizes["visual"]["weights"] = "seeded"
         networks_factory.SIZES = sizes
         networks_factory.VOCABULARY = VOCABULARY
         self.form, self.device, self.now = form, device, now
@@ -92,12 +93,13 @@ class Bench:
         place(self.networks.modules(), device).train()
         self.objective = place(Objective(training["losses"], self.networks.discriminators, "seeded"), device)
         scenes = networks_factory.random_batch([OBJECTS] * batch, size=SIDE, dtype=torch.float32)
-        condition = training_condition(scenes, training["masking"], range(batch))
-        self.batch, self.condition = moved(scenes, device), moved(condition, device)
+        self.scenes, self.seeds = [scenes], [range(batch)]
+        self.masking = Masking(masking_of(settings), device)
+        ((self.batch, self.condition),) = self.masking(self.scenes, self.seeds)
         kind = torch.optim.Adam if form == "usual" else Adam
         self.optimisers = {name: kind(net.parameters()) for name, net in self.networks.modules().items()}
         if form == "usual":
-            self.features = VisualFeatures({**sizes["visual"], "weights": "seeded"})
+            self.features = VisualFeatures(sizes["visual"])
 
     def step(self) -> dict[str, float]:
         """Make a step; return its seconds by part."""
@@ -111,10 +113,12 @@ class Bench:
             return clock.parts
         for optimiser in self.optimisers.values():
             optimiser.zero_grad()
+        ((batch, condition),) = self.masking(self.scenes, self.seeds)
+        clock("visual features")
         with self.context.autocast():
-            output = self.networks.generator(self.batch, self.condition)
+            output = self.networks.generator(batch, condition)
             clock("generator")
-            losses = self.objective(output, self.batch, self.condition)
+            losses = self.objective(output, batch, condition)
         clock("losses")
         losses.backward(*(optimiser.parameters for optimiser in self.optimisers.values()))
         clock("backward")
@@ -126,7 +130,9 @@ class Bench:
     @torch.no_grad()
     def _features(self) -> None:
         for image, box in zip(self.batch.image_of.tolist(), self.batch.boxes, strict=True):
-            self.features.backbone(literal.cropped(self.batch.images[image], box, self.features.size)[None])
+            self.features.backbone(
+                literal.feature_crop(self.batch.images[image], box, self.features.size)[None]
+            )
 
 
 def work(

@@ -1,4 +1,4 @@
-"""Check a configuration without running anything, and list what it may contain."""
+"""Check a configuration, list what it may contain, and exchange the results of runs; nothing is run."""
 
 import argparse
 import dataclasses
@@ -17,6 +17,7 @@ from soulbench.core.values import type_text, value_text
 from soulbench.planning import estimate
 
 CONFIG = "config.yaml"
+WORST = 10  # differing cells that `compare` names
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,6 +46,10 @@ def _parser() -> argparse.ArgumentParser:
         ("parameters", _parameters, "count the parameters of the configured networks, by module"),
         ("methods", _methods, "list the methods with their parameters"),
         ("queries", _queries, "list the queries"),
+        ("export", _export, "pack what is finished of a benchmark, without models, into one archive"),
+        ("merge", _merge, "take in archives that other machines exported of the same benchmark"),
+        ("publish", _publish, "write the tables of a run as compressed CSV, at most 2 MB"),
+        ("compare", _compare, "compare the tables of a run with published ones, cell by cell"),
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.set_defaults(run=run)
@@ -61,7 +66,34 @@ def _parser() -> argparse.ArgumentParser:
         "--objects", type=int, default=179, help="size of the object vocabulary (179: Visual Genome)"
     )
     command.add_argument("--predicates", type=int, default=46, help="size of the predicate vocabulary (46)")
+    _add_exchange_arguments(commands.choices)
     return parser
+
+
+def _add_exchange_arguments(commands: Mapping[str, argparse.ArgumentParser]) -> None:
+    for name in ("export", "merge"):
+        commands[name].add_argument(
+            "--configfile", nargs="+", default=[], metavar="FILE", help="overlays, as for snakemake"
+        )
+    commands["export"].add_argument("--out", type=Path, required=True, help="the archive: here.zip")
+    commands["export"].add_argument(
+        "--outputs", action="store_true", help="also the images that figures are made of, which are large"
+    )
+    commands["merge"].add_argument("archive", nargs="+", type=Path, help="what export wrote elsewhere")
+    for name in ("publish", "compare"):
+        commands[name].add_argument("folder", metavar="run", type=Path, help="results/<name>")
+    commands["publish"].add_argument("--out", type=Path, required=True, help="the folder: docs/evidence")
+    commands["publish"].add_argument(
+        "--without", nargs="+", default=[], metavar="TABLE", help="tables to leave out: metrics"
+    )
+    commands["compare"].add_argument("published", type=Path, help="a folder or zip archive of tables")
+    commands["compare"].add_argument(
+        "--tolerance",
+        type=float,
+        default=1.0,
+        metavar="FACTOR",
+        help="factor of all tolerances (docs/reproducing.md); 0: equal numbers",
+    )
 
 
 def _checked(overlays: Sequence[str]) -> dict[str, Any]:
@@ -142,6 +174,38 @@ def _parameters(options: argparse.Namespace) -> Iterator[str]:
     yield f"{'module':24}{'total':>14}{'trainable':>14}"
     for name, total, trainable in table(config["generator"], options.objects, options.predicates):
         yield f"{name:24}{total:14,}{trainable:14,}"
+
+
+def _export(options: argparse.Namespace) -> Iterator[str]:
+    from soulbench.exchange.export import export
+
+    return export(_checked(options.configfile), options.out, options.outputs)
+
+
+def _merge(options: argparse.Namespace) -> Iterator[str]:
+    from soulbench.exchange.merge import merge
+
+    return merge(_checked(options.configfile), options.archive)
+
+
+def _publish(options: argparse.Namespace) -> Iterator[str]:
+    from soulbench.exchange.published import publish
+
+    return publish(options.folder, options.out, options.without)
+
+
+def _compare(options: argparse.Namespace) -> Iterator[str]:
+    from soulbench.exchange.compare import compare, summary
+
+    if not options.tolerance >= 0:
+        raise UserError(f"--tolerance: {options.tolerance} is not allowed; allowed: numbers, 0 or above")
+    compared = compare(options.folder, options.published, options.tolerance)
+    yield from _table(list(summary(compared)))
+    cells = [cell for table in compared for cell in table.different]
+    yield from map(str, sorted(cells, key=lambda cell: -cell.excess)[:WORST])
+    if not all(table.same for table in compared):
+        raise UserError(f"{options.folder} is not the same as {options.published}")
+    yield f"{options.folder} is the same as {options.published}"
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from soulbench.analysis.statistics import Bootstrap, Interval
+from soulbench.analysis.bootstrap import Bootstrap, Interval
 
 
 def natural_order(text: str) -> tuple[list[Any], str]:

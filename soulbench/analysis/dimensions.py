@@ -56,6 +56,8 @@ _OTHER = (
 DIMENSIONS = {item.id: item for item in (*_CHANGES, *_AGAINST_RETRAIN, *_ERRORS, *_OTHER)}
 CHANGES = tuple(item.id for item in _CHANGES)
 AGAINST_RETRAIN = tuple(item.id for item in _AGAINST_RETRAIN)
+#: Dimensions of which a request compares as many objects as there happen to be.
+REGION_GROUPS = tuple(name for name in CHANGES if name not in ("A1", "A2-rest"))
 ERRORS = tuple(item.id for item in _ERRORS)
 
 

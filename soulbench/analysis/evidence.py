@@ -1,51 +1,38 @@
-"""The questions that every verdict is made of: is the target removed, the rest damaged, the output collapsed?
+"""The measurements of a benchmark, and the questions that every verdict is made of.
 
-A fourth asks whether a query recovers the target. Each answer comes with its interval. All are in grey levels (mean
-absolute error), against the references for the same requests. A threshold is the midpoint between two references, or
-the largest change of the harmless ones; none was chosen by looking at results.
+Is the target removed, is it forgotten, is the rest damaged, is the output collapsed? Each answer comes with its
+interval. All are in grey levels (mean absolute error), for the same requests. Thresholds are midpoints between
+references, the spread of retrained models, or what an eye can see; none was chosen by looking at results.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from soulbench.analysis.arrays import RunArrays
-from soulbench.analysis.dimensions import PRIMARY, as_distance
-from soulbench.analysis.statistics import (
-    Bootstrap,
-    Interval,
-    mean_of_requests,
-    request_means,
-    spread_over_seeds,
-)
+from soulbench.analysis.band import BAND, SIGMA_FLOOR, Band
+from soulbench.analysis.bootstrap import RETRAINED, SEEDS, Bootstrap, Interval
+from soulbench.analysis.dimensions import PRIMARY, REGION_GROUPS, as_distance
+from soulbench.analysis.findings import Finding
+from soulbench.analysis.statistics import paired, request_means
+from soulbench.config import runs
 from soulbench.core.paths import ResultPaths
 from soulbench.core.tables import read_csv
-from soulbench.core.terms import RESEED
+from soulbench.core.terms import BANK, RESEED
 
 # Half way from the original (0) to the retrained model (1): beyond it, a model is more like the retrained one.
 REMOVED = 0.5
-# As far beyond the retrained model as REMOVED is short of it: the model does not just lack the target, it generates
-# something wrong in its place.
-OVERSHOT = 1.5
 # A run is collapsed or not; a method is collapsed if more than half of its runs are.
 COLLAPSED = 0.5
-# Nothing was removed from these models, or exactly what should be: what they change elsewhere is harmless.
-HARMLESS = ("noop-ft", "retrain", RESEED)
-# One per cent of the grey scale, about the least contrast that an eye can see: a smaller excess is no damage.
-NEGLIGIBLE = 2.55
-NOTHING = Interval(np.nan, np.nan, np.nan, 0, 0)
-
-
-@dataclass(frozen=True)
-class Finding:
-    """The answer to a question: True, False, or None if the numbers do not decide; with the number it rests on."""
-
-    holds: bool | None
-    effect: Interval
-    unit: str
+# One per cent of the grey scale, about the least contrast that an eye can see: a smaller excess is no damage. In the
+# other metrics, what goes along with it.
+NEGLIGIBLE = {PRIMARY: 2.55, "ssim": 0.025, "lpips": 0.025}
+# Groups of fewer compared objects, over all requests, are not judged.
+FEWEST_OBJECTS = 3
+NOOP = "noop-ft"
 
 
 class Evidence:
@@ -55,22 +42,36 @@ class Evidence:
         arrays: metrics by (method, task, dimension, metric).
         queries: metrics under a query by (method, task, query, metric).
         methods: those measured, without the reseeded original.
+        objects: how many regions a dimension compares over all requests.
     """
 
     def __init__(self, config: dict[str, Any], metrics: pd.DataFrame, queries: pd.DataFrame):
         """Index the tables; the requests and seeds of `metrics` are the axes of all arrays."""
         self.config = config
         self.bootstrap = Bootstrap.of(config)
+        bank, metrics = _split(metrics)
         axes = metrics[metrics["method"] != RESEED]
         self.methods = list(dict.fromkeys(axes["method"]))
         self.arrays = RunArrays(metrics, ("method", "task", "dimension", "metric"), axes)
-        applicable = queries[queries["status"] == "ok"]
-        self.queries = RunArrays(applicable, ("method", "task", "query", "metric"), axes)
+        bank_queries, queries = _split(queries[queries["status"] == "ok"])
+        self.queries = RunArrays(queries, ("method", "task", "query", "metric"), axes)
+        self._bank = RunArrays(bank, ("task", "dimension", "metric"))
+        self._bank_queries = RunArrays(bank_queries, ("task", "query", "metric"), bank)
+        self._out = _out_models(config, self._bank)
+        if self._bank:  # every model of a bank is evaluated for every request
+            assert self._bank.requests == self.arrays.requests
+        counts = axes.groupby(["dimension", "request"])["regions"].max()
+        self.objects = counts.groupby("dimension").sum()
 
     @classmethod
     def read(cls, config: dict[str, Any], paths: ResultPaths) -> "Evidence":
         """Read metrics.csv and queries.csv."""
         return cls(config, read_csv(paths.table("metrics")), read_csv(paths.table("queries")))
+
+    @property
+    def level(self) -> float:
+        """The level of a test, such as 0.05."""
+        return 1 - self.bootstrap.confidence
 
     def error(
         self, method: str, task: str, dimension: str = "target_error", metric: str = PRIMARY
@@ -78,58 +79,147 @@ class Evidence:
         """Return a dimension as distances [requests, seeds]."""
         return as_distance(metric, self.arrays[method, task, dimension, metric])
 
-    def gap(self, task: str, metric: str = PRIMARY) -> np.ndarray:
-        """Return the retrained model's error on the target minus the original's, [requests, seeds]."""
-        retrained = spread_over_seeds(self.error("retrain", task, metric=metric))
-        return retrained - self.error("original", task, metric=metric)
+    @property
+    def has_bank(self) -> bool:
+        """Whether the retrained models are those of a bank."""
+        return self._out is not None
+
+    def retrained(self, task: str, dimension: str, metric: str = PRIMARY) -> np.ndarray:
+        """Return a metric of the models that never saw a request's targets, [requests, models].
+
+        They are the bank's models without them; without a bank, those of the method `retrain`.
+        """
+        if self._out is None:
+            return self.arrays["retrain", task, dimension, metric]
+        return np.where(self._out, self._bank[task, dimension, metric], np.nan)
+
+    def retrained_under(self, task: str, query: str) -> np.ndarray:
+        """Return the same models' errors on the target under a query, [requests, models]."""
+        if self._out is None:
+            return self.queries["retrain", task, query, PRIMARY]
+        return np.where(self._out, self._bank_queries[task, query, PRIMARY], np.nan)
+
+    def band(self, task: str, metric: str = PRIMARY) -> Band:
+        """Return the errors of the models that never saw the targets, and of the originals, which did."""
+        out = as_distance(metric, self.retrained(task, "target_error", metric))
+        return Band(out, self.error("original", task, metric=metric), SIGMA_FLOOR[metric])
+
+    def memory(self, task: str) -> Band:
+        """Return the same, but with the bank's own models that saw the targets, where there is a bank."""
+        band = self.band(task)
+        if self._out is None:
+            return band
+        return replace(band, inside=np.where(self._out, np.nan, self._bank[task, "target_error", PRIMARY]))
 
     def forgotten_share(self, errors: np.ndarray, task: str) -> Interval:
         """Return how far errors [requests, seeds] are on the way from the original (0) to the retrained model (1)."""
-        return self.bootstrap.ratio(errors - self.error("original", task), self.gap(task))
+        moved, _ = paired(errors - self.error("original", task), self.band(task).out)
+        return self.bootstrap.ratio(self.bootstrap.mean(moved), self.band(task).gap(self.bootstrap, moved))
 
     def removed(self, method: str, task: str) -> Finding:
         """Tell whether a method's error on the target is nearer to the retrained model's than to the original's."""
-        share = self.forgotten_share(self.error(method, task), task)
-        return Finding(share.above(REMOVED), share, "share of the way to retraining")
+        return self.removed_by(self.error(method, task), task)
 
-    def requests_removed(self, method: str, task: str) -> tuple[int, int]:
-        """Return how many of the memorised requests a method removed, and how many were memorised."""
-        way = request_means(self.error(method, task) - self.error("original", task))
-        gap = request_means(self.gap(task))
+    def removed_by(self, errors: np.ndarray, task: str) -> Finding:
+        """Tell whether errors [requests, seeds] are nearer to the retrained model's than to the original's."""
+        return Finding.above(self.forgotten_share(errors, task), REMOVED, "share of the way to retraining")
+
+    def remembered(self, method: str, task: str) -> Finding:
+        """Tell whether a method's error on the target is smaller than those of the retrained models' band."""
+        return self._in_band(Finding.above(self._sod(method, task), BAND, "sd of the retrained models"), task)
+
+    def beyond(self, method: str, task: str) -> Finding:
+        """Tell whether a method's error on the target is greater than those of the retrained models' band."""
+        finding = Finding.above(self._sod(method, task), -BAND, "sd of the retrained models")
+        return self._in_band(finding.negated(), task)
+
+    def unlike(self, method: str, task: str) -> Finding:
+        """Tell whether the target's image is farther from a retrained model's than two of these are (E_A1)."""
+        noise, axis = self.retrained_noise(task, "A1")
+        errors, noise = paired(self.error(method, task, "retrain-A1"), noise)
+        excess = self.bootstrap.mean(errors) - self.bootstrap.mean(noise, axis)
+        finding = Finding.above(self.bootstrap.interval(excess), NEGLIGIBLE[PRIMARY], "grey levels of E_A1")
+        return self._in_band(finding, task)
+
+    def _in_band(self, finding: Finding, task: str) -> Finding:
+        """Return a finding that needs the spread of the retrained models, which a single one does not have."""
+        if self.band(task).sigma_of == "retrain":
+            return finding
+        return finding.undecided("one retrained model a request: their spread is unknown")
+
+    def _sod(self, method: str, task: str) -> Interval:
+        return self.band(task).mean_sod(self.bootstrap, self.error(method, task))
+
+    def retrained_noise(self, task: str, dimension: str, metric: str = PRIMARY) -> tuple[np.ndarray, str]:
+        """Return distances between two retrained models [requests, columns], and what the columns are.
+
+        With one retrained model a request they are those between two original models, of the same regions.
+        """
+        noise = as_distance(metric, self.retrained(task, f"retrain-{dimension}", metric))
+        if not np.isnan(noise).all():
+            return noise, RETRAINED
+        return self.error(RESEED, task, dimension, metric), SEEDS
+
+    def counts(self, method: str, task: str) -> tuple[int, int, int]:
+        """Return how many requests a method brought into the band, how many it removed, and how many were memorised.
+
+        Only memorised requests can be removed: those whose target the original generates better than retraining.
+        """
+        band, errors = self.band(task), self.error(method, task)
+        way = request_means(errors - self.error("original", task))
+        gap = request_means(band.out) - request_means(band.inside)
         memorised = (gap > 0) & ~np.isnan(way)
-        return int((way[memorised] > REMOVED * gap[memorised]).sum()), int(memorised.sum())
+        removed = way[memorised] > REMOVED * gap[memorised]
+        return int((np.abs(band.sod(errors)) <= BAND).sum()), int(removed.sum()), int(memorised.sum())
 
-    def harmless(self, task: str, dimension: str) -> np.ndarray:
-        """Return the distances [requests, seeds] of the harmless reference that changes a dimension most."""
-        measured = [name for name in HARMLESS if (name, task, dimension, PRIMARY) in self.arrays]
-        errors = [self.error(name, task, dimension) for name in measured]
-        largest = max(errors, key=mean_of_requests, default=self.error("", task, dimension))
-        return spread_over_seeds(largest)
+    def excess(self, errors: np.ndarray, task: str, dimension: str, metric: str = PRIMARY) -> Interval:
+        """Return distances [requests, seeds] minus those of noop-ft of the same request and seed."""
+        return self.bootstrap.interval(errors - self.error(NOOP, task, dimension, metric))
 
-    def harm(self, errors: np.ndarray, task: str, dimension: str) -> Finding:
-        """Tell whether errors [requests, seeds] exceed those of the harmless references visibly."""
-        excess = self.bootstrap.interval(errors - self.harmless(task, dimension))
-        unit = f"grey levels of {dimension} beyond the harmless references"
-        return Finding(excess.above(NEGLIGIBLE), excess, unit)
+    def harm(self, errors: Callable[[str], np.ndarray], task: str, dimension: str) -> Finding:
+        """Tell whether a retained dimension is visibly worse than after the same training with nothing removed.
+
+        SSIM or LPIPS must not contradict it: damage where one of them is certain to see less than after noop-ft, or no
+        damage where one is certain to see some, is undecided.
+
+        Args:
+            errors: returns the distances [requests, seeds] of a metric.
+            task: the task.
+            dimension: what is retained.
+        """
+        unit = f"grey levels of {dimension} beyond noop-ft"
+        finding = Finding.above(self.excess(errors(PRIMARY), task, dimension), NEGLIGIBLE[PRIMARY], unit)
+        objects = int(self.objects.get(dimension, 0))
+        if dimension in REGION_GROUPS and objects < FEWEST_OBJECTS:
+            return finding.undecided(f"{objects} objects, {FEWEST_OBJECTS} needed")
+        if finding.holds is None:
+            return finding
+        for metric in ("ssim", "lpips"):
+            other = self.excess(errors(metric), task, dimension, metric)
+            contradicts = other.high < 0 if finding.holds else other.low > NEGLIGIBLE[metric]
+            if contradicts:
+                return finding.undecided(f"{metric} contradicts: {other.mean:.2g} beyond noop-ft")
+        return finding
 
     def damaged(self, method: str, task: str, dimension: str) -> Finding:
-        """Tell whether a method changes a retained dimension visibly more than the harmless references do."""
-        return self.harm(self.error(method, task, dimension), task, dimension)
+        """Tell whether a method damages a retained dimension."""
+        return self.harm(lambda metric: self.error(method, task, dimension, metric), task, dimension)
 
     def collapsed(self, method: str, task: str) -> Finding:
-        """Tell whether a method's outputs are constant, or worse than the mean image, in most runs."""
-        flags = self.arrays[method, task, "diversity", "collapsed"]
-        share = self.bootstrap.interval(flags)
-        return Finding(share.above(COLLAPSED), share, "share of collapsed runs")
+        """Tell whether a method's outputs are constant, or far from photographs, in most runs."""
+        share = self.bootstrap.interval(self.arrays[method, task, "diversity", "collapsed"])
+        return Finding.above(share, COLLAPSED, "share of collapsed runs")
 
-    def recovered(self, method: str, task: str, queries: Sequence[str]) -> Finding:
-        """Tell whether a query recovers the target, with the most successful query of each request.
 
-        It does if the output is nearer to the original model's than to the retrained model's.
-        """
-        errors = np.stack([self.queries[method, task, query, PRIMARY] for query in queries])
-        share = self.forgotten_share(np.fmin.reduce(errors), task)
-        forgotten = share.above(REMOVED)
-        return Finding(
-            None if forgotten is None else not forgotten, share, "share still forgotten under the query"
-        )
+def _split(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows of the bank's models, whose "seed" is their number, and all others."""
+    of_bank = frame["method"] == BANK
+    return frame[of_bank], frame[~of_bank]
+
+
+def _out_models(config: dict[str, Any], bank: RunArrays) -> np.ndarray | None:
+    """Return which of the bank's models never saw a request's targets, [requests, models]; None without a bank."""
+    if not bank:
+        return None
+    numbers = [runs.out_models(config, request) for request in bank.requests]
+    return np.array([[model in out for model in bank.seeds] for out in numbers])

@@ -5,9 +5,11 @@ from typing import Any
 
 from soulbench.config import runs
 from soulbench.core import registry
-from soulbench.core.terms import RESEED
+from soulbench.core.terms import BANK, RESEED
 
-REFERENCES = ("original", "noop-ft", "retrain", "retrain-person", "retrain-sample", RESEED)
+REFERENCES = ("original", "noop-ft", "retrain", BANK, "retrain-person", "retrain-sample", RESEED)
+#: References that no entry of the configuration's methods names -> how their cost is counted.
+UNNAMED = {RESEED: "none", BANK: "retrain"}
 #: The methods of the paper, in its order.
 UNLEARNERS = (
     "sample-ft",
@@ -27,17 +29,17 @@ ORDER = (*REFERENCES, *UNLEARNERS)
 
 def base(config: dict[str, Any], method: str) -> str:
     """Return the id of the method whose file a configured method runs; itself, unless it is a variant."""
-    return method if method == RESEED else runs.base_method(config, method)
+    return method if method in UNNAMED else runs.base_method(config, method)
 
 
 def level(config: dict[str, Any], method: str) -> str:
     """Return what a method treats: one of `registry.LEVELS`."""
-    return "reference" if method == RESEED else runs.method(config, method).level
+    return "reference" if method in UNNAMED else runs.method(config, method).level
 
 
 def family(config: dict[str, Any], method: str) -> str:
     """Return how a method's cost is counted: one of `registry.FAMILIES`."""
-    return "none" if method == RESEED else runs.method(config, method).family
+    return UNNAMED.get(method) or runs.method(config, method).family
 
 
 def ordered(config: dict[str, Any], methods: Iterable[str]) -> list[str]:

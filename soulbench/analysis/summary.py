@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from soulbench.analysis.band import BAND
+from soulbench.analysis.bootstrap import FEWEST_COLUMNS, RETRAINED
 from soulbench.analysis.dimensions import (
     AGAINST_RETRAIN,
     CHANGES,
@@ -17,8 +19,9 @@ from soulbench.analysis.dimensions import (
 )
 from soulbench.analysis.evidence import COLLAPSED, Evidence
 from soulbench.analysis.statistics import (
-    holm,
+    holm_of_tested,
     mean_of_requests,
+    paired,
     request_means,
     signed_rank,
     spread_over_seeds,
@@ -26,11 +29,6 @@ from soulbench.analysis.statistics import (
 from soulbench.core.columns import TABLES
 from soulbench.core.terms import RESEED
 
-# |SOD| within this many standard deviations of the retrained models counts as equal to retraining.
-BAND = 2.0
-# The least standard deviation that is used, so that rounding does not decide: one grey level, and as little in the
-# other metrics.
-SIGMA_FLOOR = {"mae": 1.0, "ssim": 0.01, "lpips": 0.01, "changed": 0.01}
 AGAINST = ("noop-ft", "retrain")
 
 
@@ -44,8 +42,7 @@ def floors(evidence: Evidence, task: str, dimension: str, metric: str) -> dict[s
     """
     arrays = evidence.arrays
     if dimension in AGAINST_RETRAIN:
-        retrained = arrays["retrain", task, dimension, metric].copy()
-        retrained[:, :1] = np.nan  # the first seed's model is the reference itself
+        retrained = evidence.retrained(task, dimension, metric)
         seed = arrays[RESEED, task, dimension.removeprefix("retrain-"), metric]
         return {"retrained": mean_of_requests(retrained), "seed": mean_of_requests(seed)}
     if dimension in ERRORS:
@@ -71,19 +68,6 @@ def main_floor(measured: dict[str, float], metric: str) -> float:
     return (min if is_similarity(metric) else max)(values) if values else float("nan")
 
 
-def sigma_of_retraining(evidence: Evidence, task: str, metric: str) -> tuple[float, str]:
-    """Return the standard deviation of the target's error between training seeds, and the method it is of.
-
-    It is pooled over requests: of the retrained models if they have two seeds, else of the original ones.
-    """
-    for name in ("retrain", "original"):
-        errors = evidence.error(name, task, metric=metric)
-        several = (~np.isnan(errors)).sum(axis=1) > 1
-        if several.any():
-            return float(np.sqrt(np.nanvar(errors[several], axis=1, ddof=1).mean())), name
-    return float("nan"), "none"
-
-
 def inside_floor(
     mean: float, retrain: float, floor: float, sigma: float, dimension: str, metric: str
 ) -> bool | None:
@@ -92,8 +76,7 @@ def inside_floor(
     The target's error has a band around the retrained model's mean instead.
     """
     if dimension == "target_error":
-        scale = np.nanmax([sigma, SIGMA_FLOOR.get(metric, 0.0)])
-        return None if np.isnan(retrain) else bool(abs(mean - retrain) <= BAND * scale)
+        return None if np.isnan(retrain) else bool(abs(mean - retrain) <= BAND * sigma)
     if np.isnan(floor):
         return None
     return bool(as_distance(metric, mean) <= as_distance(metric, floor))
@@ -102,12 +85,14 @@ def inside_floor(
 def _row(evidence: Evidence, key: tuple[str, str, str, str], collapsed: bool) -> dict[str, Any]:
     _, task, dimension, metric = key
     interval = evidence.bootstrap.interval(evidence.arrays[key])
-    retrain = mean_of_requests(evidence.arrays["retrain", task, dimension, metric])
+    retrain = mean_of_requests(evidence.retrained(task, dimension, metric))
     measured_floors = floors(evidence, task, dimension, metric)
     floor = main_floor(measured_floors, metric)
-    sigma, _ = sigma_of_retraining(evidence, task, metric) if dimension == "target_error" else (np.nan, "")
+    sigma = evidence.band(task, metric).sigma if dimension == "target_error" else np.nan
     needed = evidence.bootstrap.min_requests
     note = f"points only: {interval.requests} requests, {needed} needed" if interval.requests < needed else ""
+    if not note and interval.seeds < FEWEST_COLUMNS:
+        note = "for these seeds"
     return {
         **dict(zip(("method", "task", "dimension", "metric"), key, strict=True)),
         "mean": interval.mean,
@@ -138,13 +123,21 @@ def summarise(evidence: Evidence) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def _reference(evidence: Evidence, key: tuple[str, str, str, str], against: str) -> np.ndarray:
+    """Return the same measurement of a reference, [requests, columns]."""
+    return evidence.retrained(*key[1:]) if against == "retrain" else evidence.arrays[against, *key[1:]]
+
+
 def _contrast(evidence: Evidence, key: tuple[str, str, str, str], against: str) -> dict[str, Any]:
-    _, task, dimension, metric = key
-    reference = spread_over_seeds(evidence.arrays[against, task, dimension, metric])
-    difference = evidence.arrays[key] - reference
-    interval = evidence.bootstrap.interval(difference)
+    values, reference = paired(evidence.arrays[key], _reference(evidence, key, against))
+    mean = evidence.bootstrap.mean
+    if against == "retrain":  # its seeds are its own, and their spread is part of the interval
+        interval = evidence.bootstrap.interval(mean(values) - mean(reference, RETRAINED))
+    else:
+        interval = evidence.bootstrap.interval(values - spread_over_seeds(reference))
     tested = interval.requests >= evidence.bootstrap.min_requests
-    p_value, effect = signed_rank(request_means(difference)) if tested else (np.nan, np.nan)
+    differences = request_means(values) - request_means(reference)
+    p_value, effect = signed_rank(differences) if tested else (np.nan, np.nan)
     return {
         **dict(zip(("method", "task", "dimension", "metric"), key, strict=True)),
         "against": against,
@@ -169,7 +162,7 @@ def contrasts(evidence: Evidence) -> pd.DataFrame:
         for against in AGAINST
         if key[0] not in (against, "original", RESEED)
         and key[2] in DIMENSIONS
-        and (against, *key[1:]) in evidence.arrays
+        and not np.isnan(_reference(evidence, key, against)).all()
     ]
     if not rows:
         return pd.DataFrame(columns=list(TABLES["contrasts"]))
@@ -178,11 +171,3 @@ def contrasts(evidence: Evidence) -> pd.DataFrame:
     table["p_holm"] = family.transform(lambda p: holm_of_tested(p.to_numpy()))
     table["p_least"] = (family.transform("count") * 2.0 ** (1 - table["n_requests"])).clip(upper=1.0)
     return table
-
-
-def holm_of_tested(p_values: np.ndarray) -> np.ndarray:
-    """Return the p values adjusted by Holm; NaN stays NaN and does not count."""
-    adjusted = np.full(len(p_values), np.nan)
-    tested = ~np.isnan(p_values)
-    adjusted[tested] = holm(p_values[tested])
-    return adjusted

@@ -7,7 +7,13 @@ from typing import Any
 from soulbench.analysis import methods
 from soulbench.analysis.evidence import Evidence
 from soulbench.analysis.gather import check_records, gather, gather_ablation
-from soulbench.analysis.references import costs, distances_to_retraining, memorised, training_runs
+from soulbench.analysis.references import (
+    bank_against_exact,
+    costs,
+    distances_to_retraining,
+    memorised,
+    training_runs,
+)
 from soulbench.analysis.scoreboard import scoreboard
 from soulbench.analysis.summary import contrasts, summarise
 from soulbench.config import runs
@@ -31,15 +37,14 @@ def write_tables(config: dict[str, Any], results_dir: str | Path, log: Log) -> N
     """
     paths, planned = ResultPaths(str(results_dir)), _planned(config)
     check_records(paths, planned)
-    metrics, latent, queries = (gather(paths, planned, name) for name in RECORD_TABLES)
+    records = {name: gather(paths, planned, name) for name in RECORD_TABLES}
+    metrics, latent, queries = (records[name] for name in ("metrics", "latent", "queries"))
     log(f"{len(planned)} records: {len(metrics)} metrics, {len(latent)} distances, {len(queries)} queries")
     evidence = Evidence(config, metrics, queries)
     timing_jobs = training_runs(config, paths, planned)
     redactions = gather_ablation(config, paths, "modules")
     tables = {
-        "metrics": metrics,
-        "latent": latent,
-        "queries": queries,
+        **records,
         "timing_jobs": timing_jobs,
         "timing": costs(timing_jobs),
         "timing_modules": redactions[list(TABLES["timing_modules"])].drop_duplicates(),
@@ -47,6 +52,7 @@ def write_tables(config: dict[str, Any], results_dir: str | Path, log: Log) -> N
         "ablation_alpha": gather_ablation(config, paths, "alpha"),
         "summary": summarise(evidence),
         "contrasts": contrasts(evidence),
+        "bank": bank_against_exact(evidence),
         "sod": distances_to_retraining(evidence),
         "memorised": memorised(evidence, read_csv(paths.data("requests.csv"))),
         "scoreboard": scoreboard(evidence),

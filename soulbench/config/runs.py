@@ -65,6 +65,27 @@ def seeds_of(config: Mapping[str, Any], name: str) -> list[int]:
     return config["seeds"][: config["methods"][name].get("seeds")]
 
 
+def described_budget(config: Mapping[str, Any], name: str) -> float | None:
+    """Return the budget that a method is described with: its optimiser steps, or a redaction's alpha.
+
+    None for what has no budget: references other than `noop-ft`.
+    """
+    family = method(config, name).family
+    if family == "finetune":
+        return float(config["unlearning"]["steps"])
+    return float(parameters(config, name)["alpha"]) if family == "redaction" else None
+
+
+def further_budgets(config: Mapping[str, Any], name: str) -> list[float]:
+    """Return the other budgets at which a configured method is judged, in ascending order."""
+    described, settings = described_budget(config, name), config["unlearning"]
+    if described is None:
+        return []
+    if method(config, name).family == "finetune":
+        return sorted(map(float, settings["snapshots"]))
+    return sorted(described * strength for strength in settings["strengths"])
+
+
 def planned(config: Mapping[str, Any]) -> list[Run]:
     """Return all runs: each method for its requests and seeds, `reseed` if there are several seeds, and the bank's."""
     planned_runs = [
@@ -128,6 +149,19 @@ def next_seed(config: Mapping[str, Any], seed: int) -> int:
     """Return the seed whose original model is the `reseed` of a seed: the next one, and after the last the first."""
     seeds = config["seeds"]
     return seeds[(seeds.index(seed) + 1) % len(seeds)]
+
+
+def original_of(config: Mapping[str, Any], run: Run) -> Run | None:
+    """Return the original model that a run is compared with: that of its seed; None for the original itself."""
+    if run.method == "original":
+        return None
+    return Run("original", run.request, config["seeds"][0] if run.method == BANK else run.seed)
+
+
+def compared(config: Mapping[str, Any], run: Run) -> list[Run]:
+    """Return all runs that a run is compared with."""
+    original = original_of(config, run)
+    return [*([original] if original else []), *references(config, run)]
 
 
 def ablation_runs(config: Mapping[str, Any]) -> list[tuple[str, int]]:

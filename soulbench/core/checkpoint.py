@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from soulbench.core.damage import DamagedFile
+from soulbench.core.differences import ABSENT, differences
 from soulbench.core.errors import UserError
 from soulbench.core.records import atomic_path, canonical_json, content_hash
 
 # One key only: safetensors writes several keys in an order that changes from run to run, and equal models must be
 # equal bytes.
 KEY = "soulbench"
-#: Lists up to this length are shown whole in a message; of longer ones, such as vocabularies, the first difference.
-SHOWN = 10
-ABSENT = "absent"
 
 
 def checksum(tensors: Mapping[str, torch.Tensor], meta: Any = None) -> str:
@@ -93,22 +91,3 @@ def load(
     if unlike:
         raise UserError(f"{path}: a checkpoint of another model: {'; '.join(unlike)}")
     return tensors, meta
-
-
-def differences(found: Any, wanted: Any, name: str) -> Iterator[str]:
-    """Yield where two plain values differ, such as `name.sizes.width is 64 there and 128 here`."""
-    if isinstance(wanted, dict) and isinstance(found, dict):
-        for key in sorted(found.keys() | wanted.keys()):
-            yield from differences(found.get(key, ABSENT), wanted.get(key, ABSENT), f"{name}.{key}")
-    elif isinstance(wanted, list) and isinstance(found, list) and found != wanted and len(wanted) > SHOWN:
-        yield _first_difference(name, found, wanted)
-    elif found != wanted:
-        yield f"{name} is {found!r} there and {wanted!r} here"
-
-
-def _first_difference(name: str, found: list[Any], wanted: list[Any]) -> str:
-    """Return a message about two long lists: their lengths and their first difference."""
-    pairs = enumerate(zip(found, wanted, strict=False))
-    index = next((index for index, (there, here) in pairs if there != here), None)
-    first = "" if index is None else f"; number {index} is {found[index]!r} there and {wanted[index]!r} here"
-    return f"{name} has {len(found)} entries there and {len(wanted)} here{first}"

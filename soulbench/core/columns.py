@@ -17,15 +17,34 @@ _BOX = _of(NUMBER, "x0", "y0", "x1", "y1", "width")
 _RUN = _of(TEXT, "method", "request") | _of(WHOLE, "seed")
 _ABLATED = _of(TEXT, "request") | _of(WHOLE, "seed")
 _CLAIMS = (
-    _of(TEXT, "claim", "statement", "verdict") | _of(NUMBER, "effect") | _INTERVAL | _of(TEXT, "why", "unit")
+    _of(TEXT, "claim", "statement", "operating_point", "verdict", "verdict_uncorrected")
+    | _of(NUMBER, "effect")
+    | _INTERVAL
+    | _of(TEXT, "unit", "why", "power")
 )
-_HARM = _of(NUMBER, "harm", "harm_low", "harm_high") | _of(TEXT, "damaged")
+_CLAIM_PARTS = (
+    _of(TEXT, "claim", "operating_point", "part", "holds", "holds_uncorrected")
+    | _of(NUMBER, "effect")
+    | _INTERVAL
+    | _of(TEXT, "unit")
+    | _of(NUMBER, "threshold", "p", "p_holm", "requests_needed")
+    | _of(WHOLE, "n_requests", "n_seeds")
+    | _of(TEXT, "note")
+)
+#: Of each retained dimension; `harm_seed` and `harm_retrain` are those of another seed and of retraining.
+_HARM = (
+    _of(NUMBER, "harm", "harm_low", "harm_high")
+    | _of(TEXT, "damaged", "damaged_uncorrected")
+    | _of(NUMBER, "harm_seed", "harm_retrain")
+    | _of(TEXT, "harm_note")
+)
 
 #: The tables of one evaluated model, by name.
 RECORDS: Mapping[str, Schema] = {
-    "metrics": _EFFECT | _of(TEXT, "unit"),
+    "metrics": _EFFECT | _of(TEXT, "unit") | _of(WHOLE, "regions"),
     "latent": _of(TEXT, "task", "group", "representation", "distance") | _of(NUMBER, "value"),
     "queries": _of(TEXT, "task", "query", "status", "metric") | _of(NUMBER, "value"),
+    "budgets": _of(NUMBER, "budget") | _EFFECT,
 }
 
 _MODULES = _of(TEXT, "module") | _of(WHOLE, "parameters")
@@ -80,8 +99,14 @@ _RESULTS: Mapping[str, Schema] = {
     ),
     "memorised": (
         _of(TEXT, "request", "category", "task")
-        | _of(NUMBER, "error_original", "error_retrain", "gap", "sigma")
+        | _of(NUMBER, "error_original", "error_retrain", "gap", "gap_low", "gap_high", "sigma")
+        | _of(TEXT, "sigma_of")
         | _of(FLAG, "memorised", "clearly")
+    ),
+    "bank": (
+        _of(TEXT, "request", "task", "dimension")
+        | _of(NUMBER, "exact", "bank", "difference", "ci_low", "ci_high")
+        | _of(FLAG, "within")
     ),
     "sod": (
         _of(TEXT, "method", "request", "task")
@@ -91,10 +116,20 @@ _RESULTS: Mapping[str, Schema] = {
         | _of(FLAG, "inside_band")
     ),
     "scoreboard": (
-        _of(TEXT, "method", "level", "task", "outcome")
-        | _of(NUMBER, "forgotten", "forgotten_low", "forgotten_high")
-        | _of(TEXT, "removed", "overshot")
-        | _of(WHOLE, "requests_removed", "requests_memorised")
+        _of(
+            TEXT,
+            "method",
+            "level",
+            "task",
+            "outcome",
+            "outcome_uncorrected",
+            "verdict",
+            "verdict_uncorrected",
+        )
+        | _of(NUMBER, "forgotten", "forgotten_low", "forgotten_high", "band")
+        | _of(NUMBER, "sod", "sod_low", "sod_high", "excess_A1", "excess_A1_low", "excess_A1_high")
+        | _of(TEXT, "removed", "removed_uncorrected")
+        | _of(WHOLE, "requests_inside", "requests_removed", "requests_memorised")
         | _of(TEXT, "collapsed")
         | _of(NUMBER, "collapsed_share")
         | {
@@ -102,9 +137,10 @@ _RESULTS: Mapping[str, Schema] = {
             for dimension in ("A2", "A3", "retained_error", "heldout_error")
             for column, kind in _HARM.items()
         }
-        | _of(FLAG, "inside_middle")
+        | _of(WHOLE, "n_requests", "n_seeds")
     ),
     "claims": _CLAIMS,
+    "claim_parts": _CLAIM_PARTS,
 }
 
 #: What depends on the machine and the moment: seconds and memory. The names of these tables begin with `timing`.
@@ -123,6 +159,7 @@ _COSTS: Mapping[str, Schema] = {
     ),
     "timing_modules": _ABLATED | _of(TEXT, "module") | _of(NUMBER, "seconds"),
     "timing_claims": _CLAIMS,
+    "timing_claim_parts": _CLAIM_PARTS,
 }
 
 #: Every table that has a file of its own name.

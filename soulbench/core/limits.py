@@ -31,5 +31,10 @@ LARGEST_DOWNLOAD = 1_000_000_000
 UNPACKED_MARGIN = 2
 #: Entries of an archive: three times those of Visual Genome's largest. Even empty ones take room on a disk.
 MOST_ENTRIES = 200_000
+#: Bytes of a file of results in an archive: of a table or a record, which are read as a whole, and of images. Those of
+#: the largest preset have a thousandth of that.
+LARGEST_RESULT, LARGEST_IMAGES = 50_000_000, 2_000_000_000
+#: Bytes of a published table, unpacked: four times what all tables of the largest preset may take.
+LARGEST_TABLE = 200_000_000
 #: Redirects that a download follows, all of them to https.
 MOST_REDIRECTS = 5

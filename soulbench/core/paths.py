@@ -54,7 +54,7 @@ class ResultPaths:
         return f"{self.root}/records/{method}/{request}/seed{seed}/{file}".rstrip("/")
 
     def ablation(self, name: str, request: str, seed: object, suffix: str) -> str:
-        """Return the table (`csv`) or the images (`npz`) of one ablation."""
+        """Return the table (`csv`) or the images (`npz`) of one ablation, or the `record` (`json`) of both."""
         return f"{self.root}/ablations/{name}/{request}/seed{seed}.{suffix}"
 
     def table(self, name: str = "") -> str:
@@ -83,6 +83,11 @@ def beside(checkpoint: str, kind: str) -> str:
     return f"{checkpoint.removesuffix('.safetensors')}.{kind}"
 
 
+def at_budget(checkpoint: str, budget: float) -> str:
+    """Return the checkpoint of the same method at another budget than the one that it is described with."""
+    return beside(checkpoint, f"budget-{budget:g}.safetensors")
+
+
 #: Path below `results/<name>/` -> the rule that writes it.
 _RULES = {
     r"data/(vocabulary\.json|graphs)": "vocabulary",
@@ -96,7 +101,7 @@ _RULES = {
     r"unlearned/(?P<name>[^/]+)/": "{name}",
     r"records/(?P<name>[^/]+)/": "evaluate_{name}",
     r"ablations/": "ablate",
-    r"tables/(timing_)?claims\.csv": "claims",
+    r"tables/(timing_)?claim(s|_parts)\.csv": "claims",
     r"tables/": "tables",
 }
 

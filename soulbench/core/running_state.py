@@ -10,8 +10,9 @@ from typing import Any
 
 import torch
 
-from soulbench.core.checkpoint import differences, load, save
+from soulbench.core.checkpoint import load, save
 from soulbench.core.damage import DamagedFile
+from soulbench.core.differences import differences
 from soulbench.core.log import Log
 from soulbench.core.records import canonical_json, explained_writing
 

@@ -66,6 +66,11 @@ class Batch:
     slots: int
     object_count: float
 
+    @property
+    def is_object(self) -> Tensor:
+        """[N] bool, false for the image nodes."""
+        return torch.tensor(self.object_ids, device=self.boxes.device) >= 0
+
     def pad(self, values: Tensor) -> Tensor:
         """Return flat values [N, ...] as a padded list [B, slots, ...], zero in unused slots."""
         empty = values.new_zeros(len(self.image_ids) * self.slots, *values.shape[1:])

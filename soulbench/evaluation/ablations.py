@@ -15,13 +15,14 @@ from soulbench.core import device as devices
 from soulbench.core import registry
 from soulbench.core.device import Meter
 from soulbench.core.log import Log
-from soulbench.core.records import atomic_path
+from soulbench.core.records import atomic_path, file_hash, write_json
 from soulbench.core.tables import write_csv
 from soulbench.core.terms import TASKS, Module
 from soulbench.evaluation.outputs import ModelOutputs, OutputGenerator
 from soulbench.evaluation.run import RequestContext, comparison, metric_rows
 from soulbench.training.dataset import BenchmarkData
 from soulbench.training.networks import Networks
+from soulbench.training.stages import origin
 from soulbench.unlearning.edits import subset_of
 from soulbench.unlearning.influence import Redaction, Solution
 from soulbench.unlearning.redaction import InfluenceSystem
@@ -89,12 +90,8 @@ class _RedactionTrial:
 
     def measure(self, redaction: Redaction, step: torch.Tensor) -> tuple[list[dict[str, Any]], ModelOutputs]:
         """Apply a step, undo it, and return the metrics and the outputs."""
-        before = {key: value.detach().clone() for key, value in redaction.parameters.items()}
-        redaction.apply(step)
-        outputs = self.generate()
-        with torch.no_grad():
-            for key, value in redaction.parameters.items():
-                value.copy_(before[key])
+        with redaction.applied(step):
+            outputs = self.generate()
         rows = metric_rows(outputs, self.original, [], self.context, self.compare)
         return [{key: row[key] for key in ("task", "dimension", "metric", "value")} for row in rows], outputs
 
@@ -127,6 +124,8 @@ def ablate(
     original: str,
     out_modules: str,
     out_alpha: str,
+    out_record: str,
+    source: str,
     log: Log,
 ) -> None:
     """Redact one module after the other (Figs. 10 and 12), then the usual one with one alpha after the other (Fig. 11).
@@ -138,6 +137,8 @@ def ablate(
         data_dir: results/<name>/data.
         original: checkpoint of the original model.
         out_modules, out_alpha: the tables to write; the images are written beside them.
+        out_record: the record to write, as `soulbench.evaluation.run.evaluate` does.
+        source: hash of the sources, for the record.
         log: writes a line.
     """
     parameters, ablations = runs.parameters(config, METHOD), config["ablations"]
@@ -159,3 +160,6 @@ def ablate(
         alphas.add({"alpha": alpha}, measured(parameters["module"], alpha))
     modules.write(out_modules)
     alphas.write(out_alpha)
+    digests = {"modules": file_hash(out_modules), "alpha": file_hash(out_alpha)}
+    provenance = origin(config, config, seed, source)
+    write_json(out_record, {"request": request, "seed": seed, "digests": digests, **provenance})

@@ -35,11 +35,11 @@ class Comparison:
     """Compares 8-bit images region by region, in the same way for every model.
 
     Args:
-        distance: LPIPS (`soulbench.evaluation.lpips_backbone`).
+        distance: LPIPS (`soulbench.evaluation.lpips_backbone`); without it, only pixels are compared.
         threshold: grey levels of 255 above which a channel value counts as changed.
     """
 
-    def __init__(self, distance: nn.Module, threshold: float):
+    def __init__(self, distance: nn.Module | None, threshold: float):
         self.distance, self.threshold = distance, threshold
 
     def __call__(
@@ -58,10 +58,16 @@ class Comparison:
         """
         if not regions:
             return {}
+        if self.distance is None:
+            return self.pixels(images, references, regions)
         chunks = [regions[start : start + CHUNK] for start in range(0, len(regions), CHUNK)]
         crops = zip(*(self._crops(images, references, chunk) for chunk in chunks), strict=True)
         similarity, distance = (float(torch.cat(values).mean()) for values in crops)
         return {"ssim": similarity, "lpips": distance, **self.pixels(images, references, regions)}
+
+    def of_pixels(self) -> "Comparison":
+        """Return a comparison of pixels alone."""
+        return Comparison(None, self.threshold)
 
     def pixels(
         self, images: np.ndarray, references: np.ndarray, regions: Sequence[ComparedRegion]
@@ -98,6 +104,7 @@ class Comparison:
         visible = (crop(counted, boxes, CROP)[..., 1:-1, 1:-1] > 0.5).expand(-1, 3, -1, -1)
         similarity = structural_similarity(first, second)
         means = (similarity * visible).sum(dim=(1, 2, 3)) / visible.sum(dim=(1, 2, 3)).clamp(min=1)
+        assert self.distance is not None
         return means, between(self.distance, first, second)
 
 

@@ -1,7 +1,7 @@
 """Evaluate the models of a method: every metric, latent distance and query of a run in one job."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import pandas as pd
 
 from soulbench.core import device as devices
 from soulbench.core import registry
+from soulbench.core.columns import RECORDS
 from soulbench.core.device import Meter
 from soulbench.core.log import Log, Progress
 from soulbench.core.records import file_hash, write_json
@@ -18,8 +19,8 @@ from soulbench.core.tables import write_csv
 from soulbench.core.terms import TASKS, UNITS
 from soulbench.data.packed import Scene
 from soulbench.data.requests.request import Request
-from soulbench.evaluation import latent, lpips_backbone
-from soulbench.evaluation.dimensions import compared_regions, mean_image_error, spread
+from soulbench.evaluation import collapse, latent, lpips_backbone
+from soulbench.evaluation.dimensions import compared_regions
 from soulbench.evaluation.metrics import ComparedRegion, Comparison
 from soulbench.evaluation.outputs import ModelOutputs, OutputGenerator
 from soulbench.training.dataset import BenchmarkData
@@ -30,8 +31,8 @@ AGAINST_ORIGINAL = ("A1", "A2", "A2-people", "A2-rest", "A3", "A3-heldout", "A4"
 AGAINST_RETRAINED = ("A1", "A2", "A3", "A4")
 #: Dimension against the true pixels -> its regions.
 AGAINST_TRUTH = {"target_error": "A1", "retained_error": "retained", "heldout_error": "heldout"}
-#: Outputs are called constant if they differ from each other by less than this share of what the photographs do.
-CONSTANT = 0.25
+#: Columns of metrics.csv that budgets.csv has as well. What is measured at every budget takes no time: pixels alone.
+BUDGET_KEYS = ("task", "dimension", "metric", "value")
 #: The unaltered scene graph, in queries.csv.
 NO_QUERY = "none"
 
@@ -79,6 +80,7 @@ class EvaluationRun:
             which is compared with itself under other noise.
         references: folders of the records of the models retrained without the targets, where there are some.
         out: folder to write.
+        budgets: checkpoints of the method at every budget at which it is judged, `model` among them.
     """
 
     request: str
@@ -86,6 +88,7 @@ class EvaluationRun:
     original: Path | None
     references: Sequence[Path]
     out: Path
+    budgets: Mapping[float, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -116,8 +119,8 @@ def evaluate(
 ) -> None:
     """Evaluate a method's models of one training seed and write one record folder per run.
 
-    A record is metrics.csv, latent.csv, queries.csv, outputs.npz and record.json. The requests share a job because
-    starting one (PyTorch, LPIPS) takes several times as long as evaluating a model.
+    A record is metrics.csv, latent.csv, queries.csv, budgets.csv, outputs.npz and record.json. The requests share a
+    job because starting one (PyTorch, LPIPS) takes several times as long as evaluating a model.
 
     Args:
         config: the configuration.
@@ -131,21 +134,26 @@ def evaluate(
     device = devices.prepare(config["device"])
     data = BenchmarkData.open(config, data_dir)
     compare, networks = comparison(config), data.networks(seed)
-    provenance = origin(config, config["evaluation"], seed, source)
-    loaded = None
+    provenance = origin(config, config, seed, source)
+    # A model that serves all requests generates its outputs once.
+    remembered, generated_for = dict[str, ModelOutputs](), None
     with Progress(f"evaluating {method}", len(runs), log) as progress:
         for run in runs:
             context = RequestContext.of(data, data.requests[run.request])
             with Meter(device) as meter:
-                if run.model != loaded:
-                    networks.load(run.model)
-                    output_generator, loaded = OutputGenerator(networks.generator, config, device), run.model
-                    outputs = output_generator.generate_all(
+                if run.model != generated_for:
+                    remembered, generated_for = {}, run.model
+                for path in {*run.budgets.values(), run.model} - {*remembered}:
+                    networks.load(path)
+                    output_generator = OutputGenerator(networks.generator, config, device)
+                    remembered[path] = output_generator.generate_all(
                         data.batches(), context.rows, _noise_samples(config, run)
                     )
+                networks.load(run.model)
+                output_generator = OutputGenerator(networks.generator, config, device)
                 query_outputs = list(_query_outputs(output_generator, data, context))
-                tables = _tables(run, outputs, query_outputs, context, compare)
-            _save(run, tables, outputs, query_outputs, context)
+                tables = _tables(run, remembered, query_outputs, context, compare)
+            _save(run, tables, remembered[run.model], query_outputs, context)
             keys = {"method": method, "request": run.request, "seed": seed}
             # A table that lost whole lines would still be a table: the digests tell.
             digests = {"digests": {name: file_hash(run.out / f"{name}.csv") for name in tables}}
@@ -160,18 +168,24 @@ def _noise_samples(config: Mapping[str, Any], run: EvaluationRun) -> int:
 
 def _tables(
     run: EvaluationRun,
-    outputs: ModelOutputs,
+    generated: Mapping[str, ModelOutputs],
     query_outputs: Sequence[QueryOutput],
     context: RequestContext,
     compare: Comparison,
 ) -> dict[str, list[dict[str, Any]]]:
-    """Return the rows of each table of a record."""
+    """Return the rows of each table of a record; `generated` has the outputs of its checkpoints."""
+    outputs = generated[run.model]
     original = ModelOutputs.load(run.original / "outputs.npz") if run.original else _other_noise(outputs)
     references = [ModelOutputs.load(folder / "outputs.npz") for folder in run.references]
     return {
         "metrics": list(metric_rows(outputs, original, references, context, compare)),
         "latent": list(latent.rows(outputs, original, latent.groups(context.scenes, context.request))),
         "queries": list(_query_rows(query_outputs, context, compare)),
+        "budgets": [
+            {"budget": budget, **{key: row[key] for key in BUDGET_KEYS}}
+            for budget, path in run.budgets.items()
+            for row in metric_rows(generated[path], original, references, context, compare.of_pixels())
+        ],
     }
 
 
@@ -184,7 +198,7 @@ def _save(
 ) -> None:
     """Write the tables of a record and its outputs.npz."""
     for name, rows in tables.items():
-        write_csv(pd.DataFrame(rows), run.out / f"{name}.csv", float_format=None)
+        write_csv(pd.DataFrame(rows, columns=list(RECORDS[name])), run.out / f"{name}.csv", float_format=None)
     query_images = {f"query-{q.query}-{q.task}": q.image for q in query_outputs if q.image is not None}
     image_ids = [scene.image_id for scene in context.scenes]
     outputs.save(run.out / "outputs.npz", image_ids, context.roles, query_images)
@@ -214,6 +228,8 @@ def metric_rows(
     Where several models were retrained without the object, the distance from them is the mean over all; SSIM and LPIPS
     are computed for the first one only, because they take most of an evaluation's time.
     """
+    retained = [region.image_index for region in context.regions["retained"]]
+    collapsed = compare.distance and collapse.CollapseTest(compare.distance, context.truth[retained])
     for task in TASKS:
         images = outputs.images[task]
         truth = np.broadcast_to(context.truth, images.shape)
@@ -230,26 +246,17 @@ def metric_rows(
             ]
             for metric in results[0]:
                 value = float(np.mean([result[metric] for result in results if metric in result]))
-                yield _metric_row(task, dimension, metric, value, UNITS[metric])
-        yield from _diversity(task, images[0], context)
+                count = len(context.regions[regions])
+                yield _metric_row(task, dimension, metric, value, UNITS[metric], count)
+        for metric, value in collapsed(images[:, retained]) if collapsed else ():
+            yield _metric_row(task, "diversity", metric, value, collapse.UNITS[metric], len(retained))
 
 
-def _metric_row(task: str, dimension: str, metric: str, value: float, unit: str) -> dict[str, Any]:
-    return {"task": task, "dimension": dimension, "metric": metric, "value": value, "unit": unit}
-
-
-def _diversity(task: str, images: np.ndarray, context: RequestContext) -> Iterator[dict[str, Any]]:
-    """Return the spread of the retained images, and whether the model has collapsed.
-
-    It has if its outputs are nearly constant or worse than the mean of the photographs would be.
-    """
-    retained = [region.image_index for region in context.regions["retained"]]
-    generated, truth = images[retained], context.truth[retained]
-    error = float(np.abs(generated.astype(np.int16) - truth).mean())
-    spreads = spread(generated), spread(truth)
-    collapsed = spreads[0] < CONSTANT * spreads[1] or error > mean_image_error(truth)
-    yield _metric_row(task, "diversity", "spread", spreads[0], "grey levels")
-    yield _metric_row(task, "diversity", "collapsed", float(collapsed), "flag")
+def _metric_row(
+    task: str, dimension: str, metric: str, value: float, unit: str, regions: int
+) -> dict[str, Any]:
+    row = {"task": task, "dimension": dimension, "metric": metric, "value": value, "unit": unit}
+    return {**row, "regions": regions}
 
 
 def _query_outputs(

@@ -7,8 +7,8 @@ A figure's file defines
 - `POSITION`: a number; the page shows figures in this order.
 - `CONFIG`: the keys of the configuration that `plot` reads. `plot` gets no others.
 - `CAPTION`: one to four sentences of reStructuredText, a Jinja2 template. It gets the whole `config`, `counted` as
-  below, and phrases: `seeds` ("2 training seeds"), `percent` ("95 %", of intervals), `ablated` ("2 requests and 1
-  training seed").
+  below, and phrases: `seeds` ("2 training seeds"), `percent` ("95 %", of intervals), `axes` (what intervals are
+  over), `ablated` ("2 requests and 1 training seed").
 - `inputs(config, paths)`: every file that `plot` reads.
 - `plot(config, paths, out_stem, log)`: writes `out_stem` with `.png` and `.svg`.
 - `applies(config)`, optional: whether a benchmark has this figure.
@@ -77,6 +77,7 @@ class Figure:
             seeds=counted(len(config["seeds"]), "training seed"),
             percent=f"{100 * config['analysis']['confidence']:.0f} %",
             ablated=ablated,
+            axes=axes_of_intervals(config),
         )
 
 
@@ -120,6 +121,17 @@ def planned(config: Mapping[str, Any]) -> list[Figure]:
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun, such as `1 request` or `2 requests`."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def axes_of_intervals(config: Mapping[str, Any]) -> str:
+    """Return what the intervals are over: two seeds are too few to speak of all."""
+    # Imported here: SciPy's statistics take a second, and planning a run reads this file.
+    from soulbench.analysis.bootstrap import FEWEST_COLUMNS
+
+    seeds = len(config["seeds"])
+    return (
+        "requests and seeds" if seeds >= FEWEST_COLUMNS else f"requests, for these {counted(seeds, 'seed')}"
+    )
 
 
 def lpips_name(config: Mapping[str, Any]) -> str:

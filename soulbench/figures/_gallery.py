@@ -17,14 +17,14 @@ from soulbench.core.damage import read_arrays
 from soulbench.core.errors import UserError
 from soulbench.core.paths import ResultPaths
 from soulbench.core.tables import read_csv
-from soulbench.core.terms import ELSEWHERE, TASKS
+from soulbench.core.terms import BANK, ELSEWHERE, TASKS
 from soulbench.data.packed import PackedScenes
 from soulbench.figures import _style
 
 OTHERS = 3
 GAP, BLOCK_GAP = 4, 20  # pixels of the mosaic between images, and between blocks of columns
 #: The parts of the configuration that `BenchmarkImages` reads.
-CONFIG = ("methods", "requests", "seeds")
+CONFIG = ("methods", "requests", "references", "seeds")
 
 Grid = list[list[np.ndarray | None]]
 Box = tuple[float, float, float, float]
@@ -53,7 +53,8 @@ def image_inputs(paths: ResultPaths) -> list[str]:
 def output_inputs(config: Mapping[str, Any], paths: ResultPaths) -> list[str]:
     """Return the files that a mosaic of the models' outputs reads: one seed of every planned run, and the images."""
     first = config["seeds"][0]
-    outputs = [paths.record(*run, "outputs.npz") for run in runs.planned(config) if run.seed == first]
+    shown = [run for run in runs.planned(config) if run.seed == first and run.method != BANK]
+    outputs = [paths.record(*run, "outputs.npz") for run in shown]
     return [*image_inputs(paths), paths.table("memorised"), *outputs]
 
 

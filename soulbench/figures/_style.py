@@ -16,7 +16,7 @@ from matplotlib.ticker import LogLocator
 from soulbench.analysis.methods import level
 from soulbench.core.records import atomic_path
 from soulbench.core.terms import UNITS
-from soulbench.figures import LEVEL_COLOURS, counted, lpips_name
+from soulbench.figures import LEVEL_COLOURS, axes_of_intervals, counted, lpips_name
 
 GROUP_COLOURS = {"target": "#D55E00", "same-image": "#56B4E9", "other-images": "#888888"}
 RETRAIN_COLOUR, ORIGINAL_COLOUR, FLOOR_COLOUR, BOX_COLOUR = "#CC3377", "#111111", "#D8D8D8", "#FFD400"
@@ -146,4 +146,4 @@ def bars_note(config: dict[str, Any], requests: int) -> str:
     settings = config["analysis"]
     if requests < settings["min_requests"]:
         return f"{counted(requests, 'request')}: points only, {settings['min_requests']} are needed for an interval"
-    return f"bars: {settings['confidence']:.0%} interval over {counted(requests, 'request')} (hierarchical bootstrap)"
+    return f"bars: {settings['confidence']:.0%} interval over {requests} {axes_of_intervals(config)}"

@@ -9,22 +9,22 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from soulbench.analysis.arrays import intervals
+from soulbench.analysis.bootstrap import Interval
 from soulbench.analysis.claims.latent import GROUPS
-from soulbench.analysis.methods import ordered
-from soulbench.analysis.statistics import Interval
+from soulbench.analysis.methods import UNNAMED, ordered
 from soulbench.core.paths import ResultPaths
 from soulbench.core.tables import read_csv
-from soulbench.core.terms import RESEED, TASKS
+from soulbench.core.terms import TASKS
 from soulbench.figures import _style
 
 TITLE = "Distances in latent space (Fig. 6)"
 SUBCATEGORY = "Measurements"
 POSITION = 40
-CONFIG = ("methods", "analysis", "seed")
+CONFIG = ("methods", "analysis", "seed", "seeds")
 CAPTION = """\
 The paper's Fig. 6: distance between an object's vectors in the original and in the unlearned model, for the target,
-the other objects of its image, and objects of other images; logarithmic axis, {{ percent }} intervals over requests
-({{ seeds }}; device: {{ config.device }}). Good: far for the target, near for all others. A retrained model has its
+the other objects of its image, and objects of other images; logarithmic axis, {{ percent }} intervals over {{ axes }}
+(device: {{ config.device }}). Good: far for the target, near for all others. A retrained model has its
 own coordinates, so its distances are large for every object.
 """
 
@@ -49,7 +49,7 @@ def plot(config: dict[str, Any], paths: ResultPaths, out_stem: Path, log: Callab
     table = read_csv(Path(paths.table("latent")))
     measured = intervals(config, table, ("method", "task", "group", "representation", "distance"))
     # A model of another training seed has other coordinates, so its distances mean nothing here.
-    methods = [name for name in ordered(config, table["method"]) if name not in ("original", RESEED)]
+    methods = [name for name in ordered(config, table["method"]) if name not in ("original", *UNNAMED)]
     kinds = [
         (representation, distance)
         for representation in REPRESENTATIONS

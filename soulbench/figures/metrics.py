@@ -21,11 +21,11 @@ from soulbench.figures import _style
 TITLE = "Nine metrics, two tasks (Fig. 4)"
 SUBCATEGORY = "Measurements"
 POSITION = 30
-CONFIG = ("methods", "analysis", "evaluation.lpips")
+CONFIG = ("methods", "analysis", "seeds", "evaluation.lpips")
 CAPTION = """\
 {% set lpips = config.evaluation.lpips %}The paper's Fig. 4: A1 (change of the target), A2 (of the other objects of
 its image) and A3 (of the same category in other images), each against the original model's output, with {{ percent }}
-intervals over requests ({{ seeds }}; device: {{ config.device }}). For A2 and A3 less change is better, down to the
+intervals over {{ axes }} (device: {{ config.device }}). For A2 and A3 less change is better, down to the
 grey noise floor; for A1 the aim is the dashed line of the retrained model, although the paper counts more change as
 better, which would rank a destroyed model first. {% if lpips.weights == "seeded" %}LPIPS uses an untrained, seeded
 {{ lpips.net }} backbone, so it does not measure what people see.{% else %}LPIPS: {{ lpips.net }}, {{ lpips.weights }}

@@ -12,18 +12,18 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from soulbench.analysis.arrays import intervals
+from soulbench.analysis.bootstrap import Interval
 from soulbench.analysis.dimensions import PRIMARY
-from soulbench.analysis.methods import ordered
-from soulbench.analysis.statistics import Interval
+from soulbench.analysis.methods import UNNAMED, ordered
 from soulbench.core.paths import ResultPaths
 from soulbench.core.tables import read_csv
-from soulbench.core.terms import RESEED, TASKS
+from soulbench.core.terms import TASKS
 from soulbench.figures import _style, counted
 
 TITLE = "Queries (Fig. 7)"
 SUBCATEGORY = "Measurements"
 POSITION = 50
-CONFIG = ("methods", "analysis", "seed", "evaluation.queries")
+CONFIG = ("methods", "analysis", "seed", "seeds", "evaluation.queries")
 CAPTION = """\
 The paper's Fig. 7 in numbers: error of the target against its true pixels, with the scene graph as it is and as each
 query alters it; {{ percent }} intervals over the requests to which the query applies ({{ seeds }}; device:
@@ -54,7 +54,7 @@ def plot(config: dict[str, Any], paths: ResultPaths, out_stem: Path, log: Callab
     table = table[table["metric"] == PRIMARY]
     measured = table[table["status"] == "ok"]
     errors = intervals(config, measured, ("method", "task", "query"), axes=table)
-    methods = [name for name in ordered(config, table["method"]) if name != RESEED]
+    methods = [name for name in ordered(config, table["method"]) if name not in UNNAMED]
     looks = _looks([NONE, *config["evaluation"]["queries"]])
     # More queries than colours need higher rows.
     row = 0.42 * max(1.0, len(looks) / len(COLOURS))

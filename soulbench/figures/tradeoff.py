@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from soulbench.analysis.dimensions import PRIMARY
-from soulbench.analysis.evidence import OVERSHOT, REMOVED
 from soulbench.analysis.methods import level, ordered
 from soulbench.core.paths import ResultPaths
 from soulbench.core.tables import read_csv
@@ -21,12 +20,12 @@ from soulbench.figures import _style
 TITLE = "Forgetting against the error of retained images"
 SUBCATEGORY = "Outcome"
 POSITION = 10
-CONFIG = ("methods", "analysis")
+CONFIG = ("methods", "analysis", "seeds")
 CAPTION = """\
 Both tasks, one point per method. Horizontal: how far the error of the target has moved from the original model's (0)
 to that of a model which was retrained without the targets (100); beyond 100, more is not better. Vertical: the error
-of the retained images; lower is better. Bars are {{ percent }} intervals over requests by hierarchical bootstrap
-({{ seeds }}; hollow: fewer than {{ config.analysis.min_requests }} requests); device: {{ config.device }}.
+of the retained images; lower is better. Bars are {{ percent }} intervals over {{ axes }} (hollow:
+fewer than {{ config.analysis.min_requests }} requests); device: {{ config.device }}.
 """
 
 # The x axis is linear around the references and logarithmic beyond: a collapsed model is far away.
@@ -44,7 +43,7 @@ def plot(config: dict[str, Any], paths: ResultPaths, out_stem: Path, log: Callab
     scoreboard = read_csv(Path(paths.table("scoreboard")))
     summary = read_csv(Path(paths.table("summary")))
     retained = summary[(summary["dimension"] == "retained_error") & (summary["metric"] == PRIMARY)]
-    points = scoreboard.merge(retained, on=["method", "task"])
+    points = scoreboard.merge(retained, on=["method", "task"], suffixes=("_scoreboard", ""))
     methods = [name for name in ordered(config, points["method"]) if name != RESEED]
     shapes = _shapes(config, methods)
     with _style.figure(11, 6.6, out_stem) as fig:
@@ -69,7 +68,9 @@ def _shapes(config: dict[str, Any], methods: list[str]) -> dict[str, str]:
 def _panel(
     axes: Axes, config: dict[str, Any], rows: pd.DataFrame, shapes: dict[str, str], first: bool
 ) -> None:
-    axes.axvspan(100 * REMOVED, 100 * OVERSHOT, color="#F3E3EC", linewidth=0, zorder=0)
+    band = 100 * rows["band"].max()  # the same for all methods of a task
+    if np.isfinite(band):
+        axes.axvspan(100 - band, 100 + band, color="#F3E3EC", linewidth=0, zorder=0)
     axes.axvline(100, color=_style.RETRAIN_COLOUR, linewidth=1.2, linestyle=_style.REFERENCE_DASHES)
     axes.axvline(0, color=_style.ORIGINAL_COLOUR, linewidth=1.2, linestyle=_style.REFERENCE_DASHES)
     for method, shape in shapes.items():
@@ -108,5 +109,5 @@ def _legend(fig: Figure, config: dict[str, Any], shapes: dict[str, str], request
         Line2D([], [], color=_style.colour(config, name), marker=shape, linewidth=0, markersize=8, label=name)
         for name, shape in shapes.items()
     ]
-    note = f"shaded: nearer to the retrained model than to the original; {_style.bars_note(config, requests)}"
+    note = f"shaded: the band of the retrained models; {_style.bars_note(config, requests)}"
     _style.outside_legend(fig, handles, 7, note)

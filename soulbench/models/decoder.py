@@ -172,9 +172,10 @@ class Decoder(nn.Module):
             SpadeBlock(before, after, layout_width, image_width, hidden)
             for before, after in itertools.pairwise([1, *widths])
         )
-        self.out = nn.Sequential(
-            nn.Conv2d(widths[-1], widths[-1], 3, padding=1), nn.LeakyReLU(LEAK), nn.Conv2d(widths[-1], 3, 1)
-        )
+        convolutions = [nn.Conv2d(widths[-1], widths[-1], 3, padding=1), nn.Conv2d(widths[-1], 3, 1)]
+        for convolution in convolutions:  # as in SIMSG
+            nn.init.kaiming_normal_(convolution.weight)
+        self.out = nn.Sequential(convolutions[0], nn.LeakyReLU(LEAK), convolutions[1])
         # Kernels too: a single map with its channels first would make all that follow channels first.
         self.to(memory_format=torch.channels_last)
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from soulbench.models.norm import BatchNorm
-from soulbench.models.sampling import crop
+from soulbench.models.sampling import corners, crop
 
 LEAK = 0.2  # slope of the leaky ReLUs
 CROP = 32  # side in pixels of the crops that the object discriminator sees
@@ -41,7 +41,7 @@ class ObjectDiscriminator(nn.Module):
             boxes: [N, 4].
             image_of: [N] index of each object's image.
         """
-        vectors = self.features(crop(images[image_of], boxes, CROP))
+        vectors = self.features(crop(images[image_of], boxes, CROP, corners))
         return self.real(vectors).squeeze(1), self.category(vectors)
 
 

@@ -40,14 +40,19 @@ class Condition:
         noise: [B, 3, H, W], replaces hidden pixels.
         features: [N, 1], 0 where an object's visual feature is dropped.
         boxes: [N, 1], 0 where an object's box prior is dropped.
+        redrawn: [R] indices of the objects that the object discriminator judges: those that are hidden.
+        redrawn_count: [] divisor that turns a sum over these into their mean: R. If the batch is a piece of a larger
+            one, it is the mean R of the pieces (`Batch.object_count`).
         layernorm: False skips both LayerNorms (as the release does in synthesis).
-        predicted_boxes: whether the masks are pasted into the predicted instead of the true boxes.
+        predicted_boxes: whether the masks are placed in the predicted instead of the true boxes.
     """
 
     hidden: Tensor
     noise: Tensor
     features: Tensor
     boxes: Tensor
+    redrawn: Tensor
+    redrawn_count: Tensor
     layernorm: bool = True
     predicted_boxes: bool = False
 
@@ -98,7 +103,9 @@ class Generator(nn.Module):
         """Generate the images of a batch of scene graphs under a condition."""
         before, after, vectors = self.represent(batch, condition)
         boxes = self.box_head(vectors)
-        layout_boxes = boxes.clamp(max=1) if condition.predicted_boxes else batch.boxes
+        layout_boxes = batch.boxes
+        if condition.predicted_boxes:
+            layout_boxes = torch.where(batch.is_object[:, None], boxes.clamp(max=1), batch.boxes)
         masks = paste_masks(self.mask_head(vectors), layout_boxes, batch.images.shape[-1])
         hidden = condition.hidden
         visible = torch.where(hidden > 0, condition.noise, batch.images)

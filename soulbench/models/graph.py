@@ -18,7 +18,7 @@ class TripleConvolution(nn.Module):
     """One message-passing step along subject-predicate-object triples.
 
     The three vectors of a triple are concatenated and mapped to new subject, predicate and object vectors. Each node
-    averages the new vectors of all triples that it is part of.
+    averages the new vectors of all triples that it is part of. As in SIMSG, the initial weights are Kaiming normal.
     """
 
     def __init__(self, object_width: int, predicate_width: int, hidden: int, width: int):
@@ -26,6 +26,9 @@ class TripleConvolution(nn.Module):
         self.hidden, self.width = hidden, width
         self.net1 = mlp(2 * object_width + predicate_width, hidden, 2 * hidden + width)
         self.net2 = mlp(hidden, hidden, width)
+        for layer in (*self.net1, *self.net2):
+            if isinstance(layer, nn.Linear):
+                nn.init.kaiming_normal_(layer.weight)
 
     def forward(self, objects: Tensor, predicates: Tensor, edges: Tensor) -> tuple[Tensor, Tensor]:
         """Return new object vectors [N, width] and predicate vectors [T, width].

@@ -68,9 +68,10 @@ class BatchNorm(nn.BatchNorm2d):
 class SpectralConv2d(nn.Conv2d):
     """A convolution whose kernel has spectral norm 1 (Miyato et al., ICLR 2018); one power iteration per forward pass.
 
-    As `torch.nn.utils.parametrizations.spectral_norm`, but the result is divided by the norm instead of the weight.
-    In wide layers the result has a tenth as many values as the weight, and dividing the weight would cost one forward
-    and two backward passes over it. tests/unit/test_norm.py compares this class with PyTorch's.
+    The iteration updates the right singular vector, then the left one, from random left ones on: as SIMSG, and as
+    `torch.nn.utils.spectral_norm`. But the result is divided by the norm instead of the weight. In wide layers the
+    result has a tenth as many values as the weight, and dividing the weight would cost one forward and two backward
+    passes over it. tests/unit/test_norm.py compares this class with PyTorch's.
     """
 
     left: Tensor  # singular vectors of the kernel as a matrix
@@ -80,9 +81,8 @@ class SpectralConv2d(nn.Conv2d):
         super().__init__(*args, **settings)
         matrix = self._matrix().detach()
         self.register_buffer("left", F.normalize(torch.randn(len(matrix)), dim=0))
-        self.register_buffer("right", F.normalize(torch.randn(matrix.shape[1]), dim=0))
-        for _ in range(0 if matrix.is_meta else 15):  # as PyTorch does at the beginning
-            self._iterate(matrix)
+        # Training computes it from `left` before its first use; an untrained network in eval mode needs it, too.
+        self.register_buffer("right", F.normalize(self.left @ matrix, dim=0))
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve [B, C, H, W]."""
@@ -108,5 +108,5 @@ class SpectralConv2d(nn.Conv2d):
 
     @torch.no_grad()
     def _iterate(self, matrix: Tensor) -> None:
-        self.left.copy_(F.normalize(matrix @ self.right, dim=0))
         self.right.copy_(F.normalize(self.left @ matrix, dim=0))
+        self.left.copy_(F.normalize(matrix @ self.right, dim=0))

@@ -14,7 +14,7 @@ from soulbench.core.seeds import derive_seed
 from soulbench.data.batches import normalise
 from soulbench.data.packed import PackedScenes
 from soulbench.models.backbones import convolutions
-from soulbench.models.sampling import crop
+from soulbench.models.sampling import crop, pixel_corners
 
 CHUNK = 32  # images at a time; VGG16 is twice as fast with 32 as with 1, and no faster with more
 
@@ -43,7 +43,7 @@ class VisualFeatures(nn.Module):
     @torch.no_grad()
     def forward(self, images: Tensor, boxes: Tensor) -> Tensor:
         """Return features [N, F] of boxes [N, 4] in normalised images [N, 3, H, W], one image per box."""
-        return self.backbone(crop(images, boxes, self.size))
+        return self.backbone(crop(images, boxes, self.size, pixel_corners))
 
     def of_scene(self, image: Tensor, boxes: Tensor) -> Tensor:
         """Return features [n, F] of boxes [n, 4] in one normalised image [3, H, W]."""

@@ -113,6 +113,8 @@ class WorkCounter:
         if discriminators is not None:
             optimisers.append(Adam(discriminators.parameters()))
         batch, condition, values = *self._batch(images), list[int]()
+        grey = self.config["training"]["masking"]["grey_features"]
+        features = len(batch.boxes) * self.visual_features if grey else 0.0
 
         def update() -> None:
             with self._saving() as saved:
@@ -122,7 +124,7 @@ class WorkCounter:
             for optimiser in optimisers:
                 optimiser.step(1.0)
 
-        return Step(multiply_adds(update), values[0])
+        return Step(features + multiply_adds(update), values[0])
 
     def _products(self, images: int, module: str) -> Products:
         """Count a gradient of the learning loss of so many images, and a product with its Hessian."""
@@ -201,7 +203,14 @@ class WorkCounter:
             object_count=float(objects),
         )
         hidden, noise = values(images, 1, side, side), values(images, 3, side, side)
-        return batch, Condition(hidden, noise, values(objects, 1), values(objects, 1))
+        redrawn = values(round(objects * self._redrawn_share()), dtype=torch.int64)
+        return batch, Condition(hidden, noise, values(objects, 1), values(objects, 1), redrawn, values())
+
+    def _redrawn_share(self) -> float:
+        """Return the expected share of nodes that the object discriminator judges."""
+        masking = self.config["training"]["masking"]
+        visible = (1 - masking["box"]) * (1 - masking["feature"]) * (1 - masking["hide_image"])
+        return (1 - visible) * (1 - 1 / self.sizes.objects) if visible < 1 else 1.0
 
     @contextmanager
     def _saving(self) -> Iterator[dict[int, Tensor]]:

@@ -62,6 +62,11 @@ GRIDS = (
         "What the original model had memorised",
         "gap: error of the target of the retrained model minus that of the original model, grey levels.",
     ),
+    Grid(
+        "bank",
+        "The bank's models against exact retrained models",
+        "Exact: only the request's own objects are left out. Grey levels; within: the interval contains 0.",
+    ),
     Grid("timing", "Cost", "Seconds and peak memory: medians over n jobs, without their start-up."),
     Grid(
         "ablation_modules",

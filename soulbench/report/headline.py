@@ -6,24 +6,39 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from soulbench.analysis.band import DIFFERENT, NOT_FORGOTTEN, OVERSHOT, PARTLY, UNDECIDED
 from soulbench.analysis.methods import unlearners
 from soulbench.analysis.scoreboard import (
     COLLAPSED_WORD,
-    REMOVED_DAMAGED,
-    REMOVED_KEPT,
-    REMOVED_UNCLEAR,
-    STAYS,
+    FORGETS,
+    OUTCOMES,
+    REMOVES,
+    RETAINED,
     TOO_FEW,
-    UNCLEAR,
 )
 from soulbench.core.terms import TASKS
 
+STAYS = OUTCOMES[NOT_FORGOTTEN]
 # From best to worst: an outcome, and its symbol, tone and heading on the page.
-OUTCOMES = {
-    REMOVED_KEPT: ("✓", "good", "Removes the object and keeps the rest"),
-    REMOVED_UNCLEAR: ("≈", "fair", "Removes the object; damage to the rest is unclear"),
-    REMOVED_DAMAGED: ("!", "warn", "Removes the object and damages the rest"),
-    UNCLEAR: ("?", "fair", "Removal is unclear"),
+SHOWN = {
+    FORGETS[0]: ("✓", "good", "Forgets the object and keeps the rest"),
+    FORGETS[1]: ("≈", "fair", "Forgets the object; damage to the rest is unclear"),
+    FORGETS[2]: ("!", "warn", "Forgets the object and damages the rest"),
+    REMOVES[0]: (
+        "≈",
+        "fair",
+        "Removes the object and keeps the rest; whether as retraining would is undecided",
+    ),
+    REMOVES[1]: ("≈", "fair", "Removes the object; damage to the rest is unclear"),
+    REMOVES[2]: ("!", "warn", "Removes the object and damages the rest"),
+    OUTCOMES[DIFFERENT]: (
+        "!",
+        "warn",
+        "Forgets the object, but draws something else than retraining in its place",
+    ),
+    OUTCOMES[OVERSHOT]: ("!", "warn", "Overshoots: farther from the truth than retraining"),
+    OUTCOMES[PARTLY]: ("≈", "fair", "Forgets the object in part"),
+    OUTCOMES[UNDECIDED]: ("?", "fair", "Undecided"),
     STAYS: ("✗", "bad", "The object stays"),
     COLLAPSED_WORD: ("✗", "bad", "The model collapses"),
     TOO_FEW: ("?", "fair", "Too few requests for a verdict"),
@@ -32,7 +47,7 @@ OUTCOMES = {
 
 @dataclass(frozen=True)
 class Entry:
-    """A method in the table of outcomes."""
+    """A method in the table of outcomes, with the share forgotten and, in short, what it damages."""
 
     method: str
     level: str
@@ -43,7 +58,7 @@ def outcomes(config: dict[str, Any], scores: pd.DataFrame) -> list[dict[str, Any
     """Return the outcomes that occur, best first, each with its methods by task."""
     methods = unlearners(config, scores["method"])
     rows = []
-    for outcome, (symbol, tone, title) in OUTCOMES.items():
+    for outcome, (symbol, tone, title) in SHOWN.items():
         by_task = {task: _entries(scores, methods, task, outcome) for task in TASKS}
         if any(by_task.values()):
             rows.append({"symbol": symbol, "tone": tone, "title": title, "entries": by_task})
@@ -54,10 +69,20 @@ def _entries(scores: pd.DataFrame, methods: list[str], task: str, outcome: str) 
     selected = scores[(scores["task"] == task) & (scores["outcome"] == outcome)]
     by_method: dict[Any, Any] = selected.set_index("method").to_dict("index")
     return [
-        Entry(name, by_method[name]["level"], percent(by_method[name]["forgotten"]))
+        Entry(name, by_method[name]["level"], _entry(by_method[name]))
         for name in methods
         if name in by_method
     ]
+
+
+def _entry(row: dict[str, Any]) -> str:
+    """Return the share forgotten, whether the rest is damaged, and what would be decided without correction."""
+    damaged = any(row[f"damaged_{name}"] == "yes" for name in RETAINED)
+    shown = damaged and row["outcome"] not in (FORGETS[2], REMOVES[2], COLLAPSED_WORD)
+    alone = row["outcome_uncorrected"]
+    texts = [percent(row["forgotten"]), "damages the rest" if shown else ""]
+    texts.append(f"without correction: {alone}" if alone != row["outcome"] else "")
+    return ", ".join(filter(None, texts))
 
 
 def percent(share: float) -> str:
@@ -83,18 +108,23 @@ def _successes(config: dict[str, Any], scores: pd.DataFrame, task: str) -> str:
     rows = scores[(scores["task"] == task) & scores["method"].isin(names)]
     if (rows["outcome"] == TOO_FEW).all():
         return f"In {task}, there are too few requests for a verdict: the numbers have no intervals."
-    successes = rows[rows["outcome"] == REMOVED_KEPT]
-    if successes.empty:
-        return f"In {task}, no method is certain to remove the object and keep the rest."
-    successes = successes.assign(distance=(successes["forgotten"] - 1).abs()).sort_values("distance")
+    if (forgets := _listed(rows, FORGETS[0])) is not None:
+        return f"In {task}, these methods forget the object as retraining does and keep the rest: {forgets}."
+    none = f"In {task}, no method is certain to forget the object as retraining does and keep the rest"
+    if (removes := _listed(rows, REMOVES[0])) is None:
+        return f"{none}."
+    return f"{none}. These are certain to remove it and to keep the rest: {removes}."
+
+
+def _listed(rows: pd.DataFrame, outcome: str) -> str | None:
+    """Return the methods of an outcome, nearest to retraining first, as text; None if there are none."""
+    selected = rows[rows["outcome"] == outcome]
+    selected = selected.assign(distance=(selected["forgotten"] - 1).abs()).sort_values("distance")
     texts = [
         f"{row['method']} ({percent(row['forgotten'])} forgotten, relative cost {cost(row['ratio_to_retrain'])})"
-        for row in successes.to_dict("records")
+        for row in selected.to_dict("records")
     ]
-    return (
-        f"In {task}, these methods remove the object and keep the rest, nearest to retraining first: "
-        f"{', '.join(texts)}."
-    )
+    return ", ".join(texts) or None
 
 
 def _failures(config: dict[str, Any], scores: pd.DataFrame) -> str:

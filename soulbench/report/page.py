@@ -10,8 +10,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from soulbench import figures
 from soulbench.analysis.arrays import natural_order
+from soulbench.analysis.claims.parts import BY_CONSTRUCTION, CONTRADICTED, SUPPORTED, UNDECIDED
 from soulbench.analysis.dimensions import DIMENSIONS
-from soulbench.analysis.evidence import OVERSHOT, REMOVED
 from soulbench.analysis.methods import ordered
 from soulbench.config import runs
 from soulbench.core import records
@@ -73,6 +73,7 @@ def _content(config: dict[str, Any], paths: ResultPaths, captions: Mapping[str, 
     costs = read_csv(paths.table("timing"))[["method", "seconds", "ratio_to_retrain"]]
     scores = read_csv(paths.table("scoreboard")).merge(costs, on="method", how="left")
     claims = pd.concat([read_csv(paths.table(name)) for name in ("claims", "timing_claims")])
+    parts = pd.concat([read_csv(paths.table(name)) for name in ("claim_parts", "timing_claim_parts")])
     memorised = read_csv(paths.table("memorised"))
     requests = read_csv(paths.data("requests.csv"))
     data = Path(paths.data())
@@ -82,8 +83,8 @@ def _content(config: dict[str, Any], paths: ResultPaths, captions: Mapping[str, 
         "sentences": headline.sentences(config, scores),
         "outcomes": headline.outcomes(config, scores),
         "scores": {task: _scores(config, scores, task) for task in TASKS},
-        "middle": (REMOVED, OVERSHOT),
-        "claims": claims.sort_values("claim", key=lambda ids: ids.map(natural_order)).to_dict("records"),
+        "claims": _claims(claims, parts),
+        "axes": figures.axes_of_intervals(config),
         "memorised": _memorised(memorised),
         "figures": [_figure(paths, figure, captions[figure.name]) for figure in figures.planned(config)],
         "grids": grids(Path(paths.table())),
@@ -127,9 +128,27 @@ def _scores(config: dict[str, Any], scores: pd.DataFrame, task: str) -> list[dic
     by_method: dict[Any, Any] = scores[scores["task"] == task].set_index("method").to_dict("index")
     rows = []
     for method in ordered(config, by_method):
-        symbol, tone, _ = headline.OUTCOMES[by_method[method]["outcome"]]
+        symbol, tone, _ = headline.SHOWN[by_method[method]["outcome"]]
         rows.append({**by_method[method], "method": method, "symbol": symbol, "tone": tone})
     return rows
+
+
+def _claims(claims: pd.DataFrame, parts: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the claims in order, each with its parts and the symbol of its verdict."""
+    symbols = {SUPPORTED: "✓", CONTRADICTED: "✗", UNDECIDED: "?", BY_CONSTRUCTION: "="}
+    in_order = claims.sort_values("claim", key=lambda ids: ids.map(natural_order))
+    rows: list[dict[Any, Any]] = in_order.to_dict("records")
+    return [
+        {
+            **row,
+            "symbol": symbols[row["verdict"]],
+            "tone": row["verdict"].replace(" ", "-"),
+            "parts": parts[
+                (parts["claim"] == row["claim"]) & (parts["operating_point"] == row["operating_point"])
+            ].to_dict("records"),
+        }
+        for row in rows
+    ]
 
 
 def _memorised(table: pd.DataFrame) -> dict[str, Any]:

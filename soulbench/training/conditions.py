@@ -8,44 +8,53 @@ from torch import Tensor
 
 from soulbench.core.seeds import derive_seed
 from soulbench.data.batches import Batch
-from soulbench.data.regions import inside, region
 from soulbench.models.generator import Condition
+from soulbench.models.sampling import boxes_as_masks
 
 
-def training_condition(batch: Batch, shares: Mapping[str, float], seeds: Sequence[int]) -> Condition:
+def training_condition(batch: Batch, masking: Mapping[str, Any], seeds: Sequence[int]) -> Condition:
     """Hide random objects, and in a share of the images all pixels, visual features and box priors.
 
-    Per object (never the image node) the box prior is dropped with probability `shares["box"]` and the visual feature
-    with probability `shares["feature"]`. Where either is dropped, the object's pixels are hidden. Besides, as in the
-    two tasks, a whole image is hidden with probability `shares["hide_image"]`, and then all its visual features and
-    box priors are dropped with probability `shares["hide_features"]`.
+    Per object (never the image node) the box prior is dropped with probability `masking["box"]` and the visual feature
+    with probability `masking["feature"]`. Where either is dropped, the object's pixels are hidden. Besides, as in the
+    two tasks, a whole image is hidden with probability `masking["hide_image"]`, and then all its visual features and
+    box priors are dropped with probability `masking["hide_features"]`.
 
     Args:
         batch: on the CPU; the random numbers are the same on every device.
-        shares: `training.masking` of the configuration.
+        masking: `soulbench.training.masking.masking_of` the configuration.
         seeds: one per image, so that an image's condition depends neither on the rest of the batch nor on the
             process.
     """
     size = batch.images.shape[-1]
     counts = torch.bincount(batch.image_of, minlength=len(seeds)).tolist()
     random = [_RandomNumbers.of(seed, count, size) for seed, count in zip(seeds, counts, strict=True)]
-    is_object = torch.tensor(batch.object_ids) >= 0
-    no_box = (torch.cat([numbers.box for numbers in random]) < shares["box"]) & is_object
-    no_feature = (torch.cat([numbers.feature for numbers in random]) < shares["feature"]) & is_object
+    is_object = batch.is_object
+    no_box = (torch.cat([numbers.box for numbers in random]) < masking["box"]) & is_object
+    no_feature = (torch.cat([numbers.feature for numbers in random]) < masking["feature"]) & is_object
     image, features = torch.stack([numbers.image for numbers in random]).unbind(dim=1)
-    hidden_image = image < shares["hide_image"]
-    without_inputs = (hidden_image & (features < shares["hide_features"]))[batch.image_of]
-    hidden = torch.zeros(len(seeds), 1, size, size)
-    for index in (no_box | no_feature).nonzero().flatten().tolist():
-        pixels = inside([region(batch.boxes[index].tolist(), size)], size)
-        hidden[batch.image_of[index], 0, torch.from_numpy(pixels)] = 1
+    hidden_image = image < masking["hide_image"]
+    without_inputs = (hidden_image & (features < masking["hide_features"]))[batch.image_of]
+    if masking["image_node"] == "kept":
+        without_inputs &= is_object
+    dropped = no_box | no_feature
+    hidden = torch.zeros(len(seeds), size, size)
+    hidden.index_add_(0, batch.image_of[dropped], boxes_as_masks(batch.boxes[dropped], size).float())
     hidden[hidden_image] = 1
+    redrawn = _judged((dropped | hidden_image[batch.image_of]) & is_object)
     return Condition(
-        hidden=hidden,
+        hidden=hidden.clamp(max=1)[:, None],
         noise=torch.stack([numbers.noise for numbers in random]),
         features=(~(no_feature | without_inputs)).float()[:, None],
         boxes=(~(no_box | without_inputs)).float()[:, None],
+        redrawn=redrawn,
+        redrawn_count=torch.tensor(float(len(redrawn))),
     )
+
+
+def _judged(redrawn: Tensor) -> Tensor:
+    """Return the indices of the redrawn objects, of all nodes if there are none: BatchNorm needs some."""
+    return (redrawn if redrawn.any() else torch.ones_like(redrawn)).nonzero().flatten()
 
 
 class _RandomNumbers(NamedTuple):
@@ -71,7 +80,8 @@ class _RandomNumbers(NamedTuple):
 def task_condition(batch: Batch, task: str, noise: Tensor, settings: Mapping[str, Any]) -> Condition:
     """Return the condition of an evaluation task: every pixel of the image is replaced by noise.
 
-    In reconstruction the visual features and boxes of all nodes are inputs, in synthesis neither are.
+    In reconstruction the visual features and boxes of all nodes are inputs, in synthesis neither are, but for the image
+    node's where `image_node` is "kept".
 
     Args:
         batch: the scene graphs.
@@ -81,11 +91,16 @@ def task_condition(batch: Batch, task: str, noise: Tensor, settings: Mapping[str
     """
     reconstruction = task == "reconstruction"
     given = batch.boxes.new_full((len(batch.boxes), 1), float(reconstruction))
+    if settings["image_node"] == "kept":
+        given[~batch.is_object] = 1
+    redrawn = _judged(batch.is_object)
     return Condition(
         hidden=torch.ones_like(batch.weights),
         noise=noise,
         features=given,
         boxes=given,
+        redrawn=redrawn,
+        redrawn_count=given.new_tensor(float(len(redrawn))),
         layernorm=reconstruction or settings["layernorm"],
         predicted_boxes=not reconstruction and settings["boxes"] == "predicted",
     )

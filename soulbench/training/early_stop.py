@@ -2,16 +2,18 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 import torch
 
-from soulbench.core.device import ExecutionContext, moved
+from soulbench.core.device import ExecutionContext
 from soulbench.core.errors import UserError
 from soulbench.core.seeds import derive_seed
 from soulbench.data.batches import Batch, SceneBatches
-from soulbench.training.conditions import training_condition
+from soulbench.models.generator import Generator
 from soulbench.training.losses import Objective, total
+from soulbench.training.masking import Masking
 from soulbench.training.networks import Networks
 from soulbench.training.schedule import Stage
 
@@ -70,40 +72,57 @@ class EarlyStop:
         return step % self.every == 0
 
     def validate(
-        self, step: int, networks: Networks, objective: Objective, stage: Stage, context: ExecutionContext
+        self,
+        step: int,
+        networks: Networks,
+        objective: Objective,
+        stage: Stage,
+        masking: Masking,
+        context: ExecutionContext,
     ) -> float:
         """Return the validation loss, and remember the weights if it is the lowest so far.
 
         Every process computes it on all images. Their mean decides, so that all of them stop at the same step.
         """
-        modules = networks.modules()
-        was_training = modules.training
-        modules.eval()
-        with torch.no_grad(), context.autocast():
-            sums = [self._loss(batch, networks, objective, stage, context) for batch in self._batches(stage)]
-        modules.train(was_training)
+        model = networks.generator
+        was_training = model.training
+        model.eval()
+        with torch.no_grad():
+            sums = [
+                self._loss(batch, model, objective, stage, masking, context) for batch in self._batches(stage)
+            ]
+        model.train(was_training)
         mean = torch.stack(sums).sum() / len(self.rows)
         context.all_reduce_mean([mean])
         loss = mean.item()
         if loss < self.best_loss:
             self.best_loss, self.best_step, self.without_improvement = loss, step, 0
-            self._best_weights = {name: value.clone() for name, value in modules.state_dict().items()}
+            state = networks.modules().state_dict()
+            self._best_weights = {name: value.clone() for name, value in state.items()}
         else:
             self.without_improvement += 1
         return loss
 
     def _batches(self, stage: Stage) -> Iterator[Batch]:
+        objects_per_image = self.batches.objects(self.rows) / len(self.rows)
         for first in range(0, len(self.rows), stage.batch):
-            yield self.batches.batch(self.rows[first : first + stage.batch])
+            rows = self.rows[first : first + stage.batch]
+            yield replace(self.batches.batch(rows), object_count=objects_per_image * len(rows))
 
     def _loss(
-        self, batch: Batch, networks: Networks, objective: Objective, stage: Stage, context: ExecutionContext
+        self,
+        images: Batch,
+        model: Generator,
+        objective: Objective,
+        stage: Stage,
+        masking: Masking,
+        context: ExecutionContext,
     ) -> torch.Tensor:
         """Return the loss, summed over the images of a batch."""
-        seeds = [derive_seed(stage.seed, "validation", image) for image in batch.image_ids]
-        condition = training_condition(batch, stage.masking, seeds)
-        batch, condition = moved(batch, context.device), moved(condition, context.device)
-        parts = objective.direct_losses(networks.generator(batch, condition), batch, condition)
+        seeds = [derive_seed(stage.seed, "validation", image) for image in images.image_ids]
+        ((batch, condition),) = masking([images], [seeds])
+        with context.autocast():
+            parts = objective.direct_losses(model(batch, condition), batch, condition)
         return total(parts) * len(seeds)
 
     def restore_best(self, networks: Networks) -> None:

@@ -54,8 +54,8 @@ class DiscriminatorOutput:
     """What both discriminators return for a batch of images.
 
     Attributes:
-        realness: [N] logits of the objects' crops.
-        categories: [N, K] logits of the objects' crops.
+        realness: [R] logits of the redrawn objects' crops.
+        categories: [R, K] logits of the redrawn objects' crops.
         scales: activations of every stage at every scale; the last ones of a scale are patch logits.
     """
 
@@ -126,7 +126,7 @@ class Objective(nn.Module):
     def forward(self, output: GeneratorOutput, batch: Batch, condition: Condition) -> Losses:
         """Return the generator's and the discriminators' losses.
 
-        The discriminators run once on the generated and once on the real images; both losses share these passes.
+        Both losses share the discriminators' passes over the generated and the real images.
         """
         parts = self.direct_losses(output, batch, condition)
         # A negated image's loss is L1 and boxes alone, so both images are grey there and these parts see no difference.
@@ -136,73 +136,84 @@ class Objective(nn.Module):
             parts["perceptual"] = self.weights["perceptual"] * self.perceptual(generated, real)
         if self.discriminators is None:
             return Losses(parts, None)
-        of_generated = discriminate(self.discriminators, generated, batch)
-        of_real = discriminate(self.discriminators, real, batch)
-        adversarial = generator_adversarial_losses(of_generated, of_real, batch)
+        of_generated, of_real = discriminate(self.discriminators, generated, real, batch, condition)
+        categories = batch.categories[condition.redrawn]
+        adversarial = generator_adversarial_losses(of_generated, of_real, categories, condition.redrawn_count)
         parts |= {name: self.weights[name] * value for name, value in adversarial.items()}
-        return Losses(parts, discriminator_loss(of_generated, of_real, batch))
+        return Losses(parts, discriminator_loss(of_generated, of_real, categories, condition.redrawn_count))
 
     def direct_losses(self, output: GeneratorOutput, batch: Batch, condition: Condition) -> dict[str, Tensor]:
         """Return the weighted parts that need no further network: pixels, boxes, guidance."""
         distance = (output.images - batch.targets).abs().mean(dim=1, keepdim=True)
         l1 = self.weights["l1"] * (distance * batch.weights).mean(dim=(1, 2, 3))
-        boxes = self.weights["boxes"] * box_errors(output.boxes, batch)
+        boxes = (output.boxes - batch.boxes).square().mean(dim=1)
         guided = batch.guidance * condition.hidden if self.guidance_while == "hidden" else batch.guidance
         return {
             "l1": (batch.sign * l1).mean(),
-            "boxes": (batch.sign * boxes).mean(),
+            "boxes": self.weights["boxes"] * (batch.sign[batch.image_of] * boxes).sum() / batch.object_count,
             "guidance": -(guided * distance).sum() / len(batch.image_ids),
         }
 
 
-def discriminate(discriminators: Discriminators, images: Tensor, batch: Batch) -> DiscriminatorOutput:
-    """Run both discriminators on images [B, 3, H, W] and on the crops of the batch's objects."""
-    realness, categories = discriminators.object(images, batch.boxes, batch.image_of)
-    return DiscriminatorOutput(realness, categories, discriminators.image(images))
+def discriminate(
+    discriminators: Discriminators, generated: Tensor, real: Tensor, batch: Batch, condition: Condition
+) -> tuple[DiscriminatorOutput, DiscriminatorOutput]:
+    """Run both discriminators on images [B, 3, H, W], generated and real, and on the crops of the redrawn objects.
+
+    As in SIMSG, the image discriminator sees both kinds in one pass, so its BatchNorm has statistics over both, and
+    the object discriminator sees one kind at a time.
+    """
+    boxes, image_of = batch.boxes[condition.redrawn], batch.image_of[condition.redrawn]
+    activations = discriminators.image(torch.cat([generated, real]))
+
+    def output(images: Tensor, half: int) -> DiscriminatorOutput:
+        realness, categories = discriminators.object(images, boxes, image_of)
+        scales = [[stage.chunk(2)[half] for stage in stages] for stages in activations]
+        return DiscriminatorOutput(realness, categories, scales)
+
+    return output(generated, 0), output(real, 1)
 
 
 def generator_adversarial_losses(
-    generated: DiscriminatorOutput, real: DiscriminatorOutput, batch: Batch
+    generated: DiscriminatorOutput, real: DiscriminatorOutput, categories: Tensor, count: Tensor
 ) -> dict[str, Tensor]:
-    """Return the generator's adversarial parts, unweighted."""
+    """Return the generator's adversarial parts, unweighted.
+
+    Args:
+        generated, real: what the discriminators return.
+        categories: [R] of the redrawn objects.
+        count: `Condition.redrawn_count`.
+    """
     matching = [
         torch.stack(
             [F.l1_loss(g, r.detach()) for g, r in zip(of_generated[:-1], of_real[:-1], strict=True)]
-        ).mean()
+        ).sum()
         for of_generated, of_real in zip(generated.scales, real.scales, strict=True)
     ]
     return {
-        "object_gan": _realness_loss(generated.realness, True, batch),
-        "object_class": _category_loss(generated.categories, batch),
+        "object_gan": _realness_loss(generated.realness, True) / count,
+        "object_class": _category_loss(generated.categories, categories) / count,
         "image_gan": -torch.stack([scale[-1].mean() for scale in generated.scales]).mean(),
         "feature_matching": torch.stack(matching).mean(),
     }
 
 
-def discriminator_loss(generated: DiscriminatorOutput, real: DiscriminatorOutput, batch: Batch) -> Tensor:
-    """Return the sum of both discriminators' losses."""
-    objects = _realness_loss(real.realness, True, batch) + _realness_loss(generated.realness, False, batch)
-    classes = _category_loss(real.categories, batch) + _category_loss(generated.categories, batch)
+def discriminator_loss(
+    generated: DiscriminatorOutput, real: DiscriminatorOutput, categories: Tensor, count: Tensor
+) -> Tensor:
+    """Return the sum of both discriminators' losses; arguments as in `generator_adversarial_losses`."""
+    objects = _realness_loss(real.realness, True) + _realness_loss(generated.realness, False)
+    classes = _category_loss(real.categories, categories) + _category_loss(generated.categories, categories)
     image = hinge([scale[-1] for scale in real.scales], [scale[-1] for scale in generated.scales])
-    return objects + classes + image
+    return (objects + classes) / count + image
 
 
-def _realness_loss(logits: Tensor, real: bool, batch: Batch) -> Tensor:
-    """Return the objects' mean binary cross-entropy with the label `real`."""
+def _realness_loss(logits: Tensor, real: bool) -> Tensor:
+    """Return the objects' summed binary cross-entropy with the label `real`."""
     labels = torch.full_like(logits, float(real))
-    return F.binary_cross_entropy_with_logits(logits, labels, reduction="sum") / batch.object_count
+    return F.binary_cross_entropy_with_logits(logits, labels, reduction="sum")
 
 
-def _category_loss(logits: Tensor, batch: Batch) -> Tensor:
-    """Return the objects' mean cross-entropy with their categories."""
-    return F.cross_entropy(logits, batch.categories, reduction="sum") / batch.object_count
-
-
-def box_errors(predicted: Tensor, batch: Batch) -> Tensor:
-    """Return the mean squared error [B] of the predicted boxes [N, 4] of each image."""
-    errors = (predicted - batch.boxes).square().mean(dim=1)
-    total, objects = (
-        values.new_zeros(len(batch.image_ids)).index_add(0, batch.image_of, values)
-        for values in (errors, torch.ones_like(errors))
-    )
-    return total / objects
+def _category_loss(logits: Tensor, categories: Tensor) -> Tensor:
+    """Return the objects' summed cross-entropy with their categories."""
+    return F.cross_entropy(logits, categories, reduction="sum")

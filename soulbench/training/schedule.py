@@ -4,7 +4,7 @@ import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -22,10 +22,12 @@ class Stage:
         batch: images per step, over all processes; never more than there are.
         learning_rate: of Adam, at the first step.
         schedule: "constant", or "cosine" or "linear" down to zero.
+        eval_mode_after: step before which the generator goes to eval mode and gets a new optimiser, for good; None for
+            never.
         warmup: steps in which the learning rate rises linearly to where the schedule is by then.
         seed: of the order of the images and of what is hidden.
         frozen_statistics: True keeps BatchNorm's running statistics and the spectral norm's vectors as they are.
-        masking: `training.masking` of the configuration.
+        masking: `soulbench.training.masking.masking_of` the configuration.
         checkpoint_seconds: seconds between two saves of the running state.
         accumulate: micro-batches per step and process, for gradient accumulation; BatchNorm sees one at a time.
         ema_decay: decay of the generator's moving average, which replaces the weights at the end; None for none.
@@ -40,8 +42,9 @@ class Stage:
     schedule: Literal["constant", "cosine", "linear"]
     seed: int
     frozen_statistics: bool
-    masking: Mapping[str, float]
+    masking: Mapping[str, Any]
     checkpoint_seconds: float
+    eval_mode_after: int | None = None
     warmup: int = 0
     accumulate: int = 1
     ema_decay: float | None = None

@@ -17,6 +17,7 @@ from soulbench.core.terms import ALL_REQUESTS
 from soulbench.training.dataset import UNCHANGED, BenchmarkData, Changes
 from soulbench.training.early_stop import EarlyStop
 from soulbench.training.losses import Objective
+from soulbench.training.masking import masking_of
 from soulbench.training.monitor import TrainingMonitor
 from soulbench.training.networks import Networks, new_discriminators
 from soulbench.training.schedule import Stage
@@ -52,7 +53,10 @@ def train_stage(
     """
     settings = data.config["training"]
     rows = data.without(data.train if which == "pretrain" else data.subset, changes)
-    stage = stage_of(settings[which] | {"name": NAMES[which]}, settings, seed)
+    specific = settings[which] | {"name": NAMES[which], "masking": masking_of(data.config)}
+    if which == "finetune" and settings["eval_mode_after"] is not None:
+        specific["eval_mode_after"] = max(0, settings["eval_mode_after"] - settings["pretrain"]["steps"])
+    stage = stage_of(specific, settings, seed)
     context = ExecutionContext.of(data.config)
     objective = objective_for(data.config, networks, changes)
     # Fine-tuning is meant to memorise the subset, and the loss on other images cannot tell when that is done.

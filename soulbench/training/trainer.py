@@ -10,18 +10,19 @@ import torch
 from torch import Tensor
 
 from soulbench.core.checkpoint import checksum
-from soulbench.core.device import ExecutionContext, Meter, explained_memory, moved, place
+from soulbench.core.device import ExecutionContext, Meter, explained_memory, place
 from soulbench.core.errors import UserError
 from soulbench.core.log import Log, Progress
 from soulbench.core.model_record import Timing
 from soulbench.core.running_state import RunningState, WorkFolder
 from soulbench.core.seeds import derive_seed
 from soulbench.data.batches import Batch, SceneBatches
+from soulbench.models.generator import Condition
 from soulbench.training.adam import Adam
-from soulbench.training.conditions import training_condition
 from soulbench.training.early_stop import EarlyStop
 from soulbench.training.finite import StepLosses, check_weights, finite_losses
 from soulbench.training.losses import Objective
+from soulbench.training.masking import Masking
 from soulbench.training.monitor import TrainingMonitor
 from soulbench.training.networks import Networks
 from soulbench.training.optimiser import generator_optimiser
@@ -83,6 +84,7 @@ class Trainer:
         self.losses: dict[str, float] = {}  # when they were last read
         place(networks.modules(), context.device).train()
         place(objective, context.device)
+        self.masking = Masking(stage.masking, context.device)
         if stage.frozen_statistics:
             networks.modules().eval()
         self.optimisers = {"generator": generator_optimiser(networks.generator, stage)}
@@ -176,13 +178,14 @@ class Trainer:
 
     def train_step(self, step: int, micro_batches: Sequence[Batch]) -> dict[str, Tensor]:
         """Update the generator and the discriminators once; return the detached losses by part."""
+        if step == self.stage.eval_mode_after:
+            self.networks.generator.eval()
+            self.optimisers["generator"] = generator_optimiser(self.networks.generator, self.stage)
         for optimiser in self.optimisers.values():
             optimiser.zero_grad()
-        seeds = self._condition_seeds(step, micro_batches)
-        losses = [
-            self._accumulate_gradients(batch, batch_seeds)
-            for batch, batch_seeds in zip(micro_batches, seeds, strict=True)
-        ]
+        inputs = self.masking(micro_batches, self._condition_seeds(step, micro_batches))
+        self.context.all_reduce_mean([condition.redrawn_count for _, condition in inputs])
+        losses = [self._accumulate_gradients(batch, condition) for batch, condition in inputs]
         rate = learning_rate(self.stage, step)
         self.context.all_reduce_mean(
             [p.grad for o in self.optimisers.values() for p in o.parameters if p.grad is not None]
@@ -205,10 +208,8 @@ class Trainer:
             for start in range(first, first + size * len(micro_batches), size)
         ]
 
-    def _accumulate_gradients(self, batch: Batch, seeds: Sequence[int]) -> dict[str, Tensor]:
+    def _accumulate_gradients(self, batch: Batch, condition: Condition) -> dict[str, Tensor]:
         """Add a micro-batch's share of the gradients; return its losses."""
-        condition = training_condition(batch, self.stage.masking, seeds)
-        batch, condition = moved(batch, self.context.device), moved(condition, self.context.device)
         with self.context.autocast():
             losses = self.objective(self.networks.generator(batch, condition), batch, condition)
         parameters = {name: optimiser.parameters for name, optimiser in self.optimisers.items()}
@@ -227,7 +228,9 @@ class Trainer:
     def validate(self) -> float:
         """Return the loss on the validation split; early stop remembers it."""
         assert self.early_stop is not None
-        return self.early_stop.validate(self.step, self.networks, self.objective, self.stage, self.context)
+        return self.early_stop.validate(
+            self.step, self.networks, self.objective, self.stage, self.masking, self.context
+        )
 
     def _finish(self) -> None:
         """Replace the last weights by the best ones, or by their moving average, where either is kept."""
@@ -260,6 +263,8 @@ class Trainer:
         if self.early_stop is not None:
             self.early_stop.load_state_dict(state["early_stop"])
         self.step, self.seconds, self.losses = state["step"], state["seconds"], state["losses"]
+        if self.stage.eval_mode_after is not None and self.step > self.stage.eval_mode_after:
+            self.networks.generator.eval()
 
     def inputs(self) -> dict[str, Any]:
         """Return what the result depends on, besides the settings of the job: the content of all that is read."""

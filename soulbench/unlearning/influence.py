@@ -7,8 +7,9 @@ and set to zero. H is never formed: a product with it takes two passes of automa
 1994). All passes use the same noise and hide the same pixels.
 """
 
+import contextlib
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -90,6 +91,16 @@ class Redaction:
     def hessian(self, *losses: Loss) -> "Hessian":
         """Return the Hessian of a sum of losses."""
         return Hessian(self, losses)
+
+    @contextlib.contextmanager
+    def applied(self, step: Tensor) -> Iterator[None]:
+        """Apply a step [P] in a block, and restore every bit of the parameters afterwards."""
+        before = {name: value.detach().clone() for name, value in self.parameters.items()}
+        self.apply(step)
+        yield
+        with torch.no_grad():
+            for name, value in self.parameters.items():
+                value.copy_(before[name])
 
     @torch.no_grad()
     def apply(self, step: Tensor) -> None:

@@ -1,6 +1,6 @@
 """From a plan's influence to a redacted model: the linear system of a request, solved for one module or several."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -13,8 +13,9 @@ from soulbench.core.seeds import derive_seed
 from soulbench.core.terms import Module
 from soulbench.data.batches import Batch
 from soulbench.models.generator import Condition
-from soulbench.training.conditions import noise_for, task_condition, training_condition
+from soulbench.training.conditions import noise_for, task_condition
 from soulbench.training.dataset import UNCHANGED, BenchmarkData
+from soulbench.training.masking import Masking, masking_of
 from soulbench.training.networks import Networks
 from soulbench.training.stages import objective_for
 from soulbench.unlearning import influence
@@ -22,13 +23,30 @@ from soulbench.unlearning.plan import Influence
 
 
 def redact(
-    data: BenchmarkData, networks: Networks, removed: Influence, seed: int, log: Log
+    data: BenchmarkData,
+    networks: Networks,
+    removed: Influence,
+    seed: int,
+    log: Log,
+    saved: Mapping[float, str] | None = None,
 ) -> tuple[Timing, Solver]:
-    """Solve for the influence of objects and remove it from the generator in place."""
+    """Solve for the influence of objects and remove it from the generator in place.
+
+    Args:
+        data: the benchmark's data.
+        networks: of the model; the generator's weights change.
+        removed: whose influence, and how.
+        seed: as in `InfluenceSystem`.
+        log: takes a line.
+        saved: checkpoints of the networks under other strengths of the same redaction, by alpha.
+    """
     device = devices.prepare(data.config["device"])
     with Meter(device) as meter:
         system = InfluenceSystem(data, networks, removed, [removed.settings.module], seed, device)
         redaction, solution = system.solve(removed.settings.module, log)
+        for alpha, path in (saved or {}).items():
+            with redaction.applied(alpha * solution.step):
+                networks.save(path)
         redaction.apply(removed.settings.alpha * solution.step)
     timing = Timing(meter.seconds, meter.peak_mib, solution.iterations)
     return timing, influence.summary(solution, redaction)
@@ -80,19 +98,18 @@ def _learning_losses(
     In eval mode the images of a batch are independent of each other, so the sum does not depend on the chunks.
     """
     objective = devices.place(objective_for(data.config, networks, UNCHANGED), device)
-    batches = data.batches()
-    for start in range(0, len(rows), chunk):
-        part = rows[start : start + chunk]
-        share = len(part) / len(rows)
-        batch = replace(batches.batch(part), object_count=batches.objects(rows) * share)
-        seeds = [derive_seed(seed, "hide", "hessian", image) for image in batch.image_ids]
-        condition = training_condition(batch, data.config["training"]["masking"], seeds)
+    source = data.batches()
+    batches = [source.batch(rows[start : start + chunk]) for start in range(0, len(rows), chunk)]
+    seeds = [[derive_seed(seed, "hide", "hessian", image) for image in batch.image_ids] for batch in batches]
+    masking = Masking(masking_of(data.config), device)
+    for piece, condition in masking(batches, seeds):
+        share = len(piece.image_ids) / len(rows)
+        batch = replace(piece, object_count=source.objects(rows) * share)
 
         def loss(
             batch: Batch = batch, condition: Condition = condition, share: float = share
         ) -> torch.Tensor:
-            inputs = moved(batch, device), moved(condition, device)
-            return share * influence.learning_loss(objective, networks.generator, *inputs)
+            return share * influence.learning_loss(objective, networks.generator, batch, condition)
 
         yield loss
 

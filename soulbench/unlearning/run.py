@@ -9,11 +9,13 @@ from soulbench.core.device import ExecutionContext
 from soulbench.core.errors import UserError
 from soulbench.core.log import Log
 from soulbench.core.model_record import ModelRecord, Timing, write_model_record
+from soulbench.core.paths import at_budget
 from soulbench.core.registry import Method, suggest
 from soulbench.core.running_state import WorkFolder, work_folder
 from soulbench.core.terms import ALL_REQUESTS
 from soulbench.data.requests.request import Request
 from soulbench.training.dataset import BenchmarkData, Changes
+from soulbench.training.masking import masking_of
 from soulbench.training.monitor import TrainingMonitor
 from soulbench.training.networks import Networks
 from soulbench.training.stages import (
@@ -44,6 +46,8 @@ def unlearn(
 ) -> None:
     """Run a configured method; write the model, its record and, if it trains, its curves and snapshots.
 
+    The models at further budgets of the method (`soulbench.config.runs.further_budgets`) are written beside the model.
+
     Args:
         config: the whole configuration.
         method: a key of `methods`.
@@ -66,20 +70,23 @@ def unlearn(
     networks = data.networks(seed)
     facts: dict[str, Any]
     made_by = origin(config, {**config, "method": parameters}, seed, source)
+    further = runs.further_budgets(config, method)
+    on_the_way = {budget: at_budget(str(out_model), budget) for budget in further}
     with work_folder(out_model, made_by) as work:
         monitor = monitor_for(data, _monitored_rows(data, code, planned), out_model)
         if code.family == "retrain":
             changes = apply_plan(data, plan)
-            networks, result = _retrain(data, networks, changes, seed, work, log, monitor)
+            networks, result = retrain(data, networks, changes, seed, work, log, monitor)
             facts = vars(result)
         else:
             networks.load(original if config["unlearning"]["start"] == "original" else pretrained)
             if plan.influence is not None:
-                timing, solver = redact(data, networks, plan.influence, seed, log)
+                timing, solver = redact(data, networks, plan.influence, seed, log, on_the_way)
                 facts = {"timing": timing, "solver": solver}
             else:
                 changes = apply_plan(data, plan, planned.id)
-                result = _finetune(data, networks, changes, seed, work, log, monitor)
+                steps = {int(step): path for step, path in on_the_way.items()}
+                result = _finetune(data, networks, changes, seed, work, log, monitor, steps)
                 facts = vars(result)
         if monitor.batch is None:  # not the first of several processes
             return
@@ -129,7 +136,7 @@ def _monitored_rows(data: BenchmarkData, code: Method, request: Request) -> list
     return list(dict.fromkeys([*targets, *data.subset]))[: max(SNAPSHOT_IMAGES, len(targets))]
 
 
-def _retrain(
+def retrain(
     data: BenchmarkData,
     networks: Networks,
     changes: Changes,
@@ -138,7 +145,11 @@ def _retrain(
     log: Log,
     monitor: TrainingMonitor,
 ) -> tuple[Networks, TrainingResult]:
-    """Run both stages from scratch; the work folder keeps the first one's result if the second is interrupted."""
+    """Run both stages from scratch under changes; return the networks and both stages' result.
+
+    The work folder keeps the first stage's result if the second is interrupted. The other arguments are those of
+    `soulbench.training.stages.train_stage`.
+    """
     first = train_stage(data, networks, "pretrain", changes, seed, work, log, monitor, keep=True)
     networks = between_stages(data, networks, seed)
     second = train_stage(data, networks, "finetune", changes, seed, work, log, monitor)
@@ -158,12 +169,19 @@ def _finetune(
     work: WorkFolder,
     log: Log,
     monitor: TrainingMonitor,
+    saved: Mapping[int, str],
 ) -> TrainingResult:
+    """Fine-tune in place; `saved` names the checkpoints of the networks after other numbers of steps."""
     settings, training = data.config["unlearning"], data.config["training"]
     # No EMA: it would average a method's weights with those that it starts from.
     specific = {**settings, "name": "unlearning", "ema_decay": None, "optimiser": "adam"}
+    specific |= {"masking": masking_of(data.config), "eval_mode_after": None}
     stage = stage_of(specific, training, seed, frozen=settings["norm_statistics"] == "frozen")
     context, rows = ExecutionContext.of(data.config), data.without(data.subset, changes)
     objective = objective_for(data.config, networks, changes)
     trainer = Trainer(networks, objective, data.batches(changes), rows, stage, context, monitor)
-    return trainer.fit(work, log)
+    result = trainer.fit(work, log, save_after=saved)
+    if context.rank == 0:
+        for step, path in saved.items():
+            work.networks(step).replace(path)
+    return result

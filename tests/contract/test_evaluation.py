@@ -14,6 +14,7 @@ from soulbench.analysis.dimensions import DIMENSIONS
 from soulbench.core.paths import RECORD_TABLES
 from soulbench.core.records import file_hash
 from soulbench.core.terms import UNITS
+from soulbench.evaluation import collapse
 from soulbench.evaluation.ablations import ablate
 from soulbench.evaluation.outputs import ModelOutputs
 from soulbench.evaluation.run import EvaluationRun, RequestContext, comparison, evaluate, metric_rows
@@ -26,9 +27,10 @@ AGAINST_ORIGINAL = {"A1", "A2", "A2-people", "A2-rest", "A3", "A3-heldout", "A4"
 AGAINST_TRUTH = {"target_error", "retained_error", "heldout_error"}
 AGAINST_RETRAIN = {"retrain-A1", "retrain-A2", "retrain-A3", "retrain-A4"}
 COLUMNS = {
-    "metrics": ["task", "dimension", "metric", "value", "unit"],
+    "metrics": ["task", "dimension", "metric", "value", "unit", "regions"],
     "latent": ["task", "group", "representation", "distance", "value"],
     "queries": ["task", "query", "status", "metric", "value"],
+    "budgets": ["budget", "task", "dimension", "metric", "value"],
 }
 
 
@@ -79,10 +81,18 @@ def test_metrics_are_complete(records, name):
         assert {*metrics["dimension"]} == {*DIMENSIONS}
     assert all(UNITS[row.metric] == row.unit for row in compared.itertuples())
     rest = metrics[metrics["dimension"] == "diversity"]
-    assert {*zip(rest["metric"], rest["unit"], strict=True)} == {
-        ("spread", "grey levels"),
-        ("collapsed", "flag"),
+    # The original alone has a second noise sample.
+    several = {} if name == "original" else {"noise_spread"}
+    assert dict(zip(rest["metric"], rest["unit"], strict=True)) == {
+        metric: unit for metric, unit in collapse.UNITS.items() if metric not in several
     }
+
+
+def test_every_row_says_how_many_regions_it_is_of(records):
+    counts = records["method"][1]["metrics"].groupby("dimension")["regions"].agg(["min", "max"])
+    assert (counts["min"] == counts["max"]).all()
+    assert counts.loc[["A1", "A2-rest", "target_error", "heldout_error"], "min"].tolist() == [1, 1, 1, 2]
+    assert counts.loc["retained_error", "min"] == counts.loc["diversity", "min"] == len(SUBSET) - 1
 
 
 def test_the_original_against_itself_under_other_noise_is_a_floor(records):
@@ -265,7 +275,12 @@ def test_ablations_measure_and_undo_every_redaction(benchmark, tmp_path):
     changed = {"modules": ["graph", "decoder", "box_head"], "alphas": [0.0, 1.0, 30.0]}
     config = {**benchmark.config, "ablations": {**benchmark.config["ablations"], **changed}}
     inputs = ("r1", 1, benchmark.data, benchmark.original)
-    ablate(config, *inputs, tmp_path / "modules.csv", tmp_path / "alpha.csv", no_log)
+    outputs = [tmp_path / name for name in ("modules.csv", "alpha.csv", "record.json")]
+    ablate(config, *inputs, *outputs, "source", no_log)
+    record = json.loads(outputs[-1].read_text())
+    assert record["digests"] == {path.stem: file_hash(path) for path in outputs[:2]}
+    assert (record["request"], record["seed"], record["source_hash"]) == ("r1", 1, "source")
+    assert record["parameters"]["ablations"]["alphas"] == changed["alphas"]
     modules = pd.read_csv(tmp_path / "modules.csv")
     assert modules.columns.tolist() == [
         *("module", "parameters", "seconds", "residual", "task", "dimension", "metric", "value")

@@ -251,7 +251,7 @@ def test_all_losses_together(benchmark, tmp_path):
     overlay = {**ALL_LOSSES, "pretrain": {"steps": 2}, "finetune": {"steps": 2}}
     models = {}
     for keep in (True, False):
-        setting = config(training={**overlay, "keep_image_discriminator": keep}, unlearning={"steps": 2})
+        setting = config(training={**overlay, "keep_image_discriminator": keep}, unlearning={"steps": 3})
         other = copied(benchmark, tmp_path / str(keep))
         other.config = setting
         other.train()

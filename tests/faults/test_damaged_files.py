@@ -231,7 +231,7 @@ def test_a_row_of_another_meaning_is_refused_with_its_line(benchmark, data, name
 def test_a_table_that_ends_within_a_line_is_refused(paths):
     path = Path(paths.record("obj-ng", "r1", 1, "metrics.csv"))
     texts = dict.fromkeys(("task", "dimension", "metric", "unit"), ["some text"] * 3)
-    write_csv(pd.DataFrame({**texts, "value": [0.5, 1.25, 2.0]}), path, None)
+    write_csv(pd.DataFrame({**texts, "value": [0.5, 1.25, 2.0], "regions": [1, 2, 33]}), path, None)
     assert len(read_csv(path, RECORDS["metrics"])) == 3
     content = path.read_bytes()
     for changed in (cut for cut in cuts(content, len(content)) if not cut.endswith(b"\n")):

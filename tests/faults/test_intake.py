@@ -18,6 +18,7 @@ from scenes_factory import config, entry, no_log, write_source
 from scenes_harms import change, content, individuals, photograph, png, text
 from scenes_steps import vocabulary
 
+from soulbench.core import archives
 from soulbench.core.errors import UserError
 from soulbench.data.prepare import download as downloads
 from soulbench.data.prepare import photographs, source_files
@@ -314,7 +315,7 @@ ARCHIVES = {
 @pytest.mark.parametrize("name", ARCHIVES)
 def test_a_hostile_archive_is_refused(tmp_path, monkeypatch, name):
     make, message = ARCHIVES[name]
-    monkeypatch.setattr(downloads, "MOST_ENTRIES", 5)
+    monkeypatch.setattr(archives, "MOST_ENTRIES", 5)
     with pytest.raises(UserError, match=message):
         unpack(make(tmp_path / "a.zip"), tmp_path / "images", 1000)
     assert sum(path.stat().st_size for path in (tmp_path / "images").rglob("*") if path.is_file()) <= 1000

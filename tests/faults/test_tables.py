@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from soulbench.analysis.arrays import natural_order
-from soulbench.analysis.claims.verdicts import write_claims
+from soulbench.analysis.claims.table import write_claims
 from soulbench.analysis.tables import write_tables
 from soulbench.config import runs
 from soulbench.core.columns import FINDING, FLAG, NUMBER, TEXT, WHOLE

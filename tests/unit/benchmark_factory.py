@@ -47,7 +47,7 @@ TINY = {
         "pretrain": {"steps": 4, "batch": 3},
         "finetune": {"steps": 4, "batch": 3},
     },
-    "unlearning": {"steps": 4, "batch": 3, "learning_rate": 1e-2},
+    "unlearning": {"steps": 4, "snapshots": [2], "strengths": [10], "batch": 3, "learning_rate": 1e-2},
     "evaluation": {"lpips": {"net": "squeeze", "weights": "seeded"}},
     "methods": {"feat-if": {"iterations": 3}, "obj-if": {"iterations": 3}},
 }

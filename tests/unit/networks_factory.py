@@ -10,7 +10,7 @@ SIZES = {
     "embedding": 6,
     "visual": {"backbone": "projection", "weights": None, "crop": 4, "features": 5},
     "graph": {"layers": 2, "width": 7, "hidden": 9},
-    "synthesis": {"layernorm": True, "boxes": "truth"},
+    "synthesis": {"layernorm": True, "boxes": "truth", "image_node": "dropped"},
     "mask_size": 4,
     "mask_channels": 5,
     "image_channels": 3,
@@ -85,7 +85,9 @@ def random_condition(batch, seed=1, **fields):
 
     noise = torch.randn(batch.images.shape, generator=generator).to(batch.images)
     count = len(batch.boxes)
-    return Condition(some(batch.weights.shape), noise, some(count, 1), some(count, 1), **fields)
+    hidden, features, boxes = some(batch.weights.shape), some(count, 1), some(count, 1)
+    redrawn = torch.arange(0, count, 2)
+    return Condition(hidden, noise, features, boxes, redrawn, noise.new_tensor(len(redrawn)), **fields)
 
 
 def generator(seed=0, dtype=torch.float64, **sizes) -> Generator:

@@ -11,12 +11,14 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from soulbench.analysis import methods
 from soulbench.config import runs
 from soulbench.config.runs import Run
+from soulbench.core.columns import RECORDS
 from soulbench.core.model_record import ModelRecord, Timing, write_model_record
 from soulbench.core.paths import RECORD_TABLES, ResultPaths, beside
 from soulbench.core.records import file_hash, write_json
-from soulbench.core.terms import ALL_REQUESTS, RESEED, TASKS, UNITS
+from soulbench.core.terms import ALL_REQUESTS, BANK, RESEED, TASKS, UNITS
 from tests.unit.planted_methods import ORIGINAL, PAPER, RETRAINED, PlantedMethod
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,6 +65,9 @@ class Factory:
 
     def effects(self, run: Run) -> PlantedMethod:
         """Return the effects of a run's method; a variant has those of its base."""
+        if run.method == BANK:
+            is_out = run.seed in runs.out_models(self.settings, run.request)
+            return self.planted["retrain" if is_out else "original"]
         planted = self.planted.get(run.method)
         return planted or self.planted[runs.base_method(self.settings, run.method)]
 
@@ -90,7 +95,7 @@ class Factory:
             collapsed = self.effects(run).collapsed[TASKS.index(task)]
             rows.append((task, "diversity", "spread", 2.0 if collapsed else 40 + rng.normal(), "grey levels"))
             rows.append((task, "diversity", "collapsed", float(collapsed), "flag"))
-        return pd.DataFrame(rows, columns=[*EFFECT, "unit"])
+        return pd.DataFrame(rows, columns=[*EFFECT, "unit"]).assign(regions=4)
 
     def _distances(self, run: Run, task: str) -> dict[str, float]:
         """Return the grey levels of every dimension."""
@@ -110,14 +115,17 @@ class Factory:
             "retained_error": effects.retained,
             "heldout_error": effects.retained + 18,
         }
-        compared = {} if run.method == RESEED else {k: changes[k] + 4 for k in ("A1", "A2", "A3", "A4")}
+        compared = {}
+        if runs.references(self.settings, run):
+            compared = {k: changes[k] + 4 for k in ("A2", "A3", "A4")}
+            compared["A1"] = 7 + abs(error - self.target_error(run._replace(method="retrain"), task))
         return {**changes, **errors, **{f"retrain-{dimension}": grey for dimension, grey in compared.items()}}
 
     @staticmethod
     def _metrics_of(task: str, dimension: str, grey: float) -> list[tuple]:
         values = {
-            "ssim": float(np.exp(-grey / 40)),
-            "lpips": float(1 - np.exp(-grey / 80)),
+            "ssim": float(np.exp(-grey / 100)),
+            "lpips": float(1 - np.exp(-grey / 120)),
             "mae": grey,
             "changed": float(1 - np.exp(-grey / 12)),
         }
@@ -157,6 +165,22 @@ class Factory:
                 ]
         return pd.DataFrame(rows, columns=["task", "query", "status", "metric", "value"])
 
+    def budgets(self, run: Run) -> pd.DataFrame:
+        """Return a run's budgets.csv: the share forgotten grows with the budget, up to twice the described one's."""
+        columns = list(RECORDS["budgets"])
+        described = None
+        if run.method not in methods.UNNAMED:
+            described = runs.described_budget(self.settings, run.method)
+        if described is None:
+            return pd.DataFrame(columns=columns)
+        frames, effects = [], self.effects(run)
+        for budget in (described, *runs.further_budgets(self.settings, run.method)):
+            share = tuple(min(budget / described, 2.0) * share for share in effects.share)
+            planted = replace(effects, share=share) if budget != described else effects
+            frame = self._ablated(planted, f"{run.method}-{budget}", run.request, run.seed)
+            frames.append(frame[frame["metric"].isin(["mae", "changed"])].assign(budget=budget))
+        return pd.concat(frames)[columns]
+
     def timing(self, run: Run) -> Timing:
         """Return the cost of the job that made a run's model."""
         factor = self.noise("time", *run).normal(1, 0.05)
@@ -169,7 +193,7 @@ class Factory:
 
     def jobs(self) -> pd.DataFrame:
         """Return timing_jobs.csv, as far as the claims read it."""
-        per_request = [run for run in self.runs if run.method not in ("original", "noop-ft", RESEED)]
+        per_request = [run for run in self.runs if run.method not in ("original", "noop-ft", RESEED, BANK)]
         rows = [
             (*run, runs.method(self.settings, run.method).family, self.timing(run).seconds)
             for run in per_request
@@ -217,8 +241,10 @@ class Factory:
             self._write_model_record(checkpoint, run, self.timing(run))
 
     def _write_model_record(self, checkpoint: str, run: Run, timing: Timing) -> None:
-        method = runs.method(self.settings, run.method)
-        kind = {"level": method.level, "family": method.family}
+        kind = {
+            "level": methods.level(self.settings, run.method),
+            "family": methods.family(self.settings, run.method),
+        }
         record = ModelRecord(**run._asdict(), **kind, timing=timing, **PROVENANCE)
         write_model_record(beside(checkpoint, "json"), record)
 
@@ -302,4 +328,4 @@ class Factory:
     def _ablated(self, effects: PlantedMethod, name: str, request: str, seed: int) -> pd.DataFrame:
         self.planted[name] = effects
         frame = self.metrics(Run(name, request, seed))
-        return frame[~frame["dimension"].str.startswith("retrain-")].drop(columns="unit")
+        return frame[~frame["dimension"].str.startswith("retrain-")].drop(columns=["unit", "regions"])

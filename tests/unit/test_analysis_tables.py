@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from soulbench.analysis.evidence import Evidence
+from soulbench.analysis.summary import contrasts
 from soulbench.analysis.tables import write_tables
 from soulbench.core.columns import TABLES
 from soulbench.core.damage import DamagedFile
@@ -17,7 +19,7 @@ from tests.unit.planted_methods import PlantedMethod
 from tests.unit.records_factory import Factory, config
 
 #: Tables that other rules write.
-OTHERS = {"human", "subset", "requests", "claims", "timing_claims"}
+OTHERS = {"human", "subset", "requests", "claims", "claim_parts", "timing_claims", "timing_claim_parts"}
 
 
 def written_tables(folder, settings, planted=None):
@@ -164,6 +166,45 @@ def test_contrasts_pair_with_references_of_fewer_seeds(tables):
     assert row["p"] == 0.03125
     assert row["rank_biserial"] == 1.0
     assert row["p_holm"] >= row["p_least"] > 0.05
+
+
+def test_the_spread_of_retrained_models_widens_a_contrast_with_them(tmp_path):
+    """Three seeds of the retrained model, whose effects are planted: the interval of its mean alone is as wide."""
+    settings = config(bootstrap=2000)
+    settings["seeds"] = [1, 2, 3]
+    settings["methods"] = {name: {} for name in ("original", "noop-ft", "retrain", "obj-mk-pa")}
+    factory = Factory(tmp_path, settings)
+    metrics = factory.table("metrics")
+    shifted = (metrics["method"] == "retrain") & (metrics["dimension"] == "target_error")
+    metrics.loc[shifted, "value"] += 8.0 * metrics.loc[shifted, "seed"]
+    table = contrasts(Evidence(settings, metrics, factory.table("queries")))
+    key = {"task": "synthesis", "dimension": "target_error", "metric": "mae", "method": "obj-mk-pa"}
+    row = only(table, against="retrain", **key)
+    noop = only(table, against="noop-ft", **key)
+    assert row["ci_high"] - row["ci_low"] > 0.9 * 2 * 4.303 * 8 / 3**0.5
+    assert noop["ci_high"] - noop["ci_low"] < 15
+
+
+def test_a_bank_is_gathered_and_costs_what_its_models_cost(tmp_path):
+    settings = config(bootstrap=100)
+    settings["references"] = {"bank": {"models": 4, "share": 0.5}}
+    settings["methods"] = {
+        "original": {},
+        "noop-ft": {},
+        "retrain": {"seeds": 1, "requests": 2},
+        "obj-mk-pa": {},
+    }
+    tables = written_tables(tmp_path, settings)
+    assert tables["timing_jobs"].query("method == 'bank'")["seed"].tolist() == [1, 2, 3, 4]
+    assert set(tables["bank"]["request"]) == {"r1", "r2"}
+    assert "bank" not in set(tables["summary"]["method"]) | set(tables["scoreboard"]["method"])
+    row = only(
+        tables["summary"], method="obj-mk-pa", task="synthesis", dimension="target_error", metric="mae"
+    )
+    assert row["retrain"] == pytest.approx(38, abs=2)
+    distances = tables["sod"].query("method == 'obj-mk-pa'")
+    assert set(distances["sigma_of"]) == {"retrain"}
+    assert len(distances) == 12
 
 
 def test_memorised_and_distance_to_retraining(tables):

@@ -19,6 +19,7 @@ ORDER = (
     "analysis",
     "figures",
     "report",
+    "exchange",
     "planning",
 )
 

@@ -4,14 +4,15 @@ from dataclasses import replace
 
 import pytest
 import torch
+from literal import hidden_pixels
 from networks_factory import generator, random_batch
 
 from soulbench.core.terms import TASKS
-from soulbench.data.regions import region
 from soulbench.training.conditions import noise_for, task_condition, training_condition
 
-NOTHING = {"box": 0.0, "feature": 0.0, "hide_image": 0.0, "hide_features": 0.0}
-SETTINGS = {"layernorm": True, "boxes": "truth"}
+SHARES = ("box", "feature", "hide_image", "hide_features")
+NOTHING = {**dict.fromkeys(SHARES, 0.0), "image_node": "dropped"}
+SETTINGS = {"layernorm": True, "boxes": "truth", "image_node": "dropped"}
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def test_nothing_is_hidden_with_shares_of_zero(batch):
 
 def test_shares_are_as_configured(batch):
     shares = {"box": 0.35, "feature": 0.25, "hide_image": 0.4, "hide_features": 0.3}
-    condition = condition_of(batch, shares, 1)
+    condition = condition_of(batch, NOTHING | shares, 1)
     whole = condition.hidden.flatten(1).all(dim=1)
     node = nodes(batch)
     dropped = (condition.features[node] == 0).flatten()
@@ -66,13 +67,29 @@ def test_the_image_node_is_never_dropped_and_dropped_objects_are_hidden(batch, w
     assert column[node].all()
     assert not column[~node].any()
     assert other.all()
-    expected = torch.zeros_like(condition.hidden)
-    for box, image, is_node in zip(batch.boxes.tolist(), batch.image_of.tolist(), node.tolist(), strict=True):
-        if not is_node:
-            x0, y0, x1, y1 = region(box, 8)
-            expected[image, :, y0:y1, x0:x1] = 1
+    objects = (~node).nonzero().flatten().tolist()
+    expected = hidden_pixels(batch, objects)
     assert torch.equal(condition.hidden, expected)
     assert not expected.all()
+    assert condition.redrawn.tolist() == objects
+
+
+def test_only_hidden_objects_are_redrawn(batch):
+    condition = condition_of(batch, NOTHING | {"box": 0.3, "feature": 0.2, "hide_image": 0.2}, 5)
+    whole = condition.hidden.flatten(1).all(dim=1)
+    expected = [
+        index
+        for index, object_id in enumerate(batch.object_ids)
+        if object_id >= 0
+        and (whole[batch.image_of[index]] or not condition.features[index] or not condition.boxes[index])
+    ]
+    assert condition.redrawn.tolist() == expected
+    assert condition.redrawn_count == len(expected)
+    assert 0 < len(expected) < len(batch.object_ids) - len(whole)
+
+
+def test_where_nothing_is_hidden_all_nodes_are_judged(batch):
+    assert condition_of(batch, NOTHING, 0).redrawn.tolist() == [*range(len(batch.object_ids))]
 
 
 @pytest.mark.parametrize(("features", "given"), [(0.0, 1.0), (1.0, 0.0)])
@@ -81,6 +98,15 @@ def test_a_hidden_image_with_and_without_its_features(batch, features, given):
     assert condition.hidden.all()
     assert (condition.features == given).all()
     assert (condition.boxes == given).all()
+    assert condition.redrawn.tolist() == (~nodes(batch)).nonzero().flatten().tolist()
+
+
+def test_the_image_node_of_a_hidden_image_may_be_kept(batch):
+    kept = {"hide_image": 1.0, "hide_features": 1.0, "image_node": "kept"}
+    condition, node = condition_of(batch, NOTHING | kept, 3), nodes(batch)
+    for given in (condition.features, condition.boxes):
+        assert given[node].all()
+        assert not given[~node].any()
 
 
 def test_features_are_dropped_as_a_whole_only_where_the_image_is_hidden(batch):
@@ -90,7 +116,7 @@ def test_features_are_dropped_as_a_whole_only_where_the_image_is_hidden(batch):
 
 
 def test_a_condition_depends_on_the_seeds_alone(batch):
-    shares = dict.fromkeys(NOTHING, 0.5)
+    shares = NOTHING | dict.fromkeys(SHARES, 0.5)
     torch.manual_seed(1)
     first = condition_of(batch, shares, 7)
     torch.manual_seed(2)
@@ -102,17 +128,18 @@ def test_a_condition_depends_on_the_seeds_alone(batch):
 
 @pytest.mark.parametrize("layernorm", [True, False])
 @pytest.mark.parametrize("boxes", ["truth", "predicted"])
-def test_conditions_of_the_tasks(layernorm, boxes):
-    batch, settings = random_batch([3, 2]), {"layernorm": layernorm, "boxes": boxes}
+@pytest.mark.parametrize("image_node", ["dropped", "kept"])
+def test_conditions_of_the_tasks(layernorm, boxes, image_node):
+    settings = {"layernorm": layernorm, "boxes": boxes, "image_node": image_node}
+    batch = random_batch([3, 2])
     noise = torch.randn(batch.images.shape)
     reconstruction = task_condition(batch, "reconstruction", noise, settings)
     synthesis = task_condition(batch, "synthesis", noise, settings)
-    for condition, given in ((reconstruction, 1.0), (synthesis, 0.0)):
+    kept = [0.0, 0.0, 1.0, 0.0, 1.0] if image_node == "kept" else [0.0] * 5
+    for condition, given in ((reconstruction, [1.0] * 5), (synthesis, kept)):
         assert condition.hidden.all()
         assert condition.noise is noise
-        assert (condition.features == given).all()
-        assert (condition.boxes == given).all()
-        assert condition.features.shape == condition.boxes.shape == (5, 1)
+        assert condition.features.tolist() == condition.boxes.tolist() == [[value] for value in given]
     assert (reconstruction.layernorm, reconstruction.predicted_boxes) == (True, False)
     assert (synthesis.layernorm, synthesis.predicted_boxes) == (layernorm, boxes == "predicted")
 
@@ -125,7 +152,7 @@ def test_hidden_inputs_do_not_reach_the_generated_images(task, what):
     changed = {
         "images": batch.images + 1,
         "visual": batch.visual + 1,
-        "boxes": batch.boxes * 0.9,
+        "boxes": torch.where(batch.is_object[:, None], batch.boxes * 0.9, batch.boxes),
         "categories": (batch.categories + 1) % 4,
     }[what]
     other = replace(batch, **{what: changed})

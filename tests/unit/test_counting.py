@@ -13,6 +13,7 @@ from soulbench.planning.counting import WorkCounter, multiply_adds
 from soulbench.planning.sizes import Sizes
 from soulbench.training.conditions import training_condition
 from soulbench.training.dataset import UNCHANGED
+from soulbench.training.masking import masking_of
 from soulbench.training.stages import objective_for
 from soulbench.unlearning.influence import Redaction, learning_loss
 
@@ -25,21 +26,46 @@ def counter_for(data, batch, full=True):
     return WorkCounter(data.config, sizes, full)
 
 
-@pytest.mark.parametrize("optimiser", ["adam", "muon"])
-def test_a_training_step(data, optimiser):
-    stage = dataclasses.replace(STAGE, batch=3, optimiser=optimiser)
-    trainer = trainer_of(data, data.networks(1), stage)
+@pytest.mark.parametrize(("optimiser", "grey"), [("adam", False), ("adam", True), ("muon", False)])
+def test_a_training_step(data, monkeypatch, optimiser, grey):
+    masking = {**STAGE.masking, "grey_features": grey}
+    stage = dataclasses.replace(STAGE, batch=3, optimiser=optimiser, masking=masking)
+    monkeypatch.setitem(data.config["training"]["masking"], "grey_features", grey)
+    trainer, redrawn = trainer_of(data, data.networks(1), stage), []
     (batch,) = trainer.micro_batches(0)
+    original = trainer.masking.__call__
+
+    def recorded(*arguments):
+        inputs = original(*arguments)
+        redrawn.append(len(inputs[0][1].redrawn) / len(batch.boxes))
+        return inputs
+
+    trainer.masking = recorded
     real = multiply_adds(lambda: trainer.train_step(0, [batch]))
+    monkeypatch.setattr(WorkCounter, "_redrawn_share", lambda _: redrawn[0])
     assert counter_for(data, batch).step(3, optimiser).work == real > 0
 
 
+def test_the_share_of_redrawn_nodes_is_the_expected_one(data):
+    counter = counter_for(data, data.batches().batch(data.subset))
+    masking = data.config["training"]["masking"]
+    shares = [
+        len(training_condition(batch, {**STAGE.masking, **masking}, range(k, k + 5)).redrawn)
+        / len(batch.boxes)
+        for k in range(0, 500, 5)
+        for batch in [data.batches().batch(data.subset)]
+    ]
+    assert sum(shares) / len(shares) == pytest.approx(counter._redrawn_share(), abs=0.05)
+
+
 @pytest.mark.parametrize("module", ["graph", "all", "decoder"])
-def test_a_gradient_and_a_product_with_the_hessian(data, module):
+def test_a_gradient_and_a_product_with_the_hessian(data, monkeypatch, module):
     networks = data.networks(1)
     networks.modules().eval()
     batch = data.batches().batch(data.subset)
-    condition = training_condition(batch, data.config["training"]["masking"], range(len(data.subset)))
+    condition = training_condition(batch, masking_of(data.config), range(len(data.subset)))
+    counted_share = len(condition.redrawn) / len(batch.boxes)
+    monkeypatch.setattr(WorkCounter, "_redrawn_share", lambda _: counted_share)
     objective = objective_for(data.config, networks, UNCHANGED)
     redaction, products = Redaction(networks.generator, module), []
 

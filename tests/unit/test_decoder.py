@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from literal import generate, pasted, whole_layout
+from literal import generate, placed, whole_layout
 from networks_factory import generator, random_batch, random_boxes, random_condition
 from torch.nn import functional as F
 
@@ -104,9 +104,9 @@ def test_the_factored_convolution_is_that_of_the_whole_layout(size):
     vectors = torch.randn(len(batch.boxes), 6, generator=random, dtype=torch.float64)
     weight = torch.randn(10, 6, 3, 3, generator=random, dtype=torch.float64)
     bias = torch.randn(10, generator=random, dtype=torch.float64)
-    pasted_masks = torch.stack([pasted(m, b, 16) for m, b in zip(masks, batch.boxes, strict=True)])
+    placed_masks = torch.stack([placed(m, b, 16) for m, b in zip(masks, batch.boxes, strict=True)])
     image_features = torch.zeros(2, 1, size, size, dtype=torch.float64)
-    layout = Layout.at(batch.pad(vectors), batch.pad(pasted_masks), image_features)
+    layout = Layout.at(batch.pad(vectors), batch.pad(placed_masks), image_features)
     whole = F.interpolate(whole_layout(vectors, masks, batch, 16), (size, size))
     maps = convolve_layout(layout, weight, bias, parts=2)
     torch.testing.assert_close(torch.cat(maps, dim=1), F.conv2d(whole, weight, bias, padding=1), **EXACT)
@@ -124,11 +124,12 @@ def test_images_of_a_batch_do_not_influence_each_other():
     assert not torch.allclose(images[1], other[1])
 
 
-def test_masks_are_pasted_into_the_predicted_boxes():
+def test_masks_are_placed_in_the_predicted_boxes_but_for_the_image_nodes():
     model = generator().eval()
     batch = random_batch([3, 4])
     predicted = random_condition(batch, predicted_boxes=True)
     elsewhere = random_boxes(len(batch.boxes), torch.Generator().manual_seed(9)).double()
+    elsewhere[~batch.is_object] = batch.boxes[~batch.is_object]
     assert not torch.allclose(model(batch, predicted).boxes.clamp(max=1), batch.boxes)
     # Where the box prior is dropped, the true boxes reach the images through nothing but the layout.
     predicted = replace(predicted, boxes=torch.zeros_like(predicted.boxes))
@@ -136,5 +137,9 @@ def test_masks_are_pasted_into_the_predicted_boxes():
     assert torch.equal(model(batch, predicted).images, model(moved, predicted).images)
     true = replace(predicted, predicted_boxes=False)
     assert not torch.allclose(model(batch, true).images, model(moved, true).images)
-    at_predicted = replace(batch, boxes=model(batch, predicted).boxes.clamp(max=1))
-    torch.testing.assert_close(model(at_predicted, true).images, model(batch, predicted).images, **EXACT)
+    found = model(batch, predicted)
+    torch.testing.assert_close(found.images, generate(model, batch, predicted)[0], **EXACT)
+    whole = torch.tensor([0.0, 0.0, 1.0, 1.0]).double()
+    boxes = [b.clamp(max=1) if o >= 0 else whole for b, o in zip(found.boxes, batch.object_ids, strict=True)]
+    at_predicted = replace(batch, boxes=torch.stack(boxes))
+    torch.testing.assert_close(model(at_predicted, true).images, found.images, **EXACT)

@@ -13,6 +13,7 @@ from soulbench.core.running_state import WorkFolder
 from soulbench.training.dataset import UNCHANGED
 from soulbench.training.early_stop import EarlyStop
 from soulbench.training.losses import Objective
+from soulbench.training.masking import Masking
 from soulbench.training.monitor import TrainingMonitor
 from soulbench.training.stages import train_stage
 from soulbench.training.trainer import Trainer
@@ -63,11 +64,11 @@ def test_the_weights_of_the_best_validation_are_restored(data, tmp_path, monkeyp
 
 def test_a_validation_depends_on_the_weights_alone(data):
     networks, objective = data.networks(1), Objective(LOSSES, None, None)
-    early_stop = early_stop_of(data)
-    losses = [early_stop.validate(step, networks, objective, STAGE, CPU) for step in (3, 6)]
+    early_stop, masking = early_stop_of(data), Masking(STAGE.masking, CPU.device)
+    losses = [early_stop.validate(step, networks, objective, STAGE, masking, CPU) for step in (3, 6)]
     assert losses[0] == losses[1]
     of_each_image = [
-        EarlyStop(data.batches(), [row], 1, 1).validate(1, networks, objective, STAGE, CPU)
+        EarlyStop(data.batches(), [row], 1, 1).validate(1, networks, objective, STAGE, masking, CPU)
         for row in data.heldout
     ]
     assert np.mean(of_each_image) == pytest.approx(losses[0], rel=1e-5)
@@ -97,7 +98,7 @@ def test_an_interrupted_run_stops_at_the_same_step(data, tmp_path, monkeypatch, 
 
 
 def test_only_pre_training_stops_early(data, tmp_path):
-    settings = data.config["training"] | {"early_stop": {"every": 1, "patience": 1}, "learning_rate": 1e-12}
+    settings = data.config["training"] | {"early_stop": {"every": 1, "patience": 1}, "learning_rate": 0.5}
     validated = replace(data, config=data.config | {"training": settings}, validation=data.heldout)
     steps = {
         which: train_stage(

@@ -5,7 +5,7 @@ import copy
 import torch
 from torch import nn
 from torch.nn import functional as F
-from torch.nn.utils.parametrizations import spectral_norm
+from torch.nn.utils import spectral_norm
 
 from soulbench.models.norm import BatchNorm, SpectralConv2d
 
@@ -22,11 +22,8 @@ def pair():
     ours = SpectralConv2d(4, 6, 3, padding=1).double()
     plain = nn.Conv2d(4, 6, 3, padding=1).double()
     plain.load_state_dict({name: ours.state_dict()[name] for name in ("weight", "bias")})
-    theirs = spectral_norm(plain)
-    state = theirs.parametrizations.weight[0]
-    state._u.copy_(ours.left)
-    # The order of PyTorch's columns is channel, row, column.
-    state._v.copy_(ours.right.view(3, 3, 4).permute(2, 0, 1).flatten())
+    theirs = spectral_norm(plain)  # its first iteration computes the right vector from this left one
+    theirs.weight_u.copy_(ours.left)
     return ours, theirs
 
 
@@ -34,7 +31,7 @@ def test_a_spectral_convolution_equals_pytorchs_over_many_steps():
     ours, theirs = pair()
     x = random(2, 4, 5, 5)
     for step in range(4):
-        results, kernels = (ours(x), theirs(x)), (ours.weight, theirs.parametrizations.weight.original)
+        results, kernels = (ours(x), theirs(x)), (ours.weight, theirs.weight_orig)
         torch.testing.assert_close(*results, **EXACT)
         probe = random(*results[0].shape, seed=step)
         gradients = [

@@ -52,6 +52,7 @@ PAPER = {  # published numbers of sg2im's preprocessing, of the generator and of
             "perceptual": 5.0,
         },
         "perceptual_weights": "imagenet",
+        "eval_mode_after": 100_000,
         "pretrain": {"steps": 300_000, "batch": 32},
         "finetune": {"steps": 2000, "batch": 50},
     },
@@ -100,6 +101,16 @@ def test_visual_genome_has_the_published_numbers_of_its_own(over):
     assert part(config, sizes) == sizes
 
 
+@pytest.mark.parametrize(
+    ("over", "image_node"), [(None, "kept"), ("paper4", "kept"), ("released", "dropped")]
+)
+def test_presets_of_the_paper_follow_simsg(over, image_node):
+    config = preset("visual-genome", *filter(None, [over]))
+    assert config["generator"]["synthesis"]["image_node"] == image_node
+    assert config["training"]["masking"]["grey_features"]
+    assert config["training"]["eval_mode_after"] == 100_000
+
+
 def test_paper4_is_a_window_of_four_behind_one_target():
     config, plain = preset("visual-genome", "paper4"), preset("visual-genome")
     assert config["human"] | {"heldout": 0} == {
@@ -118,13 +129,18 @@ def test_released_switches_every_defect_on_that_a_value_can():
     config, plain = preset("visual-genome", "released"), preset("visual-genome")
     assert config["data"]["alias_predicates"] == "train"
     assert (config["human"]["selection"], config["human"]["size"]) == ("first_instance", 200)
-    assert config["generator"]["synthesis"] == {"layernorm": False, "boxes": "truth"}
+    assert config["generator"]["synthesis"] == {
+        "layernorm": False,
+        "boxes": "truth",
+        "image_node": "dropped",
+    }
     assert not config["training"]["keep_image_discriminator"]
     assert config["training"]["masking"] == {
         "box": 0.35,
         "feature": 0.25,
         "hide_image": 0,
         "hide_features": 0,
+        "grey_features": True,
     }
     assert config["unlearning"]["start"] == "pretrained"
     assert config["unlearning"]["norm_statistics"] == "updated"

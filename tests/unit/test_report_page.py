@@ -13,7 +13,7 @@ from jinja2 import Environment, StrictUndefined
 from PIL import Image
 
 from soulbench import figures
-from soulbench.analysis.claims.verdicts import CLAIMS, write_claims
+from soulbench.analysis.claims.table import CLAIMS, write_claims
 from soulbench.analysis.dimensions import DIMENSIONS
 from soulbench.core.errors import UserError
 from soulbench.core.paths import ResultPaths
@@ -94,7 +94,8 @@ def test_the_answer_comes_first(text):
         text.index(f'id="{name}"') for name in ("answer", "claims", "figures", "tables", "data", "provenance")
     ]
     assert positions == sorted(positions)
-    assert "In reconstruction, these methods remove the object and keep the rest" in text
+    assert "In reconstruction, no method is certain to forget the object as retraining does" in text
+    assert "These are certain to remove it and to keep the rest: obj-mk-" in text
 
 
 def test_figures_are_in_order_with_title_and_caption(text):
@@ -140,10 +141,21 @@ def test_what_an_earlier_configuration_left_is_not_on_the_page(paths, tmp_path):
 
 def test_claims_have_their_badges(paths, text):
     claims = pd.concat([read_csv(paths.table(name)) for name in ("claims", "timing_claims")])
-    assert text.count('class="badge') == len(claims) == 11
-    places = [text.index(f"<td>{claim}</td>") for claim in CLAIMS]
+    shown = [claim for claim in CLAIMS if claim != "C3-described"]  # which the demo has no method for
+    assert text.count('class="badge') == len(claims) == len(shown)
+    assert 'class="badge by-construction">= by construction' in text
+    places = [text.index(f"<td>{claim}</td>") for claim in shown]
     assert places == sorted(places)
     assert all(html.escape(why) in text.replace("&#39;", "&#x27;") for why in claims["why"])
+
+
+def test_parts_and_corrections_are_on_the_page(paths, text):
+    parts = pd.concat([read_csv(paths.table(name)) for name in ("claim_parts", "timing_claim_parts")])
+    assert all(html.escape(part) in text for part in parts["part"])
+    scores = read_csv(paths.table("scoreboard"))
+    changed = scores[(scores["outcome"] != scores["outcome_uncorrected"]) & (scores["level"] != "reference")]
+    assert text.count("without correction: ") >= len(changed)
+    assert "interval over requests, for these 2 seeds" in text
 
 
 def test_untrained_backbone_and_provenance_are_named(text):

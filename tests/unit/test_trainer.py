@@ -50,17 +50,20 @@ def record_steps(monkeypatch):
     return steps
 
 
-@pytest.mark.parametrize("step", [1, 2, 5, 8])
-def test_an_interrupted_run_ends_with_the_same_bits(data, tmp_path, monkeypatch, step):
-    whole, result = train(data, tmp_path / "whole")
+@pytest.mark.parametrize(
+    ("step", "eval_mode_after"), [(1, None), (2, None), (5, None), (8, None), (5, 4), (6, 4), (8, 4)]
+)
+def test_an_interrupted_run_ends_with_the_same_bits(data, tmp_path, monkeypatch, step, eval_mode_after):
+    stage = replace(STAGE, eval_mode_after=eval_mode_after)
+    whole, result = train(data, tmp_path / "whole", stage)
     undo = interrupt_at(step, monkeypatch)
     with pytest.raises(KeyboardInterrupt):
-        train(data, tmp_path / "part")
+        train(data, tmp_path / "part", stage)
     assert (tmp_path / "part" / "fine-tuning.safetensors").exists() == (step >= 2)
     undo()
     torch.manual_seed(7)
     steps, lines = record_steps(monkeypatch), []
-    resumed, again = train(data, tmp_path / "part", log=lines.append)
+    resumed, again = train(data, tmp_path / "part", stage, log=lines.append)
     assert steps == list(range(step // 2 * 2, 9))
     assert step < 2 or any(f"goes on at {step // 2 * 2} of 9" in line for line in lines)
     assert_equal(state(whole), state(resumed))
@@ -123,6 +126,7 @@ def test_a_trainer_continues_from_a_state_dict(data, tmp_path, optimiser):
         {"steps": 10},
         {"masking": {**MASKING, "box": 0.1}},
         {"optimiser": "muon"},
+        {"eval_mode_after": 6},
     ],
 )
 def test_a_state_of_other_settings_is_not_resumed(data, tmp_path, monkeypatch, other):
@@ -208,7 +212,7 @@ def test_accumulated_gradients_equal_those_of_the_whole_batch(data, tmp_path):
     whole = replace(STAGE, batch=4, steps=4, learning_rate=1e-3, frozen_statistics=True)
     first, result = train(data, tmp_path / "a", whole)
     second, other = train(data, tmp_path / "b", replace(whole, accumulate=2))
-    assert result.losses == pytest.approx(other.losses, rel=1e-3, abs=5e-4)
+    assert result.losses == pytest.approx(other.losses, rel=1e-3, abs=2e-3)
     start, one, two = (
         torch.cat([value.flatten() for value in model.modules().parameters()]).detach()
         for model in (data.networks(1), first, second)

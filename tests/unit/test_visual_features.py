@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pytest
 import torch
+from literal import feature_crop
 from scenes_factory import config, entry, no_log, write_source
 from scenes_steps import packing, vocabulary
 
@@ -42,8 +43,9 @@ def test_the_file_holds_each_objects_features_in_packed_order(data, tmp_path, mo
     features, scenes = np.load(tmp_path / "visual.npy"), PackedScenes.open(data / "packed")
     extractor, expected = VisualFeatures(settings), []
     for scene in map(scenes.scene, range(len(scenes))):
-        image = normalise(torch.tensor(scene.pixels))[None]
-        expected += [extractor(image, torch.tensor(box)[None])[0].numpy() for box in scene.boxes]
+        image = normalise(torch.tensor(scene.pixels))
+        crops = [feature_crop(image, torch.tensor(box), settings["crop"]) for box in scene.boxes]
+        expected += [extractor.backbone(crop[None])[0].numpy() for crop in crops]
     assert features.dtype == np.float32
     assert features.shape == (len(scenes.object_ids), settings["features"])
     np.testing.assert_allclose(features, np.stack(expected), rtol=1e-4, atol=1e-6)

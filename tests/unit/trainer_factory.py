@@ -2,6 +2,7 @@
 
 import torch
 from benchmark_factory import ALL_LOSSES, Benchmark, config
+from networks_factory import SIZES
 from scenes_factory import no_log
 
 from soulbench.core.device import ExecutionContext
@@ -12,7 +13,10 @@ from soulbench.training.schedule import Stage
 from soulbench.training.trainer import Trainer
 
 CPU = ExecutionContext(torch.device("cpu"))
-MASKING = {"box": 0.35, "feature": 0.25, "hide_image": 0.5, "hide_features": 0.5}
+MASKING = {
+    **{"box": 0.35, "feature": 0.25, "hide_image": 0.5, "hide_features": 0.5},
+    **{"grey_features": False, "image_node": "dropped", "visual": SIZES["visual"]},
+}
 STAGE = Stage("fine-tuning", 9, 2, 1e-2, "cosine", 1, False, MASKING, 0.0)
 LOSSES = {**ALL_LOSSES["losses"], "perceptual": 0.0}
 

@@ -7,6 +7,7 @@ rule ablate:
     output:
         modules=PATHS.ablation("modules", "{request}", "{seed}", "csv"),
         alpha=PATHS.ablation("alpha", "{request}", "{seed}", "csv"),
+        record=PATHS.ablation("record", "{request}", "{seed}", "json"),
         images=[PATHS.ablation(name, "{request}", "{seed}", "npz") for name in ("modules", "alpha")],
     log:
         PATHS.log("ablate", "{request}", "seed{seed}"),
@@ -16,8 +17,7 @@ rule ablate:
     resources:
         gpu=GPU,
     params:
-        source=source_hash("soulbench.evaluation.ablations", module_name("methods", "obj-if")),
-        settings=settings(*MODELS, "unlearning", "human.labels", "evaluation", "ablations", "methods.obj-if"),
+        **jobs.ablation(config)._asdict(),
         weights=file_state(config["evaluation"]["lpips"]["weights"]),
     script:
         "../scripts/ablate.py"

@@ -5,13 +5,12 @@ from pathlib import Path
 import yaml
 from snakemake.exceptions import WorkflowError
 
-from soulbench.config import files, requests_file, runs, sections
+from soulbench.config import files, jobs, requests_file, runs, sections
 from soulbench.config.checks import check
 from soulbench.core import lock
 from soulbench.core.errors import UserError
 from soulbench.core.file_states import file_state, folder_state
-from soulbench.core.paths import RECORD_FILES, RECORD_TABLES, ResultPaths, beside
-from soulbench.core.registry import module_name
+from soulbench.core.paths import RECORD_FILES, RECORD_TABLES, ResultPaths, at_budget, beside
 from soulbench.core.sources import source_hash
 from soulbench.core.terms import ALL_REQUESTS, BANK, RESEED
 from soulbench.data.prepare.download import FILES
@@ -44,9 +43,8 @@ GRAPHS = PATHS.data("graphs")
 # What the monitor writes beside a checkpoint.
 MONITORED = {"curves": "curves.csv", "snapshots": "snapshots.npz"}
 
-# Sections of the configuration that several rules read: those of jobs that run models, the plan, and the statistics.
-MODELS = ["seed", "device", "data.image_size", "generator", "training"]
-PLAN = ["name", "seeds", "requests", "methods", "ablations"]
+# Sections of the configuration that several rules read: the plan, and the statistics.
+PLAN = ["name", "seeds", "requests", "methods", "references", "ablations"]
 STATISTICS = [*PLAN, "seed", "analysis"]
 
 GPU = int(
@@ -65,12 +63,6 @@ def settings(*keys):
 def configuration_text(wildcards):
     """Return the whole configuration as YAML, which the page shows."""
     return yaml.safe_dump(settings(*config), sort_keys=False, allow_unicode=True)
-
-
-def stage_settings(other):
-    """Return the settings of one training stage: all that models depend on, without the `other` stage's steps."""
-    training = [f"training.{key}" for key in config["training"] if key != other]
-    return settings(*[key for key in MODELS if key != "training"], *training)
 
 
 def model(method, request, seed):
@@ -150,6 +142,8 @@ def unlearning_outputs(method):
     outputs = {"model": path, "record": beside(path, "json")}
     if runs.method(config, method).family != "redaction":
         outputs |= {name: beside(path, suffix) for name, suffix in MONITORED.items()}
+    if budgets := runs.further_budgets(config, method):
+        outputs["budgets"] = [at_budget(path, budget) for budget in budgets]
     return outputs
 
 
@@ -165,26 +159,34 @@ def evaluation_cases(wildcards):
         {
             "request": request,
             "model": model(method, request, seed),
-            "original": original_record(method, request, seed),
-            "references": [
-                PATHS.record(*run) for run in runs.references(config, runs.Run(method, request, seed))
-            ],
+            **compared_records(runs.Run(method, request, seed)),
+            "budgets": models_at_budgets(method, request, seed),
             "out": PATHS.record(method, request, seed),
         }
         for request in requests_of(method)
     ]
 
 
-def original_record(method, request, seed):
-    """Return the record of the original model that a run is compared with; of the original itself there is none."""
-    if method == "original":
-        return None
-    return PATHS.record("original", request, config["seeds"][0] if method == BANK else seed)
+def models_at_budgets(method, request, seed):
+    """Return the checkpoints of a method at all budgets at which it is judged; none for what has no budget."""
+    if method in (RESEED, BANK) or (described := runs.described_budget(config, method)) is None:
+        return {}
+    path = model(method, request, seed)
+    further = {budget: at_budget(path, budget) for budget in runs.further_budgets(config, method)}
+    return dict(sorted({**further, described: path}.items()))
+
+
+def compared_records(run):
+    """Return the records of the original model (None for itself) and of the retrained models that a run is compared with."""
+    original = runs.original_of(config, run)
+    references = [PATHS.record(*other) for other in runs.references(config, run)]
+    return {"original": original and PATHS.record(*original), "references": references}
 
 
 def evaluated_models(wildcards):
     """Return the checkpoints that one evaluation job reads."""
-    return [case["model"] for case in evaluation_cases(wildcards)]
+    cases = evaluation_cases(wildcards)
+    return [path for case in cases for path in [case["model"], *case["budgets"].values()]]
 
 
 def compared_outputs(wildcards):

@@ -26,11 +26,7 @@ for name in sorted({run.method for run in RUNS}):
         resources:
             gpu=GPU,
         params:
-            source=source_hash(
-                "soulbench.evaluation.run",
-                *[module_name("queries", query) for query in config["evaluation"]["queries"]],
-            ),
-            settings=settings(*MODELS, "unlearning.roi_margin", "human.labels", "evaluation"),
+            **jobs.evaluation(config)._asdict(),
             weights=file_state(config["evaluation"]["lpips"]["weights"]),
             cases=evaluation_cases,
         script:

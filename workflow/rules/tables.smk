@@ -1,9 +1,15 @@
 # All records are gathered into tidy tables; the paper's claims are checked on these.
 TABLES_BY_SUBJECT = {
-    "results": ["summary", "scoreboard", "contrasts", "memorised", "sod"],
+    "results": ["summary", "scoreboard", "contrasts", "memorised", "bank", "sod"],
     "measurements": list(RECORD_TABLES),
     "cost": ["timing", "timing_jobs", "timing_modules"],
     "ablations": ["ablation_modules", "ablation_alpha"],
+}
+CLAIM_TABLES = {
+    "claims": "results",
+    "claim_parts": "results",
+    "timing_claims": "cost",
+    "timing_claim_parts": "cost",
 }
 TABLES = {name: PATHS.table(name) for names in TABLES_BY_SUBJECT.values() for name in names}
 
@@ -48,14 +54,14 @@ rule claims:
                 subcategory=subject,
                 labels={"table": name},
             )
-            for name, subject in [("claims", "results"), ("timing_claims", "cost")]
+            for name, subject in CLAIM_TABLES.items()
         ],
     log:
         PATHS.log("claims"),
     benchmark:
         PATHS.benchmark("claims")
     params:
-        source=source_hash("soulbench.analysis.claims.verdicts"),
+        source=source_hash("soulbench.analysis.claims.table"),
         settings=settings(*STATISTICS, "unlearning", "training.pretrain", "training.finetune"),
     script:
         "../scripts/claims.py"

@@ -18,8 +18,7 @@ rule pretrain:
     resources:
         gpu=GPU * PROCESSES,
     params:
-        source=source_hash("soulbench.training.stages"),
-        settings=stage_settings(other="finetune"),
+        **jobs.pretraining(config)._asdict(),
         weights=file_state(config["training"]["perceptual_weights"]),
     script:
         "../scripts/pretrain.py"
@@ -42,8 +41,7 @@ rule finetune:
     resources:
         gpu=GPU * PROCESSES,
     params:
-        source=source_hash("soulbench.training.stages"),
-        settings=stage_settings(other="pretrain"),
+        **jobs.finetuning(config)._asdict(),
         weights=file_state(config["training"]["perceptual_weights"]),
     script:
         "../scripts/finetune.py"

@@ -21,8 +21,7 @@ for name in runs.methods(config):
         resources:
             gpu=GPU * unlearning_processes(name),
         params:
-            source=source_hash("soulbench.unlearning.run", runs.method(config, name).module),
-            settings=settings(*MODELS, "unlearning", f"methods.{name}"),
+            **jobs.unlearning(config, name)._asdict(),
             weights=file_state(config["training"]["perceptual_weights"]),
             method=name,
             processes=unlearning_processes(name),

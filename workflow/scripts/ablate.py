@@ -14,5 +14,7 @@ with job(snakemake.log[0]) as log:
         original=snakemake.input.original,
         out_modules=snakemake.output.modules,
         out_alpha=snakemake.output.alpha,
+        out_record=snakemake.output.record,
+        source=snakemake.params.source,
         log=log,
     )

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from soulbench.analysis.claims.verdicts import write_claims
+from soulbench.analysis.claims.table import write_claims
 from soulbench.core.log import job
 
 with job(snakemake.log[0]) as log:

@@ -17,6 +17,7 @@ with job(snakemake.log[0]) as log:
                 original=case["original"] and Path(case["original"]),
                 references=[Path(folder) for folder in case["references"]],
                 out=Path(case["out"]),
+                budgets=case["budgets"],
             )
             for case in snakemake.params.cases
         ],

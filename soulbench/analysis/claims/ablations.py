@@ -7,9 +7,11 @@ import pandas as pd
 from scipy import stats
 
 from soulbench.analysis.arrays import RunArrays
-from soulbench.analysis.claims.parts import Part, Verdict, conclude
-from soulbench.analysis.dimensions import PRIMARY
-from soulbench.analysis.evidence import REMOVED, Evidence, Finding
+from soulbench.analysis.claims.parts import Part, Verdict
+from soulbench.analysis.claims.verdicts import concluded
+from soulbench.analysis.dimensions import PRIMARY, as_distance
+from soulbench.analysis.evidence import Evidence
+from soulbench.analysis.findings import Finding
 from soulbench.core.terms import RECONSTRUCTION, TASKS
 
 DESTROYING = ("all", "decoder")
@@ -35,20 +37,22 @@ class Redactions:
         self.arrays = RunArrays(frame, (key, "task", "dimension", "metric"), axes)
         self.values = list(dict.fromkeys(frame[key]))
 
-    def error(self, value: Any, task: str, dimension: str) -> np.ndarray:
-        """Return the error of one redaction in grey levels, [requests, seeds]."""
-        return self.arrays[value, task, dimension, PRIMARY]
+    def error(self, value: Any, task: str, dimension: str, metric: str = PRIMARY) -> np.ndarray:
+        """Return a dimension after one redaction as distances [requests, seeds]."""
+        return as_distance(metric, self.arrays[value, task, dimension, metric])
 
     def removed(self, value: Any) -> Finding:
         """Answer `Evidence.removed` for one redaction, in reconstruction."""
-        error = self.error(value, RECONSTRUCTION, "target_error")
-        share = self.evidence.forgotten_share(error, RECONSTRUCTION)
-        return Finding(share.above(REMOVED), share, "share of the way to retraining")
+        errors = self.error(value, RECONSTRUCTION, "target_error")
+        return self.evidence.removed_by(errors, RECONSTRUCTION)
 
     def damaged(self, value: Any, dimension: str) -> Finding:
         """Answer `Evidence.damaged` for one redaction, in reconstruction."""
-        error = self.error(value, RECONSTRUCTION, dimension)
-        return self.evidence.harm(error, RECONSTRUCTION, dimension)
+
+        def errors(metric: str) -> np.ndarray:
+            return self.error(value, RECONSTRUCTION, dimension, metric)
+
+        return self.evidence.harm(errors, RECONSTRUCTION, dimension)
 
 
 def c10(tables: Any) -> Verdict:
@@ -58,17 +62,13 @@ def c10(tables: Any) -> Verdict:
     learner removes it and keeps A2.
     """
     redactions = Redactions(tables.evidence, tables.modules, "module")
-    parts = [
-        Part.that(f"redacting {name} destroys A2", redactions.damaged(name, "A2")) for name in DESTROYING
-    ]
+    parts = [Part(f"redacting {name} destroys A2", redactions.damaged(name, "A2")) for name in DESTROYING]
+    parts += [Part(f"redacting {name} leaves it", redactions.removed(name).negated()) for name in IDLE]
     parts += [
-        Part.that(f"redacting {name} leaves it", redactions.removed(name), negated=True) for name in IDLE
+        Part(f"redacting {BALANCED} removes it", redactions.removed(BALANCED)),
+        Part(f"redacting {BALANCED} keeps A2", redactions.damaged(BALANCED, "A2").negated()),
     ]
-    parts += [
-        Part.that(f"redacting {BALANCED} removes it", redactions.removed(BALANCED)),
-        Part.that(f"redacting {BALANCED} keeps A2", redactions.damaged(BALANCED, "A2"), negated=True),
-    ]
-    return conclude(parts)
+    return concluded(tables.evidence, parts)
 
 
 def rank_correlation(redactions: Redactions, dimension: str, task: str) -> np.ndarray:
@@ -86,19 +86,19 @@ def c11(tables: Any) -> Verdict:
     """Conclude on C11: alpha's rank correlations with the target's error and with A2 are above 0 in both tasks."""
     redactions = Redactions(tables.evidence, tables.alpha, "alpha")
     if len(redactions.values) < 3:
-        return conclude([], "fewer than three values of alpha were tried")
+        return concluded(tables.evidence, [], "fewer than three values of alpha were tried")
     parts = []
     for task in TASKS:
         for dimension, effect in (("target_error", "removes more"), ("A2", "damages more")):
             correlations = rank_correlation(redactions, dimension, task)
             interval = tables.evidence.bootstrap.interval(correlations)
             name = f"larger alpha {effect} in {task}"
-            parts.append(Part(name, interval.above(0.0), interval, "rank correlation"))
-    return conclude(parts, _points_above_0(parts))
+            parts.append(Part(name, Finding.above(interval, 0.0, "rank correlation")))
+    return concluded(tables.evidence, parts, _points_above_0(parts))
 
 
 def _points_above_0(parts: list[Part]) -> str:
     """Return a note on the signs of the points, which count where there are too few requests for an interval."""
-    means = [part.effect.mean for part in parts if not np.isnan(part.effect.mean)]
+    means = [part.finding.effect.mean for part in parts if not np.isnan(part.finding.effect.mean)]
     above = sum(mean > 0 for mean in means)
     return f"{above} of {len(parts)} points are on the claimed side" if means else ""

@@ -6,10 +6,13 @@ import numpy as np
 import pandas as pd
 
 from soulbench.analysis.arrays import RunArrays
-from soulbench.analysis.claims.parts import Part, Verdict, conclude, negation
+from soulbench.analysis.bootstrap import Bootstrap, Interval
+from soulbench.analysis.claims.parts import Part, Verdict
+from soulbench.analysis.claims.verdicts import concluded
+from soulbench.analysis.findings import Finding
 from soulbench.analysis.methods import OBJECT_MASKS, UNLEARNERS
-from soulbench.analysis.statistics import Bootstrap, Interval, request_means, spread_over_seeds
-from soulbench.core.terms import RECONSTRUCTION, SYNTHESIS, TASKS
+from soulbench.analysis.statistics import request_means, spread_over_seeds
+from soulbench.core.terms import BANK, RECONSTRUCTION, SYNTHESIS, TASKS
 
 # The vectors after the graph learner, compared by L2: those before it cannot change if only the graph learner is
 # redacted.
@@ -23,8 +26,12 @@ EQUIVALENT = 1.25
 
 def distance_arrays(latent: pd.DataFrame) -> RunArrays:
     """Return the latent distances by (method, task, group)."""
-    selected = latent[(latent["representation"] == REPRESENTATION) & (latent["distance"] == DISTANCE)]
-    return RunArrays(selected, ("method", "task", "group"), axes=latent)
+    selected = latent[
+        (latent["representation"] == REPRESENTATION)
+        & (latent["distance"] == DISTANCE)
+        & (latent["method"] != BANK)
+    ]
+    return RunArrays(selected, ("method", "task", "group"), axes=latent[latent["method"] != BANK])
 
 
 def log_distance(arrays: RunArrays, method: str, task: str, group: str) -> np.ndarray:
@@ -38,9 +45,7 @@ def log_distance(arrays: RunArrays, method: str, task: str, group: str) -> np.nd
 
 def geometric_mean(bootstrap: Bootstrap, logarithms: np.ndarray) -> Interval:
     """Return the geometric mean and its interval from logarithms [requests, seeds]."""
-    interval = bootstrap.interval(logarithms)
-    mean, low, high = np.exp([interval.mean, interval.low, interval.high]).tolist()
-    return Interval(mean, low, high, interval.requests, interval.seeds)
+    return bootstrap.interval(logarithms).exponential()
 
 
 def c6(tables: Any) -> Verdict:
@@ -60,8 +65,8 @@ def c6(tables: Any) -> Verdict:
                 noop = spread_over_seeds(contrast("noop-ft", task, group))
                 ratio = geometric_mean(bootstrap, contrast(method, task, group) - noop)
                 name = f"{method} moves the target more than {group} in {task}"
-                parts.append(Part(name, ratio.above(LARGE), ratio, "times noop-ft's ratio"))
-    return conclude(parts)
+                parts.append(Part(name, Finding.above(ratio, LARGE, "times noop-ft's ratio")))
+    return concluded(tables.evidence, parts)
 
 
 def c7(tables: Any) -> Verdict:
@@ -82,4 +87,5 @@ def c7(tables: Any) -> Verdict:
     ratio = geometric_mean(bootstrap, mean)
     name = f"the tasks differ by a factor under {EQUIVALENT}"
     note = "after the graph learner; before it the tasks can be alike by construction"
-    return conclude([Part(name, negation(ratio.above(EQUIVALENT)), ratio, "times")], note)
+    part = Part(name, Finding.above(ratio, EQUIVALENT, "times").negated())
+    return concluded(tables.evidence, [part], note)

@@ -1,56 +1,59 @@
 """A claim is a conjunction of parts, each of which holds, fails, or is left open by the numbers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from soulbench.analysis.evidence import NOTHING, Finding
-from soulbench.analysis.statistics import Interval
+from soulbench.analysis.bootstrap import NOTHING, Interval
+from soulbench.analysis.findings import Finding, corrected
+from soulbench.analysis.power import POWER, requests_needed
+from soulbench.analysis.statistics import holm_of_tested
 
 SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
+#: The configuration decides, so that a measurement cannot speak for or against the claim.
+BY_CONSTRUCTION = "by construction"
+WORDS = {True: SUPPORTED, False: CONTRADICTED, None: UNDECIDED}
 QUOTED = 3  # parts that a verdict quotes
 
 
 @dataclass(frozen=True)
 class Part:
-    """One statement of a claim: whether it holds, and the number that decides.
-
-    Attributes:
-        name: the statement.
-        holds: True, False, or None if the numbers do not decide.
-        effect: the number.
-        unit: its unit.
-    """
+    """One statement of a claim, and the finding that it rests on: it holds if the finding does."""
 
     name: str
-    holds: bool | None
-    effect: Interval
-    unit: str
-
-    @classmethod
-    def that(cls, name: str, finding: Finding, negated: bool = False) -> "Part":
-        """Return the part that states a finding, or its opposite."""
-        holds = finding.holds if finding.holds is None or not negated else not finding.holds
-        return cls(name, holds, finding.effect, finding.unit)
+    finding: Finding
 
     def number(self) -> str:
         """Return the effect with its interval and unit as text."""
-        if np.isnan(self.effect.mean):
-            return "not measured"
-        if np.isnan(self.effect.low):
-            return f"{self.effect.mean:.3g} {self.unit}, {self.effect.requests} requests: no interval"
-        return f"{self.effect.mean:.3g} {self.unit} [{self.effect.low:.3g}, {self.effect.high:.3g}]"
+        effect, unit, note = self.finding.effect, self.finding.unit, self.finding.note
+        if np.isnan(effect.mean):
+            return note or "not measured"
+        note = f", {note}" if note else ""
+        if np.isnan(effect.low):
+            return f"{effect.mean:.3g} {unit}, {effect.requests} requests: no interval{note}"
+        return f"{effect.mean:.3g} {unit} [{effect.low:.3g}, {effect.high:.3g}]{note}"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The verdict on a claim, with the effect and unit of the part that decides it, and why."""
+    """The verdict on a claim.
+
+    Attributes:
+        verdict: a word.
+        uncorrected: the verdict without correction for the number of parts.
+        deciding: the part whose number decides; None if nothing was tested.
+        why: a sentence.
+        parts: all parts, each with its answer after the correction, its corrected p and the requests it would take.
+        power: a sentence on what it would take to decide what is undecided; empty if nothing is.
+    """
 
     verdict: str
-    effect: Interval
+    uncorrected: str
+    deciding: Part | None
     why: str
-    unit: str = ""
+    parts: Sequence[tuple[Part, bool | None, float, float]] = ()
+    power: str = ""
 
 
 def every(answers: Sequence[bool | None]) -> bool | None:
@@ -60,48 +63,94 @@ def every(answers: Sequence[bool | None]) -> bool | None:
     return None if None in answers or not answers else True
 
 
-def some(answers: Sequence[bool | None]) -> bool | None:
-    """Return the disjunction in Kleene's logic: true if any is true, else unknown if any is unknown."""
-    if any(answer is True for answer in answers):
-        return True
-    return None if None in answers or not answers else False
+def all_of(findings: Sequence[Finding]) -> Finding:
+    """Return the finding that all findings hold, with the number and p of the one that decides.
+
+    That all hold is as certain as the least certain of them. That one fails is corrected for having had so many chances
+    to (Bonferroni).
+    """
+    holds = every([finding.holds for finding in findings])
+    if holds is None:
+        open_one = next(finding for finding in findings if finding.holds is None)
+        return replace(open_one, p=np.nan)
+    if holds:
+        return max(findings, key=lambda finding: finding.p)
+    failing = min((item for item in findings if item.holds is False), key=lambda finding: finding.p)
+    return replace(failing, p=min(1.0, failing.p * len(findings)))
 
 
-def negation(answer: bool | None) -> bool | None:
-    """Return the negation in Kleene's logic: unknown stays unknown."""
-    return None if answer is None else not answer
+def any_of(findings: Sequence[Finding]) -> Finding:
+    """Return the finding that any of the findings holds, corrected in the same way."""
+    return all_of([finding.negated() for finding in findings]).negated()
 
 
-def either(name: str, findings: Sequence[Finding]) -> Part:
-    """Return the part that holds if any of the findings does, with the number of the finding that decides."""
-    holds = some([finding.holds for finding in findings])
-    # A disjunction that is false or unknown rests on all findings; the first one then stands for them.
-    deciding = next((finding for finding in findings if finding.holds is holds), findings[0])
-    return Part(name, holds, deciding.effect, deciding.unit)
+def untested(why: str) -> Finding:
+    """Return the finding of what cannot be tested."""
+    return Finding(None, NOTHING, "", np.nan, np.nan, why)
 
 
-def conclude(parts: Sequence[Part], note: str = "") -> Verdict:
-    """Return the verdict on the conjunction of the parts, with a sentence that names the parts that decide."""
-    holds = every([part.holds for part in parts])
-    verdict = {True: SUPPORTED, False: CONTRADICTED, None: UNDECIDED}[holds]
-    deciding = [part for part in parts if part.holds is holds]
+def conclude(parts: Sequence[Part], level: float, fewest: int, note: str = "") -> Verdict:
+    """Return the verdict on the conjunction of the parts, with a sentence that names the parts that decide.
+
+    Args:
+        parts: the parts.
+        level: of the tests, such as 0.05; each part has to stand after Holm's correction over all of them.
+        fewest: requests that an interval needs.
+        note: what else is to be said.
+    """
+    findings = [part.finding for part in parts]
+    stands = corrected(findings, level)
+    adjusted = holm_of_tested(np.array([finding.p for finding in findings], dtype=float))
+    needed = [
+        requests_needed(finding, level / len(parts), fewest) if finding.effect.requests else 0.0
+        for finding in findings
+    ]
+    holds = every(stands)
+    plain = WORDS[every([finding.holds for finding in findings])]
+    deciding = [part for part, answer in zip(parts, stands, strict=True) if answer is holds]
     if not deciding:
-        return Verdict(verdict, NOTHING, _sentence(f"no part can be tested{'; ' + note if note else ''}"))
-    count = sum(part.holds is True for part in parts)
+        return Verdict(
+            UNDECIDED, UNDECIDED, None, _sentence(f"no part can be tested{'; ' + note if note else ''}")
+        )
+    count = sum(answer is True for answer in stands)
     lead = f"{count} of {len(parts)} parts hold{'' if holds else ' for certain'}"
+    if plain != WORDS[holds]:
+        lead += f" ({plain} without correction for {len(parts)} parts)"
     if holds:
         deciding = [_weakest(deciding)]
     label = {True: "the weakest", False: "against it", None: "undecided"}[holds]
     text = "; ".join(filter(None, (lead, _quoted(deciding, label), note)))
-    return Verdict(verdict, deciding[0].effect, _sentence(text), deciding[0].unit)
+    rows = list(zip(parts, stands, adjusted.tolist(), needed, strict=True))
+    power = _power([number for _, answer, _, number in rows if answer is None], fewest)
+    return Verdict(WORDS[holds], plain, deciding[0], _sentence(text), rows, power if holds is None else "")
+
+
+def _power(needed: Sequence[float], fewest: int) -> str:
+    """Return what it would take to decide the parts that are undecided."""
+    finite = [number for number in needed if 0 < number < np.inf]
+    unknown, never = sum(np.isnan(number) for number in needed), sum(np.isinf(number) for number in needed)
+    texts = []
+    if unknown:
+        texts.append(f"{unknown} of the parts have no interval, which takes at least {fewest} requests")
+    if finite:
+        texts.append(
+            f"{len(finite)} would be decided, with a chance of {POWER:.0%}, by about {max(finite):.0f} requests at the "
+            "observed effects"
+        )
+    if never:
+        texts.append(
+            f"{never} lie so near their threshold, or differ so much by seed, that no requests decide them"
+        )
+    return _sentence("; ".join(texts)) if texts else ""
 
 
 def _weakest(parts: Sequence[Part]) -> Part:
     """Return the part whose interval is widest relative to its effect."""
 
     def relative_width(part: Part) -> float:
-        width = part.effect.high - part.effect.low
-        return 0.0 if np.isnan(width) else width / (abs(part.effect.mean) + 1e-9)
+        effect: Interval = part.finding.effect
+        width = effect.high - effect.low
+        return 0.0 if np.isnan(width) else width / (abs(effect.mean) + 1e-9)
 
     return max(parts, key=relative_width)
 

@@ -94,7 +94,7 @@ class Analysis(Section):
     """Statistics."""
 
     bootstrap: Annotated[int, Field(ge=100, le=1_000_000)] = Field(
-        description="resamples of the hierarchical bootstrap"
+        description="resamples of the bootstrap over requests and seeds"
     )
     confidence: Annotated[float, Field(gt=0, lt=1)] = Field(description="of the intervals")
     min_requests: Annotated[int, Field(ge=2, le=10_000)] = Field(

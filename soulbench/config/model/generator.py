@@ -60,6 +60,9 @@ class Synthesis(Section):
 
     layernorm: bool = Field(description="false skips LayerNorm in this task, as released")
     boxes: Literal["truth", "predicted"] = Field(description="boxes in which the masks are put")
+    image_node: Literal["dropped", "kept"] = Field(
+        description="its feature and box: dropped as all others (release), or kept (SIMSG)"
+    )
 
 
 class Discriminators(Section):

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from soulbench.config.model.base import Batch, FilePath, LossWeight, Natural, Section, Share, Steps
+from soulbench.config.model.base import Batch, FilePath, LossWeight, Natural, Section, Share, Steps, Unique
 
 LearningRate = Annotated[float, Field(gt=0, le=10)]
 Schedule = Literal["constant", "cosine", "linear"]
@@ -35,6 +35,9 @@ class Masking(Section):
     feature: Share = Field(description="probability, per object, that its visual feature is dropped")
     hide_image: Share = Field(description="share of the samples whose whole image is hidden")
     hide_features: Share = Field(description="share of the samples whose visual features are all dropped")
+    grey_features: bool = Field(
+        description="whether hidden objects are painted grey before features are cropped (SIMSG)"
+    )
 
 
 class EarlyStop(Section):
@@ -85,6 +88,9 @@ class Training(Section):
     accumulate: Batch = Field(
         description="parts into which a process splits its share of a batch, to save memory"
     )
+    eval_mode_after: Steps | None = Field(
+        description="steps of both stages until the generator goes to eval mode and gets a new optimiser"
+    )
     ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = Field(
         description="decay of the moving average that replaces the weights at the end, e.g. 0.999"
     )
@@ -124,6 +130,12 @@ class Unlearning(Section):
         description="model that methods start from (release: pretrained)"
     )
     steps: Steps = Field(description="optimiser steps")
+    snapshots: Unique[Natural] = Field(
+        description="steps after which models are also judged: smaller budgets of the same training"
+    )
+    strengths: Unique[Annotated[float, Field(gt=0, le=1e9)]] = Field(
+        description="other budgets of redactions: multiples of a method's alpha"
+    )
     batch: Batch = Field(description="images per step")
     learning_rate: Annotated[float, Field(ge=0, le=10)] = Field(
         description="of Adam; chosen by what noop-ft leaves intact, never by what a method forgets"
@@ -134,3 +146,24 @@ class Unlearning(Section):
         description="BatchNorm's running statistics meanwhile"
     )
     roi_margin: Annotated[int, Field(ge=0, le=2048)] = Field(description="pixels around the target's box")
+
+    def problems(self) -> Iterator[str]:
+        """Yield errors of budgets."""
+        beyond = [step for step in self.snapshots if step >= self.steps]
+        if beyond:
+            yield (
+                f"snapshots: {beyond[0]}, but training ends after unlearning.steps = {self.steps}, which is judged "
+                "anyway; allowed: smaller numbers"
+            )
+        if self.snapshots and self.schedule != "constant":
+            yield (
+                f"snapshots: with schedule: {self.schedule} the networks on the way are not those of a shorter "
+                "training; allowed: schedule: constant, or snapshots: []"
+            )
+        if 1.0 in self.strengths:
+            yield "strengths: 1 is alpha itself, which is judged anyway; allowed: other multiples"
+        if len(self.strengths) != len(self.snapshots):
+            yield (
+                f"strengths: {len(self.strengths)} of redactions, but {len(self.snapshots)} snapshots of trainings; "
+                "allowed: as many, so that all methods have equally many budgets to choose from"
+            )

@@ -4,7 +4,6 @@
 is known, or recorded at the first download and checked from then on.
 """
 
-import contextlib
 import csv
 import resource
 import shutil
@@ -12,21 +11,14 @@ import signal
 import subprocess
 import sys
 import time
-import zipfile
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from soulbench.core.archives import check_names, check_size, opened
 from soulbench.core.errors import UserError
-from soulbench.core.limits import (
-    LARGEST_DOWNLOAD,
-    LONGEST_FILE_NAME,
-    MOST_ENTRIES,
-    MOST_REDIRECTS,
-    UNPACKED_MARGIN,
-)
+from soulbench.core.limits import LARGEST_DOWNLOAD, MOST_REDIRECTS, UNPACKED_MARGIN
 from soulbench.core.records import atomic_path, file_hash, read_json, write_json
 
 TABLE = Path(__file__).with_name("downloads.csv")
@@ -40,6 +32,7 @@ TEMPORARY = (408, 429)  # and 5xx: the server may answer later
 CANNOT_RESUME = 33  # curl's exit status if the server does not serve ranges
 TOO_LARGE = -signal.SIGXFSZ  # how curl ends when a file grows beyond its limit
 NO_SUCH_RANGE = 416  # HTTP status if the file has no bytes beyond those that we hold
+REMEDY = "run again, or bring another"  # for a broken archive
 Log = Callable[[str], object]
 
 
@@ -239,23 +232,13 @@ def _install(part: Path, folder: Path, wanted: Download) -> None:
     part.unlink()
 
 
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            yield archive
-    # Python raises RuntimeError for encrypted entries, and NotImplementedError, which is one, for rare compressions.
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
-        raise UserError(f"{path}: not a whole zip archive ({error}); run again, or bring another") from None
-
-
 def _unpack_member(path: Path, name: str, folder: Path, most_bytes: int) -> None:
     """Unpack the one annotation file of an archive, whatever folder of the archive it is in."""
-    with _opened(path) as archive:
+    with opened(path, REMEDY) as archive:
         members = [member for member in archive.infolist() if PurePosixPath(member.filename).name == name]
         if not members:
             raise UserError(f"{path}: {name} is not in the archive, only {', '.join(archive.namelist()[:5])}")
-        _check_size(path, members[:1], most_bytes)
+        check_size(path, members[:1], most_bytes)
         with (
             atomic_path(folder / name) as part,
             archive.open(members[0]) as source,
@@ -264,35 +247,13 @@ def _unpack_member(path: Path, name: str, folder: Path, most_bytes: int) -> None
             shutil.copyfileobj(source, target, 1 << 20)
 
 
-def _check_size(path: Path, members: list[zipfile.ZipInfo], most_bytes: int) -> None:
-    """Refuse a bomb. The sizes are what the archive says, but `zipfile` unpacks no more than that."""
-    size = sum(member.file_size for member in members)
-    if len(members) > MOST_ENTRIES:
-        raise UserError(f"{path}: {len(members):,} entries; at most {MOST_ENTRIES:,} are expected")
-    if size > most_bytes:
-        raise UserError(
-            f"{path}: {members[0].filename!r} and {len(members) - 1} other entries would take {size:,} bytes; at most "
-            f"{most_bytes:,} are expected"
-        )
-
-
 def unpack(path: Path, folder: Path, most_bytes: int) -> None:
     """Unpack an archive below `folder`.
 
     Raises:
         UserError: not a zip archive, more than `most_bytes` or `MOST_ENTRIES`, or an entry outside the folder.
     """
-    with _opened(path) as archive:
-        _check_size(path, archive.infolist(), most_bytes)
-        for name in archive.namelist():
-            parts = PurePosixPath(name.replace("\\", "/")).parts
-            if ".." in parts or name.startswith(("/", "\\")) or any(":" in part for part in parts[:1]):
-                raise UserError(
-                    f"{path}: the entry {name[:100]!r} climbs out of the folder; Visual Genome's archives have no such "
-                    "entry"
-                )
-            if any(len(part.encode()) > LONGEST_FILE_NAME for part in parts):
-                raise UserError(
-                    f"{path}: the entry {name[:100]!r}... has a name of more than {LONGEST_FILE_NAME} bytes"
-                )
+    with opened(path, REMEDY) as archive:
+        check_size(path, archive.infolist(), most_bytes)
+        check_names(path, archive.namelist())
         archive.extractall(folder)

@@ -1,0 +1,77 @@
+"""What the models and records of a benchmark depend on: for each kind of job its settings, and the code it reaches.
+
+The rules pass both as `params`, so that a change of either runs a job again. Records hold both as their provenance, by
+which `soulbench.exchange` tells whether a record that was made elsewhere is what a job would make here.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from soulbench.config import runs, sections
+from soulbench.core.registry import module_name
+from soulbench.core.sources import source_hash
+
+#: Sections of the configuration that every job reads which runs a model.
+MODELS = ("seed", "device", "data.image_size", "generator", "training")
+
+
+class Job(NamedTuple):
+    """What the result of a job depends on, besides its inputs.
+
+    Attributes:
+        source: hash of the code that it can reach.
+        settings: the sections of the configuration that it receives.
+    """
+
+    source: str
+    settings: dict[str, Any]
+
+
+def pretraining(config: Mapping[str, Any]) -> Job:
+    """Return what pre-training depends on."""
+    return _stage(config, other="finetune")
+
+
+def finetuning(config: Mapping[str, Any]) -> Job:
+    """Return what fine-tuning depends on."""
+    return _stage(config, other="pretrain")
+
+
+def _stage(config: Mapping[str, Any], other: str) -> Job:
+    """Return what one training stage depends on: all that models do, without the `other` stage's steps."""
+    training = [f"training.{key}" for key in config["training"] if key != other]
+    keys = [*(key for key in MODELS if key != "training"), *training]
+    return Job(source_hash("soulbench.training.stages"), sections.select(config, *keys))
+
+
+def unlearning(config: Mapping[str, Any], method: str) -> Job:
+    """Return what a configured method depends on."""
+    return Job(
+        source_hash("soulbench.unlearning.run", runs.method(config, method).module),
+        sections.select(config, *MODELS, "unlearning", f"methods.{method}"),
+    )
+
+
+def bank(config: Mapping[str, Any]) -> Job:
+    """Return what a model of the bank of retrained models depends on, besides the requests that it lacks."""
+    settings = sections.select(config, *MODELS, "unlearning.roi_margin")
+    return Job(source_hash("soulbench.unlearning.bank"), settings)
+
+
+def evaluation(config: Mapping[str, Any]) -> Job:
+    """Return what the evaluation of a model depends on."""
+    queries = [module_name("queries", query) for query in config["evaluation"]["queries"]]
+    return Job(
+        source_hash("soulbench.evaluation.run", *queries),
+        sections.select(config, *MODELS, "unlearning.roi_margin", "human.labels", "evaluation"),
+    )
+
+
+def ablation(config: Mapping[str, Any]) -> Job:
+    """Return what the ablations of obj-if depend on."""
+    return Job(
+        source_hash("soulbench.evaluation.ablations", module_name("methods", "obj-if")),
+        sections.select(
+            config, *MODELS, "unlearning", "human.labels", "evaluation", "ablations", "methods.obj-if"
+        ),
+    )

@@ -1,0 +1,73 @@
+"""How far two runs of one configuration may differ: what is compared of each table, and within which tolerance.
+
+Text, counts and answers must be equal. On one machine numbers are, too; on another processor sums have other last
+digits, which a training carries on. A tolerance is absolute, in the unit of the number.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from soulbench.core.columns import TABLES
+from soulbench.core.terms import UNITS
+
+#: What depends on the machine and the moment is not compared.
+COMPARED = tuple(name for name in TABLES if not name.startswith("timing"))
+#: Columns that say what a row is about; the others are compared.
+KEYS = {
+    *("method", "level", "against", "request", "seed", "role", "image_id", "object_id"),
+    *("task", "dimension", "metric", "query", "group", "representation", "distance", "module", "alpha"),
+    *("claim", "statement"),
+}
+#: Prose that repeats numbers of its row.
+PROSE = {"why", "note"}
+
+#: Unit -> tolerance. The first is one level of 256, and the others are as little: what the analysis takes for rounding
+#: (`soulbench.analysis.summary.SIGMA_FLOOR`). Between the original and the retrained model lie twenty levels or more.
+BY_UNIT: Mapping[str, float] = {
+    "grey levels": 1.0,
+    "index": 0.01,
+    "lpips": 0.01,
+    "share": 0.01,
+    "share of the way": 0.05,
+    "flag": 0.0,
+}
+#: Of a number whose unit is none of these, such as a distance between representations: a share of its magnitude, which
+#: is one level in twenty, too.
+RELATIVE = 0.05
+#: Column -> unit, where it is not that of the row; `sod` counts standard deviations, of a grey level at least.
+BY_COLUMN: Mapping[str, str] = {
+    **dict.fromkeys(("p", "p_holm", "p_least", "rank_biserial", "collapsed_share"), "share"),
+    **dict.fromkeys(("forgotten", "forgotten_low", "forgotten_high"), "share of the way"),
+    **dict.fromkeys(("error", "error_original", "error_retrain", "gap", "sigma", "sod"), "grey levels"),
+}
+BY_PREFIX: Mapping[str, str] = {"harm": "grey levels"}
+#: Metrics of the diversity, which `UNITS` does not have.
+DIVERSITY = {"spread": "grey levels", "collapsed": "flag"}
+
+
+def tolerances(rows: pd.DataFrame, column: str, values: np.ndarray) -> np.ndarray:
+    """Return the tolerance of each number of a column, in its unit.
+
+    Args:
+        rows: the rows, with their keys and, if there is one, their column `unit`.
+        column: its name.
+        values: its numbers [rows], whose magnitude counts where the unit is unknown.
+    """
+    prefix = next((unit for start, unit in BY_PREFIX.items() if column.startswith(start)), "")
+    units = pd.Series(BY_COLUMN.get(column, prefix), index=rows.index)
+    if not units.any():
+        if "unit" in rows:
+            units = rows["unit"]
+        elif "metric" in rows:
+            units = rows["metric"].map({**UNITS, **DIVERSITY}).fillna("")
+    by_text = {text: _of_unit(text) for text in units.unique()}
+    known = units.map(by_text).to_numpy(dtype=float)
+    return np.where(np.isnan(known), RELATIVE * np.abs(values), known)
+
+
+def _of_unit(text: str) -> float:
+    """Return the tolerance of a unit, such as `grey levels of A2`; NaN if it is unknown."""
+    known = [unit for unit in BY_UNIT if text.startswith(unit)]
+    return BY_UNIT[max(known, key=len)] if known else float("nan")
