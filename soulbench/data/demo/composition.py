@@ -114,6 +114,12 @@ def _group(scene: RenderedScene, background: str, people: list[Person], left: bo
     _behind(scene, indices[0])
 
 
+def _crowd(scene: RenderedScene, background: str, people: list[Person], left: bool) -> None:
+    crowd = scene.add_crowd(people, 0.2 if left else 0.07, 0.96, 0.27)
+    scene.relate(crowd, "on", _ground(scene))
+    _behind(scene, crowd)
+
+
 def _scenery(scene: RenderedScene, background: str, people: list[Person], left: bool) -> None:
     kind = str(scene.rng.choice(COMPANIONS[background]))
     if people and scene.rng.random() < PASSER_BY_SHARE:
@@ -161,6 +167,7 @@ KINDS: dict[str, Callable[[RenderedScene, str, list[Person], bool], None]] = {
     "group of 3": _group,
     "group of 4": _group,
     "group of 5": _group,
+    "crowd": _crowd,
     "scenery": _scenery,
     "small": _one,
     "sparse": _sparse,
@@ -170,4 +177,4 @@ KINDS: dict[str, Callable[[RenderedScene, str, list[Person], bool], None]] = {
 }
 GROUP_WIDTHS = {3: 0.29, 4: 0.265, 5: 0.255}  # shares of the image's width, by the number of people
 #: 1 for all other kinds.
-PEOPLE_PER_IMAGE = {"pair": 2, "group of 3": 3, "group of 4": 4, "group of 5": 5, "crowded": 0}
+PEOPLE_PER_IMAGE = {"pair": 2, "group of 3": 3, "group of 4": 4, "group of 5": 5, "crowd": 3, "crowded": 0}

@@ -17,10 +17,11 @@ from soulbench.data.demo.people import Person, sample_people
 from soulbench.data.demo.scene import RenderedScene
 
 # Kinds of images (`composition.KINDS`) and their shares; those of the last row are there for the filters to drop.
-SHARES = {"one": 0.35, "pair": 0.15, "portrait": 0.07, "scenery": 0.10}
+SHARES = {"one": 0.31, "pair": 0.13, "portrait": 0.07, "crowd": 0.07, "scenery": 0.09}
 GROUPS = {"group of 3": 0.05, "group of 4": 0.05, "group of 5": 0.05}
 FILTERED = {"small": 0.05, "sparse": 0.05, "silent": 0.04, "crowded": 0.02, "tangled": 0.02}
 STANDING = ("one", "pair", *GROUPS)  # images of standing people, who are assigned in turns of their own
+STRANGERS = 9  # people of the crowds, who are in no other images
 OUTDOORS = ("park", "garden")  # backgrounds where the flowers of a crowded image can grow
 
 
@@ -54,14 +55,16 @@ def _kinds(count: int, rng: np.random.Generator) -> list[str]:
 class _Assignment:
     """Assigns people and a background to each image, so that everybody is shown about equally often."""
 
-    def __init__(self, people: list[Person], rng: np.random.Generator) -> None:
-        self.people, self.rng = people, rng
+    def __init__(self, people: list[Person], strangers: list[Person], rng: np.random.Generator) -> None:
+        self.people, self.strangers, self.rng = people, strangers, rng
         self.queues: dict[bool, list[Person]] = {True: [], False: []}  # by whether the people stand
         self.unused: dict[str, list[str]] = {}  # backgrounds by name of the person
 
     def choose_people(self, kind: str) -> list[Person]:
         """Return the people of an image; everyone is chosen once before anyone is chosen again."""
         number = PEOPLE_PER_IMAGE.get(kind, 1)
+        if kind == "crowd":
+            return [self.strangers[index] for index in self.rng.permutation(STRANGERS)[:number]]
         queue = self.queues[kind in STANDING]
         while len(set(queue)) < number:
             queue += [self.people[index] for index in self.rng.permutation(len(self.people))]
@@ -83,8 +86,11 @@ class _Assignment:
 
 
 def _render_scenes(people: list[Person], count: int, seed: int) -> list[RenderedScene]:
-    rng = generator(seed, "demo casting")
-    assignment, scenes = _Assignment(people, rng), []
+    rng, strangers = (
+        generator(seed, "demo casting"),
+        sample_people(generator(seed, "demo strangers"), STRANGERS, 0),
+    )
+    assignment, scenes = _Assignment(people, strangers, rng), []
     for index, kind in enumerate(_kinds(count, rng)):
         chosen = assignment.choose_people(kind)
         background = assignment.choose_background(kind, chosen)

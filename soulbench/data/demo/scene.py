@@ -87,3 +87,16 @@ class RenderedScene:
         shirt.include([(boxes["figure"].x0, boxes["face"].y1), (boxes["figure"].x1, self.height)])
         self.relate(index, "above", self.annotate("shirt", shirt, None, person.attributes[1:2]))
         return index
+
+    def add_crowd(self, people: list[Person], x: float, ground: float, width: float) -> int:
+        """Render people side by side and annotate them as one object, `people`."""
+        with self.canvas.measure() as box:
+            for index, person in enumerate(people):
+                render_figure(
+                    self.canvas,
+                    person,
+                    (x + 0.85 * index * width) * self.width,
+                    ground * self.height,
+                    width * self.width,
+                )
+        return self.annotate("people", box)
