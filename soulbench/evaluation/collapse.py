@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from typing import cast
 
-import lpips
 import numpy as np
 import torch
 from torch import nn
-from torch.nn.functional import interpolate
+from torch.nn.functional import interpolate, normalize
 
 from soulbench.core.seeds import derive_seed
 from soulbench.evaluation.dimensions import mean_image_error, spread
@@ -78,7 +77,7 @@ def features(distance: nn.Module, images: np.ndarray) -> np.ndarray:
         batch = interpolate(batch, (CROP, CROP), mode="bilinear", antialias=True)
         batch = batch.contiguous(memory_format=torch.channels_last)
         layers = backbone(scaling(batch))
-        means = [lpips.normalize_tensor(layer).mean(dim=(2, 3)) for layer in layers]
+        means = [normalize(layer).mean(dim=(2, 3)) for layer in layers]
         parts.append(torch.cat(means, dim=1).double().numpy() / np.sqrt(len(means)))
     return np.concatenate(parts)
 

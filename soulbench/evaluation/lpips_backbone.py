@@ -5,11 +5,10 @@ import io
 import warnings
 from collections.abc import Mapping
 
-import lpips
 import torch
 from torch import Tensor, nn
 
-from soulbench.models.backbones import convolutions
+from soulbench.models.backbones import convolutions, torchvision_models
 
 ARCHITECTURES = {"alex": "alex", "squeeze": "squeeze", "vgg": "vgg16"}
 
@@ -23,6 +22,9 @@ def build(settings: Mapping[str, str]) -> nn.Module:
     Args:
         settings: `evaluation.lpips` of the configuration: net and weights.
     """
+    torchvision_models()  # first: the package imports torchvision as it comes
+    import lpips
+
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")  # torchvision's, about a keyword that the package still uses
         distance = lpips.LPIPS(net=settings["net"], version="0.1", pnet_rand=True, verbose=False)

@@ -51,7 +51,7 @@ def problems(result: Result, root: Path) -> Iterator[str]:
         return
     yield from _several({name: content.get(name) for name in result.about}, result.about)
     if result.is_measured:
-        wanted = {Path(name).stem: file_hash(root / name) for name in result.tables}
+        wanted = {name: file_hash(root / path) for name, path in result.tables.items()}
         if content.get("digests") != wanted:
             yield "its tables are not what was written: their digests differ"
             return
@@ -107,7 +107,7 @@ def _content(result: Result, root: Path) -> dict[str, Any]:
     """Return the content of a result without its cost."""
     content = {key: value for key, value in read_json(root / result.name).items() if key not in MACHINE}
     if result.is_measured:
-        content |= {"digests": {Path(name).name: _table_hash(root / name) for name in result.tables}}
+        content |= {"digests": {name: _table_hash(root / path) for name, path in result.tables.items()}}
     return content
 
 

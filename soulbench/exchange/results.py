@@ -23,7 +23,7 @@ class Result:
 
     Attributes:
         name: the JSON file with its provenance.
-        tables: the other files that tables and curves are made of.
+        tables: the other files that tables and curves are made of, by the names under which its provenance has them.
         images: files that only figures are made of.
         about: what the provenance says that it is of: method, request, seed.
         job: what it depends on here; the settings are those that its provenance would hold.
@@ -31,7 +31,7 @@ class Result:
     """
 
     name: str
-    tables: tuple[str, ...]
+    tables: Mapping[str, str]
     images: tuple[str, ...]
     about: Mapping[str, Any]
     job: Job
@@ -45,7 +45,7 @@ class Result:
     @property
     def files(self) -> tuple[str, ...]:
         """The files without which it is not finished."""
-        return (self.name, *self.tables)
+        return (self.name, *self.tables.values())
 
 
 def planned(config: Mapping[str, Any]) -> dict[str, Result]:
@@ -69,7 +69,7 @@ def _model(config: Mapping[str, Any], checkpoint: str, trained: bool = True, **f
     name, curves, snapshots = (
         _inside(config, beside(checkpoint, kind)) for kind in ("json", "curves.csv", "snapshots.npz")
     )
-    return Result(name, (curves,) if trained else (), (snapshots,) if trained else (), **facts)
+    return Result(name, {"curves": curves} if trained else {}, (snapshots,) if trained else (), **facts)
 
 
 def _model_name(config: Mapping[str, Any], run: Run) -> str:
@@ -119,19 +119,20 @@ def _records(config: Mapping[str, Any]) -> Iterator[Result]:
         others = runs.compared(config, run)
         compared = [_inside(config, paths.record(*other, "record.json")) for other in others]
         needs = (_model_name(config, run), *compared)
-        yield Result(name, (*files.values(),), (images,), run._asdict(), job, needs)
+        tables = {file.removesuffix(".csv"): path for file, path in files.items()}
+        yield Result(name, tables, (images,), run._asdict(), job, needs)
 
 
 def _ablation(config: Mapping[str, Any], request: str, seed: int) -> Result:
-    paths, names = ResultPaths.of(config), ("modules", "alpha")
+    paths = ResultPaths.of(config)
     tables, images = (
-        tuple(_inside(config, paths.ablation(name, request, seed, kind)) for name in names)
+        {name: _inside(config, paths.ablation(name, request, seed, kind)) for name in ("modules", "alpha")}
         for kind in ("csv", "npz")
     )
     return Result(
         _inside(config, paths.ablation("record", request, seed, "json")),
         tables,
-        images,
+        tuple(images.values()),
         {"request": request, "seed": seed},
         jobs.ablation(config),
         (_model_name(config, Run("original", request, seed)),),

@@ -1,6 +1,9 @@
 """Frozen convolutional backbones of torchvision, and where their weights come from."""
 
+import importlib
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import torch
 from safetensors.torch import load_file
@@ -11,6 +14,29 @@ from soulbench.core.seeds import derive_seed
 
 #: Names in the configuration -> torchvision's.
 ARCHITECTURES = {"vgg16": "vgg16", "vgg19": "vgg19", "alex": "alexnet", "squeeze": "squeezenet1_1"}
+
+
+def torchvision_models() -> ModuleType:
+    """Import torchvision, without PyTorch's compiler, and return its module of models.
+
+    An operator that no backbone has imports the compiler (`torch._dynamo`): 3 seconds and 145 MiB a job. While
+    torchvision is imported, an empty module stands in its place, which answers the one question that is asked: can the
+    operator be compiled? Most jobs need no backbone, so this is called where one is built.
+    """
+    compiler = "torch._dynamo"
+    if compiler not in sys.modules and "torchvision" not in sys.modules:
+        package, utilities = ModuleType(compiler), ModuleType(f"{compiler}.utils")
+        utilities.is_compile_supported = lambda device_type: False  # type: ignore[attr-defined]
+        placed = {compiler: package, f"{compiler}.utils": utilities}
+        sys.modules.update(placed)
+        try:
+            importlib.import_module("torchvision")
+        except ImportError:  # another version asks for more: it gets the compiler
+            pass
+        finally:
+            for name in placed:
+                sys.modules.pop(name, None)
+    return importlib.import_module("torchvision.models")
 
 
 def convolutions(name: str, weights: str) -> nn.Sequential:
@@ -25,8 +51,7 @@ def convolutions(name: str, weights: str) -> nn.Sequential:
         UserError: there is no such file, it is not a plain dictionary of tensors, or the weights are of another
             architecture.
     """
-    # Imported here: importing torchvision takes seconds, and most jobs need no backbone.
-    from torchvision import models
+    models = torchvision_models()
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(0, "trunk", name))

@@ -41,7 +41,7 @@ def write(config: dict, images: bool = False) -> Path:
 
 
 def _complete(result: Result, root: Path, images: bool) -> None:
-    for name in (*result.tables, *(result.images if images else ())):
+    for name in (*result.tables.values(), *(result.images if images else ())):
         if not (root / name).exists():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_text("stage,step\n" if name.endswith(".csv") else f"images of {result.name}")
@@ -49,7 +49,7 @@ def _complete(result: Result, root: Path, images: bool) -> None:
     known = read_json(path) if path.exists() else {**result.about, **PROVENANCE}
     made = {"source_hash": result.job.source, "parameters": result.job.settings, "versions": versions()}
     if result.is_measured:
-        made["digests"] = {Path(name).stem: file_hash(root / name) for name in result.tables}
+        made["digests"] = {name: file_hash(root / path) for name, path in result.tables.items()}
     write_json(path, {**known, **result.about, **made})
     if not result.is_measured:
         read_model_record(path)

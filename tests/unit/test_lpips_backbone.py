@@ -1,5 +1,8 @@
 """LPIPS is a distance, and the package uses the weights of the configured backbone."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -118,3 +121,15 @@ def test_files_that_are_no_weights_are_refused(tmp_path):
     torch.save(Payload(), tmp_path / "code.pth")
     with pytest.raises(UserError, match=r"code\.pth: not a readable"):
         convolutions("squeeze", str(tmp_path / "code.pth"))
+
+
+def test_building_it_does_not_import_the_compiler_which_stays_importable():
+    program = """
+import sys
+from soulbench.evaluation import lpips_backbone
+lpips_backbone.build({"net": "squeeze", "weights": "seeded"})
+assert not any(name.startswith("torch._dynamo") for name in sys.modules)
+import torch._dynamo.utils
+assert torch._dynamo.utils.is_compile_supported("cpu") in (True, False)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
