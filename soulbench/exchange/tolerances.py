@@ -18,13 +18,13 @@ COMPARED = tuple(name for name in TABLES if not name.startswith("timing"))
 KEYS = {
     *("method", "level", "against", "request", "seed", "role", "image_id", "object_id"),
     *("task", "dimension", "metric", "query", "group", "representation", "distance", "module", "alpha"),
-    *("claim", "statement"),
+    *("claim", "statement", "operating_point", "part", "budget"),
 }
 #: Prose that repeats numbers of its row.
-PROSE = {"why", "note"}
+PROSE = {"why", "note", "power", *(name for name in TABLES["scoreboard"] if name.startswith("harm_note"))}
 
 #: Unit -> tolerance. The first is one level of 256, and the others are as little: what the analysis takes for rounding
-#: (`soulbench.analysis.summary.SIGMA_FLOOR`). Between the original and the retrained model lie twenty levels or more.
+#: (`soulbench.analysis.band.SIGMA_FLOOR`). Between the original and the retrained model lie twenty levels or more.
 BY_UNIT: Mapping[str, float] = {
     "grey levels": 1.0,
     "index": 0.01,
@@ -39,12 +39,14 @@ RELATIVE = 0.05
 #: Column -> unit, where it is not that of the row; `sod` counts standard deviations, of a grey level at least.
 BY_COLUMN: Mapping[str, str] = {
     **dict.fromkeys(("p", "p_holm", "p_least", "rank_biserial", "collapsed_share"), "share"),
-    **dict.fromkeys(("forgotten", "forgotten_low", "forgotten_high"), "share of the way"),
-    **dict.fromkeys(("error", "error_original", "error_retrain", "gap", "sigma", "sod"), "grey levels"),
+    **dict.fromkeys(("forgotten", "forgotten_low", "forgotten_high", "band"), "share of the way"),
+    **dict.fromkeys(
+        ("error", "error_original", "error_retrain", "sigma", "exact", "difference"), "grey levels"
+    ),
 }
-BY_PREFIX: Mapping[str, str] = {"harm": "grey levels"}
+BY_PREFIX: Mapping[str, str] = dict.fromkeys(("harm", "excess_A1", "gap", "sod"), "grey levels")
 #: Metrics of the diversity, which `UNITS` does not have.
-DIVERSITY = {"spread": "grey levels", "collapsed": "flag"}
+DIVERSITY = {"spread": "grey levels", "noise_spread": "grey levels", "collapsed": "flag"}
 
 
 def tolerances(rows: pd.DataFrame, column: str, values: np.ndarray) -> np.ndarray:

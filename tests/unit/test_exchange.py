@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from soulbench.analysis.claims.verdicts import write_claims
+from soulbench.analysis.claims.table import write_claims
 from soulbench.analysis.tables import write_tables
 from soulbench.core.errors import UserError
 from soulbench.core.records import file_hash, read_json, versions, write_json

@@ -14,7 +14,7 @@ from soulbench.analysis.claims.verdicts import concluded
 from soulbench.analysis.evidence import Evidence
 from soulbench.analysis.findings import Finding
 from soulbench.analysis.methods import unlearners
-from soulbench.analysis.statistics import request_means
+from soulbench.analysis.statistics import mean_of_requests, request_means
 from soulbench.core.terms import ALL_REQUESTS, TASKS
 
 # "About 1/30": within a factor of two either way.
@@ -50,6 +50,8 @@ def c9(tables: Any) -> Verdict:
     finetune, redaction, retrain = (
         request_means(arrays[(family,)])[:, None] for family in ("finetune", "redaction", "retrain")
     )
+    # What retraining costs does not depend on the request; a few exact models are enough beside a bank.
+    retrain = np.where(np.isnan(retrain), mean_of_requests(retrain), retrain)
     tuned = geometric_mean(bootstrap, finetune - retrain)
     redacted = geometric_mean(bootstrap, redaction - finetune)
     within = all_of(
