@@ -17,11 +17,12 @@ COMPARED = tuple(name for name in TABLES if not name.startswith("timing"))
 #: Columns that say what a row is about; the others are compared.
 KEYS = {
     *("method", "level", "against", "request", "seed", "role", "image_id", "object_id"),
-    *("task", "dimension", "metric", "query", "group", "representation", "distance", "module", "alpha"),
-    *("claim", "statement"),
+    *("task", "dimension", "metric", "budget", "query", "group", "representation", "distance"),
+    *("module", "alpha"),
+    *("claim", "operating_point", "part", "statement"),
 }
 #: Prose that repeats numbers of its row.
-PROSE = {"why", "note"}
+PROSE = {"why", "note", "power"}
 
 #: Unit -> tolerance. The first is one level of 256, and the others are as little: what the analysis takes for rounding
 #: (`soulbench.analysis.summary.SIGMA_FLOOR`). Between the original and the retrained model lie twenty levels or more.

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from soulbench.analysis.claims.verdicts import write_claims
+from soulbench.analysis.claims.table import write_claims
 from soulbench.analysis.tables import write_tables
 from soulbench.core.errors import UserError
 from soulbench.core.records import file_hash, read_json, versions, write_json
@@ -107,6 +107,18 @@ def test_images_travel_only_if_asked_and_join_with_the_time_of_their_result(benc
     outputs = Path("results/merged/records/original/r1/seed1/outputs.npz")
     assert outputs.read_bytes() == Path("results/whole", *outputs.parts[2:]).read_bytes()
     assert outputs.stat().st_mtime_ns == outputs.with_name("record.json").stat().st_mtime_ns
+
+
+@pytest.mark.parametrize("bank", [None, {"models": 6, "share": 0.5}])
+def test_every_result_comes_after_what_it_needs(bank):
+    config = settings()
+    config["references"]["bank"] = bank
+    results = planned(config)
+    order = list(results)
+    for name, result in results.items():
+        assert all(order.index(need) < order.index(name) for need in result.needs)
+    trained = [result for name, result in results.items() if name.startswith("models/bank/")]
+    assert [result.about["seed"] for result in trained] == list(range(1, 7 if bank else 1))
 
 
 def test_only_finished_results_are_exported(benches):

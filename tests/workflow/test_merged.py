@@ -8,7 +8,7 @@ import yaml
 from snakemake_runs import call
 
 from soulbench.__main__ import main
-from soulbench.analysis.claims.verdicts import write_claims
+from soulbench.analysis.claims.table import write_claims
 from soulbench.analysis.tables import write_tables
 from soulbench.config import files
 from soulbench.core.sources import ROOT
