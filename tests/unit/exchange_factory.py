@@ -9,15 +9,17 @@ from soulbench.core.paths import ResultPaths
 from soulbench.core.records import file_hash, read_json, versions, write_json
 from soulbench.exchange.results import Result, planned
 from tests.unit.records_factory import PROVENANCE, Factory, config
+from tests.unit.scenes_factory import kinds
 
 
 def settings(
     name: str = "whole", methods: tuple[str, ...] = ("noop-ft", "retrain", "obj-mk-pa", "obj-if")
 ) -> dict:
-    """Return a configuration of a few methods, two requests and two seeds."""
+    """Return a configuration of a few methods, two requests and two seeds, without a bank."""
     small = config(name, bootstrap=100)
     small["methods"] = {"original": {}, **{method: {} for method in methods}}
-    small["requests"]["count"] = 2
+    small["requests"]["kinds"] = kinds(object=2)
+    small["references"]["bank"] = None
     small["ablations"] |= {
         "requests": int("obj-if" in methods),
         "seeds": 1,

@@ -109,6 +109,18 @@ def test_images_travel_only_if_asked_and_join_with_the_time_of_their_result(benc
     assert outputs.stat().st_mtime_ns == outputs.with_name("record.json").stat().st_mtime_ns
 
 
+@pytest.mark.parametrize("bank", [None, {"models": 6, "share": 0.5}])
+def test_every_result_comes_after_what_it_needs(bank):
+    config = settings()
+    config["references"]["bank"] = bank
+    results = planned(config)
+    order = list(results)
+    for name, result in results.items():
+        assert all(order.index(need) < order.index(name) for need in result.needs)
+    trained = [result for name, result in results.items() if name.startswith("models/bank/")]
+    assert [result.about["seed"] for result in trained] == list(range(1, 7 if bank else 1))
+
+
 def test_only_finished_results_are_exported(benches):
     config = benches("whole", "records/obj-if/r1/seed1/latent.csv", "models/original/seed2.json")
     lines = list(export(config, Path("a.zip"), False))

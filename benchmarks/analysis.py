@@ -1,6 +1,6 @@
 """What the analysis of a large benchmark costs: bootstrap, tables and claims, in seconds and memory.
 
-    python benchmarks/statistics.py [--requests 32] [--seeds 3] [--budgets 4]
+    python benchmarks/analysis.py [--requests 32] [--seeds 3] [--budgets 4]
 
 Thirteen methods, each at so many budgets, with planted effects in place of trained models (tests/unit). Counted are
 summary, contrasts, scoreboard, distances, memorised and the claims; reading the records is not.
@@ -29,7 +29,8 @@ REFERENCES = ("original", "retrain", "retrain-sample")
 def settings_of(requests: int, seeds: int, budgets: int) -> dict[str, Any]:
     """Return the demo's configuration at another size; a budget is a variant of each method that trains."""
     settings = config(bootstrap=2000)
-    settings["requests"]["count"], settings["seeds"] = requests, list(range(1, seeds + 1))
+    settings["requests"]["kinds"] = {"object": requests, "attached": 0, "person": 0, "group": 0}
+    settings["seeds"] = list(range(1, seeds + 1))
     settings["ablations"]["requests"] = min(requests, 6)
     settings["methods"] |= {
         f"{name}-{budget}": {"variant_of": name}
