@@ -41,6 +41,7 @@ class Evidence:
     Attributes:
         arrays: metrics by (method, task, dimension, metric).
         queries: metrics under a query by (method, task, query, metric).
+        axes: the requests and seeds, which are the axes of all arrays.
         methods: those measured, without the reseeded original.
         objects: how many regions a dimension compares over all requests.
     """
@@ -51,6 +52,7 @@ class Evidence:
         self.bootstrap = Bootstrap.of(config)
         bank, metrics = _split(metrics)
         axes = metrics[metrics["method"] != RESEED]
+        self.axes = axes[["request", "seed"]].drop_duplicates()
         self.methods = list(dict.fromkeys(axes["method"]))
         self.arrays = RunArrays(metrics, ("method", "task", "dimension", "metric"), axes)
         bank_queries, queries = _split(queries[queries["status"] == "ok"])

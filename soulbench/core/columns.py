@@ -115,6 +115,13 @@ _RESULTS: Mapping[str, Schema] = {
         | _of(NUMBER, "sod")
         | _of(FLAG, "inside_band")
     ),
+    "paths": (
+        _of(TEXT, "method", "task")
+        | _of(NUMBER, "budget")
+        | _of(FLAG, "described")
+        | _of(NUMBER, "forgotten", "forgotten_low", "forgotten_high", "harm", "harm_low", "harm_high")
+        | _of(WHOLE, "n_requests", "n_seeds")
+    ),
     "scoreboard": (
         _of(
             TEXT,

@@ -36,8 +36,10 @@ PROVENANCE = {
 
 
 def config(name: str = "demo", **analysis: object) -> dict:
-    """Return the demo's configuration, with a short bootstrap."""
+    """Return the demo's configuration with a short bootstrap, and `retrain` for all requests in place of the bank."""
     loaded = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    loaded["references"] = {"bank": None}
+    loaded["methods"]["retrain"] = {"seeds": 1}
     loaded["name"] = name
     loaded["analysis"] = {**loaded["analysis"], "bootstrap": 400, **analysis}
     return loaded
@@ -178,6 +180,8 @@ class Factory:
             share = tuple(min(budget / described, 2.0) * share for share in effects.share)
             planted = replace(effects, share=share) if budget != described else effects
             frame = self._ablated(planted, f"{run.method}-{budget}", run.request, run.seed)
+            if budget == described:
+                frame = self.metrics(run)[EFFECT]
             frames.append(frame[frame["metric"].isin(["mae", "changed"])].assign(budget=budget))
         return pd.concat(frames)[columns]
 

@@ -133,8 +133,10 @@ def test_rivals_are_only_methods_that_remove():
 
 
 def test_the_verdict_on_cost_follows_from_the_configuration_and_names_who_is_in_the_band():
+    settings = config()
+    settings["references"] = {"bank": {"models": 4, "share": 0.5}}  # one model a request has no band
     for seconds in (60.0, 780.0):
-        row = verdicts(changed("retrain", seconds=seconds)).loc["C9"]
+        row = verdicts(changed("retrain", seconds=seconds), settings).loc["C9"]
         assert row["verdict"] == "by construction"
         assert "obj-mk-pa at" in row["why"].partition("in the band of retraining")[2]
 

@@ -207,6 +207,19 @@ def test_a_bank_is_gathered_and_costs_what_its_models_cost(tmp_path):
     assert len(distances) == 12
 
 
+def test_paths_follow_the_budget_and_end_where_the_scoreboard_is(tables):
+    paths = tables["paths"].set_index(["method", "task"])
+    scores = tables["scoreboard"].set_index(["method", "task"])
+    masked = paths.loc["obj-mk-pa", "reconstruction"]
+    assert masked["budget"].is_monotonic_increasing and len(masked) > 1
+    assert masked["described"].sum() == 1
+    for key, row in paths[paths["described"]].iterrows():
+        assert row["forgotten"] == pytest.approx(scores.loc[key, "forgotten"], abs=1e-5)
+        assert row["harm"] == pytest.approx(scores.loc[key, "harm_A2"], abs=1e-5)
+    assert (paths.loc["noop-ft", "harm"] == 0).all()
+    assert {"original", "retrain"}.isdisjoint(tables["paths"]["method"])
+
+
 def test_memorised_and_distance_to_retraining(tables):
     assert len(tables["memorised"]) == 12
     assert tables["memorised"]["memorised"].all()

@@ -266,9 +266,10 @@ def test_runs_are_methods_times_their_requests_and_seeds():
         methods={
             **dict.fromkeys(BASE["methods"]),
             "original": {},
-            "retrain": {"seeds": 1},
+            "retrain": {"seeds": 1, "requests": 2},
             "obj-ng": {"requests": 1},
         },
+        references={"bank": {"models": 4, "share": 0.5}},
     )
     planned = runs.planned(config)
     assert [run for run in planned if run.method == "retrain"] == [
@@ -278,7 +279,8 @@ def test_runs_are_methods_times_their_requests_and_seeds():
     assert [run.seed for run in planned if run.method == "obj-ng"] == [1, 2, 3]
     assert {run.request for run in planned if run.method == "obj-ng"} == {"r1"}
     assert sum(run.method == "reseed" for run in planned) == 6
-    assert len(planned) == 6 + 2 + 3 + 6
+    assert [run.seed for run in planned if run.method == BANK] == [1, 2, 3, 4] * 2
+    assert len(planned) == 6 + 2 + 3 + 6 + 8
 
 
 def test_one_seed_has_no_reseeded_original():

@@ -101,8 +101,8 @@ def test_a_new_figure_is_one_file(results, tmp_path, monkeypatch):
     registry.ids.cache_clear()
     try:
         planned = figures.planned(config())
-        assert [figure.name for figure in planned][:3] == ["tradeoff", "new_one", "qualitative"]
-        assert planned[1].caption(config()) == "It shows 2 training seeds; device: cpu."
+        assert [figure.name for figure in planned][:3] == ["tradeoff", "budgets", "new_one"]
+        assert planned[2].caption(config()) == "It shows 2 training seeds; device: cpu."
         assert plot("new_one", results, tmp_path / "new_one").strip().endswith("2 seeds")
     finally:
         registry.ids.cache_clear()

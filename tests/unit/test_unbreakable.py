@@ -8,6 +8,7 @@ import time
 import torch
 from benchmark_factory import Benchmark, config
 from scenes_factory import no_log
+from trainer_factory import MASKING
 
 from soulbench.core.checkpoint import load
 from soulbench.core.device import ExecutionContext
@@ -20,7 +21,6 @@ from soulbench.training.stages import monitor_for
 from soulbench.training.trainer import Trainer
 
 KILLS = 20
-MASKING = {"box": 0.35, "feature": 0.25, "hide_image": 0.5, "hide_features": 0.5}
 LOSSES = {
     **dict.fromkeys(("l1", "boxes", "object_gan", "image_gan", "feature_matching"), 1.0),
     **{"object_class": 0.1, "perceptual": 0.0},

@@ -15,6 +15,7 @@ from soulbench.planning.stages import Plan
 
 FIGURES = {
     "tradeoff",
+    "budgets",
     "metrics",
     "qualitative",
     "qualitative_more",

@@ -1,0 +1,97 @@
+"""Forgetting against harm as the budget grows: one path per method, from the smallest budget to the largest."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from soulbench.analysis.dimensions import PRIMARY
+from soulbench.analysis.evidence import NEGLIGIBLE
+from soulbench.analysis.methods import ordered
+from soulbench.core.paths import ResultPaths
+from soulbench.core.tables import read_csv
+from soulbench.core.terms import TASKS
+from soulbench.figures import _style
+
+TITLE = "Forgetting against harm as the budget grows"
+SUBCATEGORY = "Outcome"
+POSITION = 12
+CONFIG = ("methods", "unlearning", "analysis", "seeds")
+CAPTION = """\
+Both tasks, one path per method, along which the budget grows: {{ config.unlearning.snapshots | join(", ") }} and
+{{ config.unlearning.steps }} steps of fine-tuning, or growing strengths of one redaction; large points: as described.
+Horizontal: how far the error of the target has moved from the original model's (0) to that of retrained models (100),
+whose band is shaded. Vertical: change of the other objects of its image beyond that of ``noop-ft`` of the same budget;
+below the dotted line an eye sees none. Intervals are in ``paths.csv``; device: {{ config.device }}.
+"""
+#: From here on the axes are logarithmic: a destroyed model is far away.
+LINEAR_SHARE, LINEAR_HARM = 200, 5
+TICKS = (-800, -200, -100, 0, 50, 100, 150, 200, 400, 800, 1600)
+
+
+def inputs(config: Mapping[str, Any], paths: ResultPaths) -> list[str]:
+    """Return the files that the figure reads."""
+    return [paths.table("paths"), paths.table("scoreboard")]
+
+
+def applies(config: Mapping[str, Any]) -> bool:
+    """Tell whether any method is judged at more than one budget."""
+    return bool(config["unlearning"]["snapshots"] or config["unlearning"]["strengths"])
+
+
+def plot(config: dict[str, Any], paths: ResultPaths, out_stem: Path, log: Callable[[str], Any]) -> None:
+    """Plot paths.csv."""
+    table = read_csv(Path(paths.table("paths")))
+    bands = read_csv(Path(paths.table("scoreboard"))).groupby("task")["band"].max()
+    shapes = {
+        name: _style.MARKERS[index % len(_style.MARKERS)]
+        for index, name in enumerate(ordered(config, table["method"]))
+    }
+    with _style.figure(11, 6.6, out_stem) as fig:
+        for axes, task in zip(fig.subplots(1, len(TASKS), sharey=True), TASKS, strict=True):
+            _panel(axes, config, table[table["task"] == task], shapes, float(bands.get(task, np.nan)))
+            axes.set_title(task.capitalize(), loc="left", weight="bold")
+            if task == TASKS[0]:
+                axes.set_ylabel(
+                    "change of the image's other objects beyond noop-ft (MAE, grey levels); ↓ better"
+                )
+        handles = [
+            Line2D([], [], color=_style.colour(config, name), marker=shape, linewidth=1.2, label=name)
+            for name, shape in shapes.items()
+        ]
+        _style.outside_legend(
+            fig, handles, 7, "large points: as described; shaded: the band of the retrained models"
+        )
+    log(f"{len(shapes)} methods, {len(table)} points")
+
+
+def _panel(
+    axes: Axes, config: dict[str, Any], rows: pd.DataFrame, shapes: dict[str, str], band: float
+) -> None:
+    if np.isfinite(band):
+        axes.axvspan(100 - 100 * band, 100 + 100 * band, color="#F3E3EC", linewidth=0, zorder=0)
+    axes.axvline(100, color=_style.RETRAIN_COLOUR, linewidth=1.2, linestyle=_style.REFERENCE_DASHES)
+    axes.axvline(0, color=_style.ORIGINAL_COLOUR, linewidth=1.2, linestyle=_style.REFERENCE_DASHES)
+    axes.axhline(NEGLIGIBLE[PRIMARY], color=_style.ORIGINAL_COLOUR, linewidth=0.8, linestyle=":")
+    for name, shape in shapes.items():
+        path = rows[rows["method"] == name].sort_values("budget")
+        colour = _style.colour(config, name)
+        axes.plot(
+            100 * path["forgotten"], path["harm"], color=colour, linewidth=1.2, marker=shape, markersize=4
+        )
+        described = path[path["described"]]
+        axes.plot(100 * described["forgotten"], described["harm"], shape, color=colour, markersize=9)
+    axes.set_xscale("symlog", linthresh=LINEAR_SHARE, linscale=2)
+    axes.set_yscale("symlog", linthresh=LINEAR_HARM, linscale=1)
+    low, high = axes.get_xlim()
+    axes.set_xticks([tick for tick in TICKS if low <= tick <= high])
+    axes.set_xlim(low, high)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:g}")
+    axes.minorticks_off()
+    axes.set_xlabel("forgotten, % of the way from the original (0) to the retrained models (100)")
+    axes.grid(axis="both")
