@@ -119,9 +119,9 @@ def restored(finished):
 
 
 TAIL = {"tables", "claims", "page", "all"}
-UNLEARNING = {"obj-mk-pa", "retrain"}
+UNLEARNING = {"bank", "obj-mk-pa", "retrain"}
 TRAINING = {"pretrain", "finetune", *UNLEARNING}
-EVALUATION = {"evaluate_original", "evaluate_retrain", "evaluate_obj-mk-pa", *TAIL}
+EVALUATION = {f"evaluate_{name}" for name in ("original", "retrain", "bank", "obj-mk-pa")} | TAIL
 FROM_PACK = {"pack", "human_filter", "requests", "visual_features", *TRAINING, *EVALUATION}
 
 

@@ -44,7 +44,7 @@ BASE = config(
         "pretrain": STAGE,
         "finetune": STAGE,
     },
-    unlearning=STAGE,
+    unlearning={"steps": 3, "snapshots": [1], "batch": 2},
 )
 METHOD = "obj-mk-ns"
 JOBS = ("finetune", METHOD, "retrain")
@@ -196,8 +196,8 @@ def test_nothing_changed_goes_on(killed, tmp_path, name):
     shutil.rmtree(clean.out.parent)
     assert equal(resumed.end(), clean.end())
     earlier = ["pre-training: goes on at 2 of 2"] if name == "retrain" else []
-    stage = "unlearning" if name == METHOD else "fine-tuning"
-    assert resumed.resumed_at() == [*earlier, f"{stage}: goes on at 1 of 2"]
+    stage = "unlearning: goes on at 1 of 3" if name == METHOD else "fine-tuning: goes on at 1 of 2"
+    assert resumed.resumed_at() == [*earlier, stage]
     assert not clean.resumed_at()
     assert not resumed.out.with_suffix(".work").exists()
 
