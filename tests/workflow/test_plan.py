@@ -46,11 +46,12 @@ def test_the_demo_has_a_job_for_each_model_and_one_for_its_records(plan):
     assert jobs["pretrain"] == jobs["finetune"] == seeds
     assert jobs["obj-mk-pa"] == jobs["sample-ng"] == requests * seeds
     assert jobs["noop-ft"] == seeds
-    assert jobs["retrain"] == requests
+    assert jobs["retrain"] == 2
+    assert jobs["bank"] == 4
     assert jobs["retrain-sample"] == 2
     assert jobs["retrain-person"] == 1
     evaluated = {(run.method, run.seed) for run in runs.planned(config)}
-    assert evaluations(jobs) == len(evaluated) == 12 * seeds + 3
+    assert evaluations(jobs) == len(evaluated) == 12 * seeds + 3 + 4
     assert jobs["ablate"] == 2
     assert figures(jobs) == FIGURES
     assert "original" not in jobs
@@ -84,7 +85,7 @@ def test_one_seed_and_one_request(plan):
     jobs = plan(
         "seeds: [3]\nrequests: {kinds: {object: 1, attached: 0, person: 0, group: 0}}\nablations: {requests: 1}"
     ).jobs
-    assert evaluations(jobs) == 14
+    assert evaluations(jobs) == 18
     assert jobs["ablate"] == 1
 
 

@@ -37,7 +37,7 @@ rule tables:
         PATHS.benchmark("tables")
     params:
         source=source_hash("soulbench.analysis.tables"),
-        settings=settings(*STATISTICS),
+        settings=settings(*STATISTICS, "unlearning.steps"),
     script:
         "../scripts/tables.py"
 
