@@ -30,7 +30,7 @@ below the dotted line an eye sees none. Intervals are in ``paths.csv``; device: 
 """
 #: From here on the axes are logarithmic: a destroyed model is far away.
 LINEAR_SHARE, LINEAR_HARM = 200, 5
-TICKS = (-800, -200, -100, 0, 50, 100, 150, 200, 400, 800, 1600)
+TICKS = (-800, -200, -100, 0, 50, 100, 150, 200, 800, 3200)
 
 
 def inputs(config: Mapping[str, Any], paths: ResultPaths) -> list[str]:
@@ -56,9 +56,7 @@ def plot(config: dict[str, Any], paths: ResultPaths, out_stem: Path, log: Callab
             _panel(axes, config, table[table["task"] == task], shapes, float(bands.get(task, np.nan)))
             axes.set_title(task.capitalize(), loc="left", weight="bold")
             if task == TASKS[0]:
-                axes.set_ylabel(
-                    "change of the image's other objects beyond noop-ft (MAE, grey levels); ↓ better"
-                )
+                axes.set_ylabel("change of the other objects beyond noop-ft\n(MAE, grey levels); ↓ better")
         handles = [
             Line2D([], [], color=_style.colour(config, name), marker=shape, linewidth=1.2, label=name)
             for name, shape in shapes.items()
@@ -80,9 +78,9 @@ def _panel(
     for name, shape in shapes.items():
         path = rows[rows["method"] == name].sort_values("budget")
         colour = _style.colour(config, name)
-        axes.plot(
-            100 * path["forgotten"], path["harm"], color=colour, linewidth=1.2, marker=shape, markersize=4
-        )
+        # Without any budget a model is the original: nothing is forgotten, and nothing harmed.
+        x, y = ([0.0, *values] for values in (100 * path["forgotten"], path["harm"]))
+        axes.plot(x, y, color=colour, linewidth=1.2, marker=shape, markersize=4)
         described = path[path["described"]]
         axes.plot(100 * described["forgotten"], described["harm"], shape, color=colour, markersize=9)
     axes.set_xscale("symlog", linthresh=LINEAR_SHARE, linscale=2)
@@ -93,5 +91,5 @@ def _panel(
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter("{x:g}")
     axes.minorticks_off()
-    axes.set_xlabel("forgotten, % of the way from the original (0) to the retrained models (100)")
+    axes.set_xlabel("forgotten, % of the way to the retrained models")
     axes.grid(axis="both")

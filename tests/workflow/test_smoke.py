@@ -60,7 +60,7 @@ def test_all_results_are_written(bench):
     assert (bench.results / "report" / "index.html").stat().st_size > 10_000
     for name in TABLES:
         assert len((bench.results / "tables" / f"{name}.csv").read_text().splitlines()) > 1, name
-    assert len(list((bench.results / "figures").glob("*.png"))) == 12
+    assert len(list((bench.results / "figures").glob("*.png"))) == 13
 
 
 def test_the_added_method_is_in_the_tables_and_on_the_page(bench):
@@ -132,7 +132,7 @@ def test_changed_code_reruns_what_reaches_it_and_a_comment_reruns_nothing(bench)
 
 def test_a_killed_training_run_resumes(bench):
     """This is the last test here, because it trains another original model."""
-    bench.change("finetune: {steps: 6,", "checkpoint_seconds: 0.5, finetune: {steps: 200,")
+    bench.change("finetune: {steps: 4,", "checkpoint_seconds: 0.5, finetune: {steps: 200,")
     model = bench.results / "models" / "original" / "seed1.safetensors"
     model.unlink()
     target = ["--configfile", str(bench.overlay), "--cores", "1", "--", str(model.relative_to(bench.folder))]
