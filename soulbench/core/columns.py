@@ -64,7 +64,7 @@ _DATA: Mapping[str, Schema] = {
     "human": _of(WHOLE, "image_id", "object_id") | _of(TEXT, "label") | _BOX | _of(TEXT, "split"),
     "subset": _of(WHOLE, "image_id") | _of(TEXT, "role"),
     "requests": (
-        _of(TEXT, "request", "kind", "role", "individual")
+        _of(TEXT, "request", "set", "kind", "role", "individual")
         | _of(WHOLE, "image_id", "object_id")
         | _of(TEXT, "category")
         | _BOX

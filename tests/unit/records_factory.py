@@ -18,7 +18,7 @@ from soulbench.core.columns import RECORDS
 from soulbench.core.model_record import ModelRecord, Timing, write_model_record
 from soulbench.core.paths import RECORD_TABLES, ResultPaths, beside
 from soulbench.core.records import file_hash, write_json
-from soulbench.core.terms import ALL_REQUESTS, BANK, RESEED, TASKS, UNITS
+from soulbench.core.terms import ALL_REQUESTS, BANK, DEVELOPMENT, RESEED, TASKS, TEST, UNITS
 from tests.unit.planted_methods import ORIGINAL, PAPER, RETRAINED, PlantedMethod
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,6 +39,7 @@ def config(name: str = "demo", **analysis: object) -> dict:
     """Return the demo's configuration with a short bootstrap, and `retrain` for all requests in place of the bank."""
     loaded = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
     loaded["references"] = {"bank": None}
+    loaded["requests"]["development"] = 0
     loaded["methods"]["retrain"] = {"seeds": 1}
     loaded["name"] = name
     loaded["analysis"] = {**loaded["analysis"], "bootstrap": 400, **analysis}
@@ -62,8 +63,8 @@ class Factory:
         self.slowness = slowness
         self.paths, self.settings = ResultPaths(str(folder)), copy.deepcopy(settings)
         self.planted = {**PAPER, **(planted or {})}
-        self.runs = runs.planned(self.settings)
-        self.requests = runs.request_ids(self.settings)
+        self.runs = runs.evaluated(self.settings)
+        self.requests = [*runs.request_ids(self.settings), *runs.development_ids(self.settings)]
 
     def effects(self, run: Run) -> PlantedMethod:
         """Return the effects of a run's method; a variant has those of its base."""
@@ -258,6 +259,7 @@ class Factory:
         rows = [
             (
                 request,
+                DEVELOPMENT if request in runs.development_ids(self.settings) else TEST,
                 "object",
                 "requested",
                 "",
@@ -276,6 +278,7 @@ class Factory:
         ]
         columns = [
             "request",
+            "set",
             "kind",
             "role",
             "individual",
