@@ -37,7 +37,7 @@ SHOWN = (1, 5)  # steps after which the change is printed, besides the last
 
 #: Nothing is hidden but the whole image, and the same things in every step.
 UNMASKED = {"box": 0.0, "feature": 0.0, "hide_image": 1.0, "hide_features": 0.0}
-#: Variant -> what it changes of `unlearning`; `masking` changes training.masking.
+#: Variant -> what it changes of `unlearning` with a fresh optimiser; `masking` changes training.masking.
 VARIANTS: dict[str, dict[str, Any]] = {
     "fresh": {},
     "fresh, all images in each batch": {"batch": 16},
@@ -47,7 +47,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "fresh, linear end": {"schedule": "linear"},
     "fresh, a third of the rate": {"learning_rate": 1.0e-4},
     "fresh, a tenth of the rate": {"learning_rate": 3.0e-5},
+    "fresh, the rate of training": {"learning_rate": 1.0e-3},
+    "resumed, the rate of training": {"optimiser": "resumed", "learning_rate": 1.0e-3},
     "resumed": {"optimiser": "resumed"},
+    "resumed, warm-up of 10 steps": {"optimiser": "resumed", "warmup": 10},
     "resumed, all images in each batch": {"optimiser": "resumed", "batch": 16},
     "resumed, without masking": {"optimiser": "resumed", "masking": UNMASKED},
     "resumed, linear end": {"optimiser": "resumed", "schedule": "linear"},
@@ -113,9 +116,9 @@ class Drift:
     def continued(self, change: Mapping[str, Any]) -> Iterator[tuple[int, dict[str, tuple[float, float]]]]:
         """Yield, after each shown number of steps, the change of A2 and of the subset's error, by task."""
         config, networks = self.data.config, self.networks()
-        settings = {**config["unlearning"], **change}
+        settings = {**config["unlearning"], "optimiser": "fresh", **change}
         masking = masking_of(config) | settings.pop("masking", {})
-        resumed = settings.pop("optimiser", "fresh") == "resumed"
+        resumed = settings.pop("optimiser") == "resumed"
         specific = {**settings, "name": "unlearning", "optimiser": "adam", "masking": masking}
         stage = stage_of(
             specific | {"ema_decay": None, "eval_mode_after": None}, config["training"], self.seed, True

@@ -180,10 +180,10 @@ class Factory:
         for budget in (described, *runs.further_budgets(self.settings, run.method)):
             share = tuple(min(budget / described, 2.0) * share for share in effects.share)
             planted = replace(effects, share=share) if budget != described else effects
-            frame = self._ablated(planted, f"{run.method}-{budget}", run.request, run.seed)
-            if budget == described:
-                frame = self.metrics(run)[EFFECT]
-            frames.append(frame[frame["metric"].isin(["mae", "changed"])].assign(budget=budget))
+            name = run.method if budget == described else f"{run.method}-{budget}"
+            self.planted[name] = planted
+            frame = self.metrics(run._replace(method=name))[EFFECT]
+            frames.append(frame[frame["metric"].isin(["mae", "changed", "collapsed"])].assign(budget=budget))
         return pd.concat(frames)[columns]
 
     def timing(self, run: Run) -> Timing:
@@ -192,13 +192,14 @@ class Factory:
         return Timing(seconds=self.slowness * self.effects(run).seconds * factor, peak_mib=900.0, steps=40)
 
     def table(self, name: str) -> pd.DataFrame:
-        """Return `metrics`, `latent` or `queries` of every run as one table."""
-        frames = [getattr(self, name)(run).assign(**run._asdict()) for run in self.runs]
+        """Return `metrics`, `latent` or `queries` of every run of the test requests as one table."""
+        frames = [getattr(self, name)(run).assign(**run._asdict()) for run in runs.planned(self.settings)]
         return pd.concat(frames, ignore_index=True)
 
     def jobs(self) -> pd.DataFrame:
         """Return timing_jobs.csv, as far as the claims read it."""
-        per_request = [run for run in self.runs if run.method not in ("original", "noop-ft", RESEED, BANK)]
+        planned = runs.planned(self.settings)
+        per_request = [run for run in planned if run.method not in ("original", "noop-ft", RESEED, BANK)]
         rows = [
             (*run, runs.method(self.settings, run.method).family, self.timing(run).seconds)
             for run in per_request
