@@ -78,7 +78,7 @@ def test_a_variant_and_a_method_that_is_off(plan):
         "methods: {feat-ng: null, variant: {variant_of: obj-mk-pa, mask_on: input, requests: 2, seeds: 1}}"
     ).jobs
     assert "feat-ng" not in jobs
-    assert jobs["variant"] == 2
+    assert jobs["variant"] == 2 + 2  # test and development requests
 
 
 def test_one_seed_and_one_request(plan):
