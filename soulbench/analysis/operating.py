@@ -88,11 +88,11 @@ def select(config: dict[str, Any], development: pd.DataFrame) -> pd.DataFrame:
     for method in methods.unlearners(config, set(development["method"])):
         own = development[development["method"] == method]
         by_dimension = own.groupby(["budget", "described", "dimension"])["excess"].mean()
-        sums = by_dimension.groupby(["budget", "described"]).sum()
-        trials = sorted((excess, not described, budget) for (budget, described), excess in sums.items())
-        excess, _, budget = trials[0]
-        at_described = next((other, own) for other, further, own in trials if not further)
-        rows.append((method, budget, at_described[1], excess, at_described[0], len(trials)))
+        sums = by_dimension.groupby(["budget", "described"]).sum().reset_index()
+        columns = (sums["excess"], ~sums["described"], sums["budget"])
+        trials = sorted(zip(*(column.tolist() for column in columns), strict=True))
+        best, described = trials[0], next(trial for trial in trials if not trial[1])
+        rows.append((method, best[2], described[2], best[0], described[0], len(trials)))
     table = pd.DataFrame(rows, columns=list(TABLES["selected"]))
     if table["trials"].nunique() > 1:
         numbers = ", ".join(

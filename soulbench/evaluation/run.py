@@ -262,7 +262,9 @@ def metric_rows(
 def collapse_test(context: RequestContext, compare: Comparison) -> collapse.CollapseTest | None:
     """Return the test for collapse on the retained images; None if only pixels are compared."""
     retained = [region.image_index for region in context.regions["retained"]]
-    return compare.distance and collapse.CollapseTest(compare.distance, context.truth[retained])
+    if compare.distance is None:
+        return None
+    return collapse.CollapseTest(compare.distance, context.truth[retained])
 
 
 def _metric_row(

@@ -127,7 +127,7 @@ def _listed(rows: pd.DataFrame, outcome: str) -> str | None:
     return ", ".join(texts) or None
 
 
-def _relative_cost(row: dict[str, Any]) -> str:
+def _relative_cost(row: dict[Any, Any]) -> str:
     """Return the cost of a method as part of a text; nothing where it was not measured."""
     ratio = row["ratio_to_retrain"]
     return f", relative cost {cost(ratio)}" if np.isfinite(ratio) else ""
