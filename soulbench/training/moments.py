@@ -49,7 +49,7 @@ def load_moments(path: str | Path, networks: Networks, optimisers: Optimisers) -
 def _named(networks: Networks, optimisers: Optimisers) -> Iterator[tuple[str, Tensor]]:
     """Yield Adam's state, tensor by tensor, under the names of the parameters."""
     modules = networks.modules()
-    names = {parameter: name for name, parameter in modules.named_parameters(remove_duplicate=False)}
+    names: dict[Tensor, str] = {parameter: name for name, parameter in modules.named_parameters()}
     for optimiser in optimisers.values():
         parts = (optimiser.adam, optimiser.watched) if isinstance(optimiser, Muon) else (optimiser,)
         for part in parts:
