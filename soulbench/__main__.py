@@ -115,8 +115,9 @@ def _check(options: argparse.Namespace) -> Iterator[str]:
     counts = {
         "methods": len(runs.methods(config)),
         "requests": len(runs.request_ids(config)),
+        "development requests": len(runs.development_ids(config)),
         "seeds": len(config["seeds"]),
-        "evaluated runs": len(runs.planned(config)),
+        "evaluated runs": len(runs.evaluated(config)),
         "ablations": 2 * len(runs.ablation_runs(config)),
     }
     yield f"{config['name']}: the configuration is valid"

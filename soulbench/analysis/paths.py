@@ -14,7 +14,7 @@ from soulbench.core.terms import TASKS
 BESIDE = "A2"
 
 
-def budget_paths(evidence: Evidence, budgets: pd.DataFrame) -> pd.DataFrame:
+def budget_paths(evidence: Evidence, budgets: pd.DataFrame, selected: pd.DataFrame) -> pd.DataFrame:
     """Return paths.csv.
 
     `forgotten` is the share of the way to retraining, `harm` the change of the other objects of the target image minus
@@ -24,6 +24,7 @@ def budget_paths(evidence: Evidence, budgets: pd.DataFrame) -> pd.DataFrame:
     Args:
         evidence: of the benchmark.
         budgets: budgets.csv, all records.
+        selected: selected.csv.
     """
     arrays = RunArrays(
         budgets[budgets["metric"] == PRIMARY],
@@ -31,6 +32,7 @@ def budget_paths(evidence: Evidence, budgets: pd.DataFrame) -> pd.DataFrame:
         evidence.axes,
     )
     measured = {(method, budget) for method, budget, *_ in arrays}
+    chosen = dict(zip(selected["method"], selected["budget"], strict=True))
     rows = []
     for method in methods.ordered(evidence.config, {method for method, _ in measured}):
         trains = runs.method(evidence.config, method).family == "finetune"
@@ -43,7 +45,7 @@ def budget_paths(evidence: Evidence, budgets: pd.DataFrame) -> pd.DataFrame:
                 harm = evidence.bootstrap.interval(beside - noop)
                 rows.append(
                     (
-                        *(method, task, budget, budget == described),
+                        *(method, task, budget, budget == described, budget == chosen.get(method)),
                         *(share.mean, share.low, share.high),
                         *(harm.mean, harm.low, harm.high),
                         *(share.requests, share.seeds),

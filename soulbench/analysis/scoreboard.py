@@ -1,9 +1,10 @@
-"""scoreboard.csv: what each method forgets and damages, one row for each method and task.
+"""scoreboard.csv: what each method forgets and damages, one row for each operating point, method and task.
 
 The answers of a column are those that stand after Holm's correction over the methods of the task; those without it are
 beside them. References are not compared with each other, so theirs are not corrected.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -24,7 +25,7 @@ from soulbench.analysis.evidence import NOOP, Evidence
 from soulbench.analysis.findings import Finding, corrected
 from soulbench.analysis.statistics import mean_of_requests, paired
 from soulbench.core.columns import TABLES
-from soulbench.core.terms import RESEED, TASKS
+from soulbench.core.terms import AS_DESCRIBED, RESEED, TASKS
 
 # What a method may damage.
 RETAINED = ("A2", "A3", "retained_error", "heldout_error")
@@ -71,8 +72,25 @@ def outcome(found: dict[str, Finding], answers: Answers) -> str:
     return unclear if None in damaged else kept
 
 
-def scoreboard(evidence: Evidence) -> pd.DataFrame:
-    """Return scoreboard.csv: every method and task. What a method costs is in timing.csv."""
+def scoreboard(points: Mapping[str, Evidence]) -> pd.DataFrame:
+    """Return scoreboard.csv: every operating point, method and task. What a method costs is in timing.csv.
+
+    A reference has one budget and is listed as described alone.
+    """
+    tables = []
+    for point, evidence in points.items():
+        table = _at(evidence)
+        shown = (
+            evidence.methods
+            if point == AS_DESCRIBED
+            else methods.unlearners(evidence.config, evidence.methods)
+        )
+        tables.append(table[table["method"].isin(shown)].assign(operating_point=point))
+    return pd.concat(tables, ignore_index=True)[list(TABLES["scoreboard"])]
+
+
+def _at(evidence: Evidence) -> pd.DataFrame:
+    """Return the rows of one operating point."""
     in_order = methods.ordered(evidence.config, evidence.methods)
     compared = methods.unlearners(evidence.config, evidence.methods)
     rows = {}
@@ -86,8 +104,7 @@ def scoreboard(evidence: Evidence) -> pd.DataFrame:
         beside = _references(evidence, task)
         for name in in_order:
             rows[name, task] = _row(evidence, name, task, found[name], stands[name]) | beside
-    table = pd.DataFrame([rows[name, task] for name in in_order for task in TASKS])
-    return table[list(TABLES["scoreboard"])]
+    return pd.DataFrame([rows[name, task] for name in in_order for task in TASKS])
 
 
 def _references(evidence: Evidence, task: str) -> dict[str, float]:

@@ -130,8 +130,15 @@ def _requests(config: Config) -> Iterator[str]:
     size = config["human"]["size"]
     if unreadable:
         return
-    ids = runs.request_ids(config)
+    development = runs.development_ids(config)
+    ids = [*runs.request_ids(config), *development]
     count = len(ids)
+    if development and config["references"]["bank"] is None:
+        where = "requests.development" if config["requests"]["file"] is None else "requests.file"
+        yield (
+            f"{where}: {len(development)} development requests, but references.bank is null, and what selects a budget "
+            "is the distance to retrained models; allowed: none, or a bank"
+        )
     by_folded: dict[str, str] = {}
     for name in ids:
         if name != (other := by_folded.setdefault(name.casefold(), name)):

@@ -64,7 +64,7 @@ _DATA: Mapping[str, Schema] = {
     "human": _of(WHOLE, "image_id", "object_id") | _of(TEXT, "label") | _BOX | _of(TEXT, "split"),
     "subset": _of(WHOLE, "image_id") | _of(TEXT, "role"),
     "requests": (
-        _of(TEXT, "request", "kind", "role", "individual")
+        _of(TEXT, "request", "set", "kind", "role", "individual")
         | _of(WHOLE, "image_id", "object_id")
         | _of(TEXT, "category")
         | _BOX
@@ -118,13 +118,26 @@ _RESULTS: Mapping[str, Schema] = {
     "paths": (
         _of(TEXT, "method", "task")
         | _of(NUMBER, "budget")
-        | _of(FLAG, "described")
+        | _of(FLAG, "described", "selected")
         | _of(NUMBER, "forgotten", "forgotten_low", "forgotten_high", "harm", "harm_low", "harm_high")
         | _of(WHOLE, "n_requests", "n_seeds")
+    ),
+    "development": (
+        _of(TEXT, "method")
+        | _of(NUMBER, "budget")
+        | _of(FLAG, "described")
+        | _of(TEXT, "task", "dimension", "metric")
+        | _of(NUMBER, "to_retrain", "between_retrain", "excess")
+    ),
+    "selected": (
+        _of(TEXT, "method")
+        | _of(NUMBER, "budget", "described_budget", "excess_sum", "excess_sum_described")
+        | _of(WHOLE, "trials")
     ),
     "scoreboard": (
         _of(
             TEXT,
+            "operating_point",
             "method",
             "level",
             "task",

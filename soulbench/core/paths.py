@@ -10,6 +10,8 @@ from soulbench.core.columns import RECORDS
 
 #: The tables of one evaluated model.
 RECORD_TABLES = tuple(RECORDS)
+#: Beside the checkpoint of a training stage: the moments with which unlearning may start its optimiser.
+MOMENTS = "moments.safetensors"
 #: All files of one evaluated model.
 RECORD_FILES = ("record.json", "outputs.npz", *(f"{name}.csv" for name in RECORD_TABLES))
 

@@ -21,6 +21,12 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 #: no target, but another appearance of a target's individual in a training image.
 REQUESTED, ATTACHED, ELSEWHERE = ROLES = ("requested", "attached", "elsewhere")
 
+#: What a request is for: methods are judged on test requests; their budgets are selected on development requests.
+TEST, DEVELOPMENT = SETS = ("test", "development")
+
+#: Where a method is judged: at the budget that it is described with, or at the one that was selected for it.
+AS_DESCRIBED, SELECTED = OPERATING_POINTS = ("as described", "selected")
+
 #: The original model of the next training seed, compared as if it were a method.
 RESEED = "reseed"
 

@@ -31,8 +31,9 @@ AGAINST_ORIGINAL = ("A1", "A2", "A2-people", "A2-rest", "A3", "A3-heldout", "A4"
 AGAINST_RETRAINED = ("A1", "A2", "A3", "A4")
 #: Dimension against the true pixels -> its regions.
 AGAINST_TRUTH = {"target_error": "A1", "retained_error": "retained", "heldout_error": "heldout"}
-#: Columns of metrics.csv that budgets.csv has as well. What is measured at every budget takes no time: pixels alone.
+#: Columns of metrics.csv that budgets.csv has as well, and the metrics in it: those that take hardly any time.
 BUDGET_KEYS = ("task", "dimension", "metric", "value")
+BUDGET_METRICS = ("mae", "changed", "collapsed")
 #: The unaltered scene graph, in queries.csv.
 NO_QUERY = "none"
 
@@ -177,14 +178,18 @@ def _tables(
     outputs = generated[run.model]
     original = ModelOutputs.load(run.original / "outputs.npz") if run.original else _other_noise(outputs)
     references = [ModelOutputs.load(folder / "outputs.npz") for folder in run.references]
+    collapsed = collapse_test(context, compare)
     return {
-        "metrics": list(metric_rows(outputs, original, references, context, compare)),
+        "metrics": list(metric_rows(outputs, original, references, context, compare, collapsed)),
         "latent": list(latent.rows(outputs, original, latent.groups(context.scenes, context.request))),
         "queries": list(_query_rows(query_outputs, context, compare)),
         "budgets": [
             {"budget": budget, **{key: row[key] for key in BUDGET_KEYS}}
             for budget, path in run.budgets.items()
-            for row in metric_rows(generated[path], original, references, context, compare.of_pixels())
+            for row in metric_rows(
+                generated[path], original, references, context, compare.of_pixels(), collapsed
+            )
+            if row["metric"] in BUDGET_METRICS
         ],
     }
 
@@ -222,14 +227,16 @@ def metric_rows(
     references: Sequence[ModelOutputs],
     context: RequestContext,
     compare: Comparison,
+    collapsed: collapse.CollapseTest | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Return the rows of metrics.csv: every dimension and metric in both tasks, averaged over the noise samples.
 
     Where several models were retrained without the object, the distance from them is the mean over all; SSIM and LPIPS
-    are computed for the first one only, because they take most of an evaluation's time.
+    are computed for the first one only, because they take most of an evaluation's time. The test for collapse is that
+    of the comparison, where none is given.
     """
+    collapsed = collapsed or collapse_test(context, compare)
     retained = [region.image_index for region in context.regions["retained"]]
-    collapsed = compare.distance and collapse.CollapseTest(compare.distance, context.truth[retained])
     for task in TASKS:
         images = outputs.images[task]
         truth = np.broadcast_to(context.truth, images.shape)
@@ -250,6 +257,14 @@ def metric_rows(
                 yield _metric_row(task, dimension, metric, value, UNITS[metric], count)
         for metric, value in collapsed(images[:, retained]) if collapsed else ():
             yield _metric_row(task, "diversity", metric, value, collapse.UNITS[metric], len(retained))
+
+
+def collapse_test(context: RequestContext, compare: Comparison) -> collapse.CollapseTest | None:
+    """Return the test for collapse on the retained images; None if only pixels are compared."""
+    retained = [region.image_index for region in context.regions["retained"]]
+    if compare.distance is None:
+        return None
+    return collapse.CollapseTest(compare.distance, context.truth[retained])
 
 
 def _metric_row(

@@ -44,7 +44,7 @@ BY_COLUMN: Mapping[str, str] = {
         ("error", "error_original", "error_retrain", "sigma", "exact", "difference"), "grey levels"
     ),
 }
-BY_PREFIX: Mapping[str, str] = dict.fromkeys(("harm", "excess_A1", "gap", "sod"), "grey levels")
+BY_PREFIX: Mapping[str, str] = dict.fromkeys(("harm", "excess_A1", "excess_sum", "gap", "sod"), "grey levels")
 #: Metrics of the diversity, which `UNITS` does not have.
 DIVERSITY = {"spread": "grey levels", "noise_spread": "grey levels", "collapsed": "flag"}
 

@@ -71,7 +71,7 @@ class Plan:
         most = {name: most_products(parameters) for name, parameters in self.redactions.items()}
         self.products = most | dict(products or {})
         self.each_module = each_module
-        self.runs = runs.planned(config)
+        self.runs = runs.evaluated(config)
         unlearned = [run for run in self.runs if run.method not in ("original", RESEED, BANK)]
         #: Number of models by method.
         self.models = Counter({runs.checkpoint(config, *run): run.method for run in unlearned}.values())

@@ -67,6 +67,12 @@ GRIDS = (
         "The bank's models against exact retrained models",
         "Exact: only the request's own objects are left out. Grey levels; within: the interval contains 0.",
     ),
+    Grid(
+        "selected",
+        "The budgets that were selected",
+        "On development requests, which serve for nothing else: of so many trials the budget whose outputs are nearest "
+        "to retrained models' (excess in grey levels, over A1 to A4). Budgets are steps, or a redaction's alpha.",
+    ),
     Grid("timing", "Cost", "Seconds and peak memory: medians over n jobs, without their start-up."),
     Grid(
         "ablation_modules",

@@ -121,10 +121,16 @@ def _listed(rows: pd.DataFrame, outcome: str) -> str | None:
     selected = rows[rows["outcome"] == outcome]
     selected = selected.assign(distance=(selected["forgotten"] - 1).abs()).sort_values("distance")
     texts = [
-        f"{row['method']} ({percent(row['forgotten'])} forgotten, relative cost {cost(row['ratio_to_retrain'])})"
+        f"{row['method']} ({percent(row['forgotten'])} forgotten{_relative_cost(row)})"
         for row in selected.to_dict("records")
     ]
     return ", ".join(texts) or None
+
+
+def _relative_cost(row: dict[Any, Any]) -> str:
+    """Return the cost of a method as part of a text; nothing where it was not measured."""
+    ratio = row["ratio_to_retrain"]
+    return f", relative cost {cost(ratio)}" if np.isfinite(ratio) else ""
 
 
 def _failures(config: dict[str, Any], scores: pd.DataFrame) -> str:

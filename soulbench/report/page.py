@@ -19,7 +19,7 @@ from soulbench.core.errors import UserError
 from soulbench.core.paths import ResultPaths, beside
 from soulbench.core.records import atomic_path
 from soulbench.core.tables import read_csv
-from soulbench.core.terms import TASKS
+from soulbench.core.terms import AS_DESCRIBED, SELECTED, TASKS, TEST
 from soulbench.report import headline, photographs
 from soulbench.report.captions import as_html
 from soulbench.report.grids import grids
@@ -71,17 +71,27 @@ def write_page(
 def _content(config: dict[str, Any], paths: ResultPaths, captions: Mapping[str, str]) -> dict[str, Any]:
     """Return every variable of the template."""
     costs = read_csv(paths.table("timing"))[["method", "seconds", "ratio_to_retrain"]]
-    scores = read_csv(paths.table("scoreboard")).merge(costs, on="method", how="left")
+    points = read_csv(paths.table("scoreboard"))
+    scores = points[points["operating_point"] == AS_DESCRIBED].merge(costs, on="method", how="left")
+    # What a method costs at another budget than described is not measured.
+    selected = points[points["operating_point"] == SELECTED].assign(ratio_to_retrain=np.nan)
     claims = pd.concat([read_csv(paths.table(name)) for name in ("claims", "timing_claims")])
     parts = pd.concat([read_csv(paths.table(name)) for name in ("claim_parts", "timing_claim_parts")])
     memorised = read_csv(paths.table("memorised"))
     requests = read_csv(paths.data("requests.csv"))
+    requests = requests[requests["set"] == TEST]
     data = Path(paths.data())
     return {
         "config": config,
         "tasks": TASKS,
         "sentences": headline.sentences(config, scores),
         "outcomes": headline.outcomes(config, scores),
+        "selected": {
+            "sentences": headline.sentences(config, selected),
+            "outcomes": headline.outcomes(config, selected),
+        }
+        if len(selected)
+        else None,
         "scores": {task: _scores(config, scores, task) for task in TASKS},
         "claims": _claims(claims, parts),
         "axes": figures.axes_of_intervals(config),
@@ -136,7 +146,7 @@ def _scores(config: dict[str, Any], scores: pd.DataFrame, task: str) -> list[dic
 def _claims(claims: pd.DataFrame, parts: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the claims in order, each with its parts and the symbol of its verdict."""
     symbols = {SUPPORTED: "✓", CONTRADICTED: "✗", UNDECIDED: "?", BY_CONSTRUCTION: "="}
-    in_order = claims.sort_values("claim", key=lambda ids: ids.map(natural_order))
+    in_order = claims.sort_values("claim", key=lambda ids: ids.map(natural_order), kind="stable")
     rows: list[dict[Any, Any]] = in_order.to_dict("records")
     return [
         {

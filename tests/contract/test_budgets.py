@@ -48,7 +48,7 @@ def test_retrained_models_have_no_budget(benchmark, tmp_path):
     assert [file.name for file in tmp_path.glob("*.safetensors")] == ["model.safetensors"]
 
 
-def test_every_budget_is_evaluated_on_pixels(benchmark, tmp_path):
+def test_every_budget_is_evaluated_on_pixels_and_for_collapse(benchmark, tmp_path):
     path = tmp_path / "model.safetensors"
     benchmark.unlearn("obj-mk-pa", path)
     original = EvaluationRun("r1", benchmark.original, None, [], tmp_path / "original")
@@ -61,7 +61,7 @@ def test_every_budget_is_evaluated_on_pixels(benchmark, tmp_path):
     table = pd.read_csv(own.out / "budgets.csv")
     keys = ["task", "dimension", "metric"]
     for budget, run in ((2.0, shorter), (4.0, own)):
-        expected = pd.read_csv(run.out / "metrics.csv").query("metric in ('mae', 'changed')")
+        expected = pd.read_csv(run.out / "metrics.csv").query("metric in ('mae', 'changed', 'collapsed')")
         found = table[table["budget"] == budget].set_index(keys)["value"]
         pd.testing.assert_series_equal(found, expected.set_index(keys)["value"])
     assert pd.read_csv(shorter.out / "budgets.csv").empty

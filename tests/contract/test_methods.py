@@ -104,6 +104,19 @@ def test_another_request_gives_another_model(benchmark, runs, tmp_path, name):
     assert same(other, runs(name)[0]) != registry.method(name).per_request
 
 
+@pytest.mark.parametrize("name", METHODS)
+def test_a_plan_for_a_request_knows_no_other_request(benchmark, name):
+    """Neither what development requests are for nor what other test requests ask for reaches a method."""
+    data = BenchmarkData.open(benchmark.config, benchmark.data)
+    code, wanted = registry.method(name), data.requests["r1"]
+    exchanged = {"r1": wanted, "r2": replace(data.requests["set"], id="r2"), "d1": data.requests["r2"]}
+    plans = [
+        code.plan(wanted, subset_of(replace(data, requests=requests)), code.parameters())
+        for requests in (data.requests, {"r1": wanted}, exchanged)
+    ]
+    assert plans[0] == plans[1] == plans[2]
+
+
 @pytest.mark.parametrize("name", [m for m in METHODS if registry.method(m).family == "finetune"])
 def test_a_learning_rate_of_0_changes_nothing(benchmark, original, tmp_path, name):
     overlay = {"unlearning": {"learning_rate": 0.0, "norm_statistics": "frozen"}}

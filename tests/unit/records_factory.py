@@ -18,7 +18,7 @@ from soulbench.core.columns import RECORDS
 from soulbench.core.model_record import ModelRecord, Timing, write_model_record
 from soulbench.core.paths import RECORD_TABLES, ResultPaths, beside
 from soulbench.core.records import file_hash, write_json
-from soulbench.core.terms import ALL_REQUESTS, BANK, RESEED, TASKS, UNITS
+from soulbench.core.terms import ALL_REQUESTS, BANK, DEVELOPMENT, RESEED, TASKS, TEST, UNITS
 from tests.unit.planted_methods import ORIGINAL, PAPER, RETRAINED, PlantedMethod
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,6 +39,7 @@ def config(name: str = "demo", **analysis: object) -> dict:
     """Return the demo's configuration with a short bootstrap, and `retrain` for all requests in place of the bank."""
     loaded = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
     loaded["references"] = {"bank": None}
+    loaded["requests"]["development"] = 0
     loaded["methods"]["retrain"] = {"seeds": 1}
     loaded["name"] = name
     loaded["analysis"] = {**loaded["analysis"], "bootstrap": 400, **analysis}
@@ -62,8 +63,8 @@ class Factory:
         self.slowness = slowness
         self.paths, self.settings = ResultPaths(str(folder)), copy.deepcopy(settings)
         self.planted = {**PAPER, **(planted or {})}
-        self.runs = runs.planned(self.settings)
-        self.requests = runs.request_ids(self.settings)
+        self.runs = runs.evaluated(self.settings)
+        self.requests = [*runs.request_ids(self.settings), *runs.development_ids(self.settings)]
 
     def effects(self, run: Run) -> PlantedMethod:
         """Return the effects of a run's method; a variant has those of its base."""
@@ -179,10 +180,10 @@ class Factory:
         for budget in (described, *runs.further_budgets(self.settings, run.method)):
             share = tuple(min(budget / described, 2.0) * share for share in effects.share)
             planted = replace(effects, share=share) if budget != described else effects
-            frame = self._ablated(planted, f"{run.method}-{budget}", run.request, run.seed)
-            if budget == described:
-                frame = self.metrics(run)[EFFECT]
-            frames.append(frame[frame["metric"].isin(["mae", "changed"])].assign(budget=budget))
+            name = run.method if budget == described else f"{run.method}-{budget}"
+            self.planted[name] = planted
+            frame = self.metrics(run._replace(method=name))[EFFECT]
+            frames.append(frame[frame["metric"].isin(["mae", "changed", "collapsed"])].assign(budget=budget))
         return pd.concat(frames)[columns]
 
     def timing(self, run: Run) -> Timing:
@@ -191,13 +192,14 @@ class Factory:
         return Timing(seconds=self.slowness * self.effects(run).seconds * factor, peak_mib=900.0, steps=40)
 
     def table(self, name: str) -> pd.DataFrame:
-        """Return `metrics`, `latent` or `queries` of every run as one table."""
-        frames = [getattr(self, name)(run).assign(**run._asdict()) for run in self.runs]
+        """Return `metrics`, `latent` or `queries` of every run of the test requests as one table."""
+        frames = [getattr(self, name)(run).assign(**run._asdict()) for run in runs.planned(self.settings)]
         return pd.concat(frames, ignore_index=True)
 
     def jobs(self) -> pd.DataFrame:
         """Return timing_jobs.csv, as far as the claims read it."""
-        per_request = [run for run in self.runs if run.method not in ("original", "noop-ft", RESEED, BANK)]
+        planned = runs.planned(self.settings)
+        per_request = [run for run in planned if run.method not in ("original", "noop-ft", RESEED, BANK)]
         rows = [
             (*run, runs.method(self.settings, run.method).family, self.timing(run).seconds)
             for run in per_request
@@ -258,6 +260,7 @@ class Factory:
         rows = [
             (
                 request,
+                DEVELOPMENT if request in runs.development_ids(self.settings) else TEST,
                 "object",
                 "requested",
                 "",
@@ -276,6 +279,7 @@ class Factory:
         ]
         columns = [
             "request",
+            "set",
             "kind",
             "role",
             "individual",

@@ -14,6 +14,7 @@ from soulbench.analysis.findings import Finding
 from soulbench.analysis.power import requests_needed
 from soulbench.analysis.tables import write_tables
 from soulbench.core.tables import read_csv
+from soulbench.core.terms import AS_DESCRIBED
 from tests.unit.planted_methods import PAPER
 from tests.unit.records_factory import Factory, config
 from tests.unit.scenes_factory import kinds
@@ -25,7 +26,7 @@ def evaluated(planted=None, settings=None):
     settings = settings or config()
     factory = Factory(Path(), settings, planted)
     tables = Tables(
-        evidence=Evidence(settings, factory.table("metrics"), factory.table("queries")),
+        points={AS_DESCRIBED: Evidence(settings, factory.table("metrics"), factory.table("queries"))},
         latent=factory.table("latent"),
         jobs=factory.jobs(),
         modules=factory.ablation("modules"),
@@ -86,7 +87,7 @@ def test_claims_are_evaluated_on_the_files(tmp_path):
     assert both == dict(verdicts(settings=settings)["verdict"])
     assert set(read_csv(tmp_path / "tables" / "timing_claim_parts.csv")["claim"]) == {"C9"}
     assert "C9" not in set(read_csv(tmp_path / "tables" / "claim_parts.csv")["claim"])
-    assert "C3 supported" in lines[0]
+    assert "C3 as described: supported" in lines[0]
 
 
 def test_claims_on_two_ablated_requests_are_undecided_and_say_what_is_needed():

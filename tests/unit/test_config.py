@@ -154,7 +154,11 @@ WRONG = {
         ["evaluation.lpips.weights: there is no file alex.pth", "seeded"],
     ),
     "no requests file": ({"requests": {"file": "wanted.csv"}}, ["requests.file", "wanted.csv"]),
-    "more requests than images": ({"requests": {"kinds": {"object": 22}}}, ["human.size", "25 requests"]),
+    "more requests than images": ({"requests": {"kinds": {"object": 22}}}, ["human.size", "27 requests"]),
+    "development without a bank": (
+        {"references": {"bank": None}},
+        ["requests.development", "2 development requests", "references.bank is null"],
+    ),
     "ablations of a method that is off": ({"methods": {"obj-if": None}}, ["ablations.requests", "obj-if"]),
 }
 
@@ -319,6 +323,35 @@ def test_with_a_bank_each_run_is_compared_with_the_models_that_lack_its_request(
     assert references(config, "original", "r2", 1) == []
     for number in runs.bank_models(config):
         assert ("r2" in runs.left_out(config, number)) == (number in (first, second, third))
+
+
+def test_methods_with_budgets_and_their_references_run_for_development_requests():
+    config = changed(
+        seeds=[1, 2],
+        requests={"kinds": kinds(object=2), "development": 2},
+        methods={
+            **dict.fromkeys(BASE["methods"]),
+            "original": {},
+            "retrain": {},
+            "noop-ft": {},
+            "obj-if": {"seeds": 1},
+        },
+        references={"bank": {"models": 4, "share": 0.5}},
+    )
+    found = runs.development(config)
+    assert {run.request for run in found} == {"d1", "d2"}
+    seeds = {
+        name: [run.seed for run in found if run[:2] == (name, "d2")]
+        for name in ("original", "noop-ft", "obj-if")
+    }
+    assert seeds == {"original": [1, 2], "noop-ft": [1, 2], "obj-if": [1]}
+    assert {run.method for run in found} == {*seeds, BANK}
+    assert runs.evaluated(config) == runs.planned(config) + found
+    without = changed(**{"requests": {"kinds": kinds(object=2), "development": 0}})
+    more = changed(requests={"kinds": kinds(object=2), "development": 2})
+    assert all(runs.out_models(without, name) == runs.out_models(more, name) for name in ("r1", "r2"))
+    assert all(len(runs.out_models(more, name)) == 2 for name in ("d1", "d2"))
+    assert any("d1" in runs.left_out(more, number) for number in runs.bank_models(more))
 
 
 def test_a_file_names_the_requests(tmp_path):

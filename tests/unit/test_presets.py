@@ -121,7 +121,8 @@ def test_paper4_is_a_window_of_four_behind_one_target():
         "heldout": 0,
     }
     assert config["requests"] == plain["requests"] | {
-        "kinds": {"object": 1, "attached": 0, "person": 0, "group": 0}
+        "kinds": {"object": 1, "attached": 0, "person": 0, "group": 0},
+        "development": 0,
     }
 
 

@@ -151,6 +151,37 @@ REFUSED = {
 }
 
 
+SET_HEADER = "request,image_id,object_id,with,individual,set"
+OVERLAPS = {
+    "the same image": (["a,4,40,,,test", "b,4,42,,,development"], "line 3: .* share image 4"),
+    "the same person by name": (["a,,,,p2,", "b,3,31,,p2,development"], "line 3: .* share individual p2"),
+    "the same person in another image": (
+        ["a,1,10,,,", "b,2,20,,,development"],
+        "line 3: .* share individual p1",
+    ),
+    "a whole person and an image": (["a,,,,p1,development", "b,1,10,,,"], "line 3: .* share image 1"),
+}
+
+
+@pytest.mark.parametrize("name", OVERLAPS)
+def test_development_requests_share_nothing_with_test_requests(source, tmp_path, name):
+    lines, message = OVERLAPS[name]
+    with pytest.raises(UserError, match=rf"mine\.csv, {message}; test and development requests must"):
+        chosen = setting(**mine(tmp_path, *lines, header=SET_HEADER))
+        vocabulary(chosen, source, tmp_path)
+
+
+def test_a_file_names_development_requests(source, tmp_path):
+    lines = ["dev,5,50,,,development", "a,1,10,,,test", "b,4,42,,,"]
+    everything(setting(**mine(tmp_path, *lines, header=SET_HEADER)), source, tmp_path)
+    rows = table(tmp_path).query("role == 'requested'")
+    assert dict(zip(rows["request"], rows["set"], strict=True)) == {
+        "dev": "development",
+        "a": "test",
+        "b": "test",
+    }
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_impossible_sets_are_refused_before_photographs_are_read(source, tmp_path, name):
     lines, message = REFUSED[name]
@@ -178,6 +209,30 @@ def test_requests_of_all_kinds_are_chosen_by_rule(source, tmp_path):
     assert sorted(by_request["r3"]) in ([10, 20, 30], [31, 40])
     assert by_request["r4"] in ([40], [42])
     assert targets["object_id"].is_unique
+
+
+@pytest.mark.parametrize("wanted", [kinds(object=2), kinds(object=1, attached=1), kinds(object=1, group=1)])
+def test_development_requests_are_chosen_after_the_others_and_apart_from_them(source, tmp_path, wanted):
+    chosen = {"kinds": wanted, "with": ["wearing"]}
+    everything(setting(**chosen), source, tmp_path)
+    before = table(tmp_path)
+    everything(setting(**chosen, development=1), source, tmp_path)
+    rows = table(tmp_path)
+    test, development = (rows[rows["set"] == name].reset_index(drop=True) for name in ("test", "development"))
+    pd.testing.assert_frame_equal(test, before)
+    assert set(development["request"]) == {"d1"}
+    targets = [part[part["role"] != "elsewhere"] for part in (test, development)]
+    for column in ("image_id", "individual"):
+        first, second = (set(part[column]) - {""} for part in targets)
+        assert second and not first & second
+
+
+def test_too_few_people_for_development(source, tmp_path):
+    chosen = setting(kinds=kinds(object=1), development=9)
+    for step in (vocabulary, packing, human):
+        step(chosen, source, tmp_path)
+    with pytest.raises(UserError, match=r"requests\.development: 9 are wanted, but only \d can be chosen"):
+        requests(chosen, source, tmp_path)
 
 
 @pytest.mark.parametrize(

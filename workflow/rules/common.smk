@@ -10,7 +10,7 @@ from soulbench.config.checks import check
 from soulbench.core import fork_server, lock
 from soulbench.core.errors import UserError
 from soulbench.core.file_states import file_state, folder_state
-from soulbench.core.paths import RECORD_FILES, RECORD_TABLES, SOURCE, ResultPaths, at_budget, beside
+from soulbench.core.paths import MOMENTS, RECORD_FILES, RECORD_TABLES, SOURCE, ResultPaths, at_budget, beside
 from soulbench.core.sources import source_hash
 from soulbench.core.terms import ALL_REQUESTS, BANK, RESEED
 from soulbench.data.prepare.download import FILES
@@ -30,7 +30,7 @@ except UserError as error:
     raise WorkflowError(f"the configuration is wrong\n{error}") from None
 
 PATHS = ResultPaths.of(config)
-RUNS = runs.planned(config)
+RUNS = runs.evaluated(config)
 
 # The prepared data, which every job that runs a model reads. Its folder is that of `packed`.
 PREPARED = {
@@ -123,12 +123,14 @@ def seed_of(wildcards):
 
 
 def unlearning_start(method):
-    """Return the checkpoints, by name, that a method starts from. Retraining starts from scratch."""
+    """Return the checkpoints and moments, by name, that a method starts from. Retraining starts from scratch."""
     if runs.method(config, method).family == "retrain":
         return {}
     start = {"original": PATHS.original("{seed}")}
     if config["unlearning"]["start"] == "pretrained":
         start["pretrained"] = PATHS.pretrained("{seed}")
+    if config["unlearning"]["optimiser"] == "resumed" and runs.method(config, method).family == "finetune":
+        start["moments"] = beside(start[config["unlearning"]["start"]], MOMENTS)
     return start
 
 

@@ -48,8 +48,11 @@ def choose_sets(
     subset: frozenset[int],
     twin: Callable[[Person], str],
     room: Callable[[int, int], int],
-) -> list[list[Member]]:
+) -> dict[str, list[Member]]:
     """Choose requests one by one; the kinds take turns, so that the first ones are of different kinds.
+
+    The test requests come first, r1, r2, ...; then the development requests, d1, d2, ..., of the same kinds in turns
+    and by the same rule, among those that share no image and no individual with a test request.
 
     The rule prefers objects that no request has yet, good examples of a kind, images that no request has yet, people
     who are known, categories that other images of the subset have often enough, and objects that queries can be asked
@@ -64,14 +67,16 @@ def choose_sets(
         room: returns for image and object id at how many kinds of places queries find something to relabel.
 
     Raises:
-        UserError: there are too few candidates of a kind.
+        UserError: there are too few candidates of a kind, or for development.
     """
     kinds, used = config["requests"]["kinds"], Counter[Any]()
+    development = config["requests"]["development"]
     pools = {kind: list(_candidates(kind, config, catalogue, subset)) for kind in KINDS if kinds[kind]}
     in_subset = [one for one in catalogue.persons if one.image_id in subset]
     of_label = Counter(one.label for one in in_subset)
     of_image = Counter((one.label, one.image_id) for one in in_subset)
     chosen: list[Candidate] = []
+    sets: dict[str, list[Member]] = {}
 
     def rank(candidate: Candidate) -> tuple[Any, ...]:
         """Return the sort key of a candidate, the most important criterion first; the smallest key is chosen."""
@@ -94,20 +99,43 @@ def choose_sets(
             derive_seed(config["seed"], "request", person.object_id),
         )
 
-    for kind in _turns(kinds):
+    def take(request: str, candidates: list[Candidate]) -> None:
+        best = min(candidates, key=rank)
+        chosen.append(best)
+        sets[request] = list(best.members)
+        used.update(("object", member.ids) for member in best.members)
+        used.update(("image", image) for image in {member.image_id for member in best.members})
+        used.update([("label", best.person.label), ("individual", best.person.individual)])
+
+    def left_of(kind: Kind) -> list[Candidate]:
         primary = {one.members[0] for one in chosen}
-        left = [one for one in pools[kind] if one.members[0] not in primary]
+        return [one for one in pools[kind] if one.members[0] not in primary]
+
+    for number, kind in enumerate(_turns(kinds), 1):
+        left = left_of(kind)
         if not left:
             raise UserError(
                 f"requests.kinds.{kind}: {kinds[kind]} are wanted, but the subset has too few {NEEDED[kind]}: "
                 f"{len(pools[kind])}, some of them in other requests; lower it, or raise human.size"
             )
-        best = min(left, key=rank)
-        chosen.append(best)
-        used.update(("object", member.ids) for member in best.members)
-        used.update(("image", image) for image in {member.image_id for member in best.members})
-        used.update([("label", best.person.label), ("individual", best.person.individual)])
-    return [list(candidate.members) for candidate in chosen]
+        take(f"r{number}", left)
+    tested = catalogue.shown(member for one in chosen for member in one.members)
+    turns = list(pools)
+    for number in range(1, development + 1):
+        free = {
+            kind: [one for one in left_of(kind) if not catalogue.shown(one.members) & tested]
+            for kind in turns
+        }
+        # A kind whose people are all in test requests is passed over.
+        first = next((position for position, kind in enumerate(turns) if free[kind]), None)
+        if first is None:
+            raise UserError(
+                f"requests.development: {development} are wanted, but only {number - 1} can be chosen whose images and "
+                "people no test request has; lower it or requests.kinds, or raise human.size"
+            )
+        take(f"d{number}", free[turns[first]])
+        turns = turns[first + 1 :] + turns[: first + 1]
+    return sets
 
 
 def _turns(kinds: dict[Kind, int]) -> Iterator[Kind]:

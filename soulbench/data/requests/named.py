@@ -21,13 +21,18 @@ def named_sets(config: dict[str, Any], catalogue: Catalogue) -> dict[str, list[M
         UserError: as `soulbench.config.requests_file.read`; a request does not begin with a person of a training image
             who is wide enough; an object that no training graph has, or that is not the individual it is said to be; an
             individual whom no training image shows; predicates that lead nowhere; a request of another kind than it
-            says; or two requests of one kind that share an object.
+            says; two requests of one kind that share an object; or a test and a development request that share an
+            image or an individual.
     """
     lines = requests_file.read(config)
     if lines is None:
         return None
     sets = {request: _members(catalogue, request, one) for request, one in lines.items()}
     _check_kinds(catalogue, lines, sets)
+    requests_file.refuse_overlap(
+        (request, lines[request][0].set, lines[request][0].place, sorted(catalogue.shown(members)))
+        for request, members in sets.items()
+    )
     return sets
 
 
