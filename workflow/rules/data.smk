@@ -109,7 +109,9 @@ rule requests:
         PATHS.benchmark("requests")
     params:
         source=source_hash("soulbench.data.requests.resolve"),
-        settings=settings("seed", "data.source", "data.root", "human", "requests"),
+        settings=settings(
+            "seed", "data.source", "data.root", "human", "requests", "references.bank"
+        ),
         folder=source_folder,
         requests=file_state(config["requests"]["file"]),
         individuals=individuals_state,

@@ -145,6 +145,9 @@ class Requests(Section):
         description="requests.csv (request,image_id,object_id and, if wanted, with,individual); null: chosen by rule"
     )
     kinds: Kinds = Field(description="requests chosen by rule, over images, categories and people")
+    selection: Literal["varied", "first_instance"] = Field(
+        description="the rule: as different as possible, or as released: the first wide person, image by image"
+    )
     with_: Unique[Label] = Field(
         alias="with", description="predicates of an attached request; the objects that they lead to go along"
     )

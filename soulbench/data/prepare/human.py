@@ -15,14 +15,14 @@ from soulbench.data.prepare.source_files import source_folder
 from soulbench.data.prepare.splits import SPLITS
 from soulbench.data.requests.catalogue import Catalogue
 from soulbench.data.requests.individuals import read_individuals
-from soulbench.data.requests.named import required_images
+from soulbench.data.requests.named import check_for_bank, named_sets, required_images
 
 
 def check_people(config: dict[str, Any], graphs: Graphs, vocabulary: Vocabulary, source_dir: Path) -> None:
     """Check, before photographs are decoded, that the filtered graphs suffice for subset and requests.
 
     Args:
-        config: the whole configuration; reads `seed`, `human`, `requests.file`.
+        config: the whole configuration; reads `seed`, `human`, `requests.file`, `references.bank`.
         graphs: what the filters kept.
         vocabulary: of these graphs.
         source_dir: folder with Visual Genome's file layout.
@@ -43,6 +43,7 @@ def check_people(config: dict[str, Any], graphs: Graphs, vocabulary: Vocabulary,
     usable = frozenset(graphs.image_id.tolist())
     catalogue = Catalogue(config, graphs, vocabulary, usable, people, read_individuals(source_dir))
     choose_subset(config, people, required_images(config, catalogue))
+    check_for_bank(config, named_sets(config, catalogue) or {})
 
 
 def filter_humans(

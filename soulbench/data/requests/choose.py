@@ -1,4 +1,4 @@
-"""Requests chosen by rule: of each kind as many as are wanted, each as different from the earlier ones as possible."""
+"""Requests chosen by rule: of each kind as many as are wanted, as different as possible or in the order of the data."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -51,10 +51,11 @@ def choose_sets(
 ) -> list[list[Member]]:
     """Choose requests one by one; the kinds take turns, so that the first ones are of different kinds.
 
-    The rule prefers objects that no request has yet, good examples of a kind, images that no request has yet, people
-    who are known, categories that other images of the subset have often enough, and objects that queries can be asked
-    about; then categories and individuals that no request has yet, and widths far from those of the other requests.
-    The first request is one of two twins where both are in the subset.
+    No two requests share an object. The rule `varied` prefers good examples of a kind, images that no request has yet,
+    people who are known, categories that other images of the subset have often enough, and objects that queries can be
+    asked about; then categories and individuals that no request has yet, and widths far from those of the other
+    requests. The first request is one of two twins where both are in the subset. The rule `first_instance` prefers
+    images that no request has yet, and takes the first candidate in the order of the data.
 
     Args:
         config: the whole configuration; reads `seed`, `requests`.
@@ -71,6 +72,7 @@ def choose_sets(
     in_subset = [one for one in catalogue.persons if one.image_id in subset]
     of_label = Counter(one.label for one in in_subset)
     of_image = Counter((one.label, one.image_id) for one in in_subset)
+    position = {one: number for number, one in enumerate(catalogue.persons)}
     chosen: list[Candidate] = []
 
     def rank(candidate: Candidate) -> tuple[Any, ...]:
@@ -81,7 +83,6 @@ def choose_sets(
         gap = min((abs(person.width - other.person.width) for other in chosen), default=0.0)
         return (
             not chosen and not twin(person),
-            sum(used["object", member.ids] for member in candidate.members),
             candidate.misfit,
             sum(used["image", image] for image in images),
             not person.individual and bool(catalogue.appearances),
@@ -94,15 +95,20 @@ def choose_sets(
             derive_seed(config["seed"], "request", person.object_id),
         )
 
+    def in_order(candidate: Candidate) -> tuple[int, int]:
+        """Return the sort key by the order of the data."""
+        images = {member.image_id for member in candidate.members}
+        return sum(used["image", image] for image in images), position[candidate.person]
+
+    key = in_order if config["requests"]["selection"] == "first_instance" else rank
     for kind in _turns(kinds):
-        primary = {one.members[0] for one in chosen}
-        left = [one for one in pools[kind] if one.members[0] not in primary]
+        left = [one for one in pools[kind] if not any(used["object", member.ids] for member in one.members)]
         if not left:
             raise UserError(
                 f"requests.kinds.{kind}: {kinds[kind]} are wanted, but the subset has too few {NEEDED[kind]}: "
                 f"{len(pools[kind])}, some of them in other requests; lower it, or raise human.size"
             )
-        best = min(left, key=rank)
+        best = min(left, key=key)
         chosen.append(best)
         used.update(("object", member.ids) for member in best.members)
         used.update(("image", image) for image in {member.image_id for member in best.members})
