@@ -272,9 +272,6 @@ def test_requests_chosen_by_rule_share_no_object(source, tmp_path):
         ),
     ],
 )
-def test_too_few_of_a_kind(source, tmp_path, wanted, message):
-    chosen = setting(**{"kinds": wanted, "with": ["near"]})
-    for step in (vocabulary, packing, human):
-        step(chosen, source, tmp_path)
+def test_too_few_of_a_kind_are_noticed_before_photographs_are_read(source, tmp_path, wanted, message):
     with pytest.raises(UserError, match=message):
-        requests(chosen, source, tmp_path)
+        vocabulary(setting(**{"kinds": wanted, "with": ["near"]}), source, tmp_path)

@@ -42,6 +42,30 @@ class Candidate:
     misfit: int = 0
 
 
+def check_kinds(config: dict[str, Any], catalogue: Catalogue, subset: frozenset[int]) -> None:
+    """Check that the subset has as many candidates of each kind as requests are wanted; what they share comes later.
+
+    Args:
+        config: the whole configuration; reads `requests`.
+        catalogue: the objects.
+        subset: ids of the images of the fine-tuning subset.
+
+    Raises:
+        UserError: there are fewer of a kind.
+    """
+    for kind, wanted in config["requests"]["kinds"].items():
+        count = sum(1 for _ in _candidates(kind, config, catalogue, subset)) if wanted else 0
+        if count < wanted:
+            raise _too_few(config, kind, str(count))
+
+
+def _too_few(config: dict[str, Any], kind: Kind, count: str) -> UserError:
+    return UserError(
+        f"requests.kinds.{kind}: {config['requests']['kinds'][kind]} are wanted, but the subset has too few "
+        f"{NEEDED[kind]}: {count}; lower it, or raise human.size"
+    )
+
+
 def choose_sets(
     config: dict[str, Any],
     catalogue: Catalogue,
@@ -104,10 +128,7 @@ def choose_sets(
     for kind in _turns(kinds):
         left = [one for one in pools[kind] if not any(used["object", member.ids] for member in one.members)]
         if not left:
-            raise UserError(
-                f"requests.kinds.{kind}: {kinds[kind]} are wanted, but the subset has too few {NEEDED[kind]}: "
-                f"{len(pools[kind])}, some of them in other requests; lower it, or raise human.size"
-            )
+            raise _too_few(config, kind, f"{len(pools[kind])}, some of them in other requests")
         best = min(left, key=key)
         chosen.append(best)
         used.update(("object", member.ids) for member in best.members)
