@@ -109,9 +109,7 @@ rule requests:
         PATHS.benchmark("requests")
     params:
         source=source_hash("soulbench.data.requests.resolve"),
-        settings=settings(
-            "seed", "data.source", "data.root", "human", "requests", "references.bank"
-        ),
+        settings=settings("seed", "data.source", "data.root", "human", "requests", "references.bank"),
         folder=source_folder,
         requests=file_state(config["requests"]["file"]),
         individuals=individuals_state,
