@@ -11,6 +11,7 @@ in the fewest parameters, request by request and seed by seed.
 
 import argparse
 import sys
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,10 +155,10 @@ def settings_text(values: dict[str, Any]) -> str:
 
 def cell(interval: Interval) -> str:
     """Return a mean with its interval, or alone where there are too few requests for one."""
-    if np.isnan(interval.mean):
+    mean, *ends = (round(value, 1) + 0.0 for value in (interval.mean, interval.low, interval.high))  # no -0.0
+    if np.isnan(mean):
         return "-"
-    ends = "" if np.isnan(interval.low) else f" [{interval.low:.1f}, {interval.high:.1f}]"
-    return f"{interval.mean:+.1f}{ends}"
+    return f"{mean:+.1f}" if np.isnan(ends).any() else f"{mean:+.1f} [{ends[0]:.1f}, {ends[1]:.1f}]"
 
 
 def text(first: Run, others: Sequence[Run] = ()) -> str:
@@ -170,12 +171,17 @@ def text(first: Run, others: Sequence[Run] = ()) -> str:
         )
     }
     requests, seeds = (len(axis) for axis in (first.evidence.arrays.requests, first.evidence.arrays.seeds))
-    interval = f"{100 * first.config['analysis']['confidence']:g} %"
+    settings = first.config["analysis"]
+    intervals = f"intervals of {100 * settings['confidence']:g} % over requests"
+    if requests < settings["min_requests"]:
+        intervals = "points, as these are too few for intervals"
+    sentence = (
+        f"Requests: {requests}, seeds: {seeds}; {intervals}. The original models have an error of {errors['original']} "
+        f"grey levels on the target, retrained models {errors['retrained']} (reconstruction / synthesis)."
+    )
     body = [*rows(first), *(row for other in others for row in rows_of_another(first, other))]
     lines = [
-        f"{requests} requests, {seeds} seeds; intervals of {interval} over requests. The original models have an error "
-        f"of {errors['original']} grey levels on the target, retrained models {errors['retrained']} (reconstruction / "
-        "synthesis).",
+        *textwrap.wrap(sentence, 130),
         "",
         *(f"| {' | '.join(row)} |" for row in (HEADER, ["---"] * len(HEADER), *body)),
     ]

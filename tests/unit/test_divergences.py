@@ -94,8 +94,9 @@ def table_of(markdown):
 
 def test_effects_are_paired_differences_with_intervals(tmp_path):
     markdown = text(write(tmp_path, configured(), spread=1.0))
-    assert "6 requests, 2 seeds; intervals of 95 %" in markdown
-    assert "error of 20.0 / 20.0 grey levels on the target, retrained models 40.0 / 40.0" in markdown
+    sentence = " ".join(markdown.partition("\n\n")[0].split())
+    assert "Requests: 6, seeds: 2; intervals of 95 % over requests." in sentence
+    assert "error of 20.0 / 20.0 grey levels on the target, retrained models 40.0 / 40.0" in sentence
     rows = table_of(markdown)
     assert rows["`noop-ft`", ""] == ["+1.0 [1.0, 1.0]"] * 2 + ["+7.1 [7.1, 7.1]"] * 2
     # 22 - 35 grey levels, and 1 to 6 more by request: Student's t of six requests around the mean of 3.5.
@@ -118,7 +119,9 @@ def test_another_run_is_compared_method_by_method_with_the_first(tmp_path):
 
 
 def test_few_requests_give_points(tmp_path):
-    rows = table_of(text(write(tmp_path, configured(requests=2))))
+    markdown = text(write(tmp_path, configured(requests=2)))
+    assert "too few for intervals" in markdown
+    rows = table_of(markdown)
     assert rows["`noop-ft`", ""] == ["+1.0"] * 2 + ["+7.1"] * 2
 
 
