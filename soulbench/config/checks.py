@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from soulbench.config import messages, runs
+from soulbench.config import bank, messages, requests_file, runs
 from soulbench.config.input_files import FIRST_TENSOR, is_file, is_folder, is_list, is_text, tensor_names
 from soulbench.core import registry
 from soulbench.core.errors import UserError
@@ -153,6 +153,15 @@ def _requests(config: Config) -> Iterator[str]:
         )
 
 
+def _bank(config: Config) -> Iterator[str]:
+    """No two requests name the same: what goes along with an object is looked at where the annotations are read."""
+    if config["references"]["bank"] is None or _messages(runs.request_ids, config):
+        return
+    named = requests_file.read(config) or {}
+    objects = {request: [line.words for line in lines] for request, lines in named.items()}
+    yield from (f"requests.file: {line}" for line in _messages(bank.check_apart, objects))
+
+
 def _individuals(config: Config) -> Iterator[str]:
     """A method that leaves out a whole person needs to know who is who."""
     data = config["data"]
@@ -170,5 +179,6 @@ CHECKS: tuple[Callable[[Config], Iterator[str]], ...] = (
     _weights,
     _data,
     _requests,
+    _bank,
     _individuals,
 )

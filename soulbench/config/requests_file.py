@@ -43,6 +43,13 @@ class Line(NamedTuple):
         """Return what the line asks for: two objects are one whatever goes along with them."""
         return (self.individual,) if self.image_id is None else (self.image_id, self.object_id)
 
+    @property
+    def words(self) -> str:
+        """Return the same in words."""
+        if self.image_id is None:
+            return f"individual {self.individual}"
+        return f"object {self.object_id} of image {self.image_id}"
+
 
 def read(config: Mapping[str, Any]) -> dict[str, list[Line]] | None:
     """Read `requests.file`: the lines of each request; None if requests are chosen by rule.

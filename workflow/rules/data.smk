@@ -94,7 +94,7 @@ rule requests:
         PATHS.log("requests"),
     params:
         source=source_hash("soulbench.data.requests.resolve"),
-        settings=settings("seed", "data.source", "data.root", "human", "requests"),
+        settings=settings("seed", "data.source", "data.root", "human", "requests", "references.bank"),
         requests=file_state(config["requests"]["file"]),
         individuals=individuals_state,
     script:

@@ -148,6 +148,9 @@ class Requests(Section):
     development: Requested = Field(
         description="more requests chosen by rule, on which methods' budgets are selected, never judged; needs a bank"
     )
+    selection: Literal["varied", "first_instance"] = Field(
+        description="the rule: as different as possible, or as released: the first wide person, image by image"
+    )
     with_: Unique[Label] = Field(
         alias="with", description="predicates of an attached request; the objects that they lead to go along"
     )

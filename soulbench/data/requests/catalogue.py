@@ -31,6 +31,11 @@ class Member(NamedTuple):
         """Return image and object id."""
         return self.image_id, self.object_id
 
+    @property
+    def words(self) -> str:
+        """Return the same in words."""
+        return f"object {self.object_id} of image {self.image_id}"
+
 
 class Person(NamedTuple):
     """A person in an image.

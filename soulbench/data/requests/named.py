@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from soulbench.config import requests_file
+from soulbench.config import bank, requests_file
 from soulbench.config.requests_file import Line
 from soulbench.core.errors import UserError
 from soulbench.core.terms import ATTACHED, REQUESTED
@@ -34,6 +34,24 @@ def named_sets(config: dict[str, Any], catalogue: Catalogue) -> dict[str, list[M
         for request, members in sets.items()
     )
     return sets
+
+
+def check_for_bank(config: dict[str, Any], sets: Mapping[str, list[Member]]) -> None:
+    """Check that no two requests share an object where a bank of retrained models needs to tell them apart.
+
+    Args:
+        config: the whole configuration; reads `references.bank`, `requests.file`.
+        sets: the objects of each request.
+
+    Raises:
+        UserError: two requests share one.
+    """
+    if config["references"]["bank"] is None:
+        return
+    try:
+        bank.check_apart({request: [one.words for one in members] for request, members in sets.items()})
+    except UserError as error:
+        raise UserError(f"{config['requests']['file']}: {error}") from None
 
 
 def required_images(config: dict[str, Any], catalogue: Catalogue) -> list[int]:

@@ -17,7 +17,7 @@ from soulbench.data.prepare.source_files import source_folder
 from soulbench.data.requests.catalogue import Catalogue, Member, Person
 from soulbench.data.requests.choose import choose_sets
 from soulbench.data.requests.individuals import read_individuals
-from soulbench.data.requests.named import named_sets
+from soulbench.data.requests.named import check_for_bank, named_sets
 from soulbench.data.scene_graph import hops, objects
 
 
@@ -34,7 +34,8 @@ def resolve_requests(
     """Write `requests.csv`: the user's requests, or those that are chosen by rule.
 
     Args:
-        config: the whole configuration; reads `seed`, `human`, `requests`, `data.source`, `data.root`.
+        config: the whole configuration; reads `seed`, `human`, `requests`, `references.bank`, `data.source`,
+            `data.root`.
         packed_dir: the packed set.
         graphs_dir: written by the vocabulary step.
         subset_csv: written by the human filter.
@@ -73,6 +74,8 @@ def resolve_requests(
     by_rule = sets is None
     if sets is None:
         sets = choose_sets(config, catalogue, in_subset, twin, room)
+    else:
+        check_for_bank(config, sets)
     development = runs.development_ids(config)
     tables = [_rows(catalogue, request, members, twin, log) for request, members in sets.items()]
     table = pd.concat(tables, ignore_index=True).assign(by_rule=by_rule)
