@@ -8,6 +8,14 @@ TASKS = RECONSTRUCTION, SYNTHESIS = ("reconstruction", "synthesis")
 #: Metric -> unit of its values.
 UNITS = {"ssim": "index", "lpips": "lpips", "mae": "grey levels", "changed": "share"}
 METRICS = tuple(UNITS)
+#: Metric of the identity dimensions -> unit of its values in one record (`soulbench.evaluation.identity`).
+IDENTITY_UNITS = {
+    "accuracy": "share",
+    "gallery": "identities",
+    "rank1": "identified",
+    "mrr": "reciprocal place",
+    "margin": "cosine",
+}
 
 #: The request of a model that serves all requests; no request may have this id.
 ALL_REQUESTS = "all-requests"

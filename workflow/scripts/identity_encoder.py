@@ -1,0 +1,17 @@
+"""Train the encoder that tells who is drawn."""
+
+from soulbench.core.log import job
+from soulbench.evaluation.identity_encoder import make_encoder
+
+with job(snakemake.log[0]) as log:
+    make_encoder(
+        config=snakemake.params.settings,
+        packed_dir=snakemake.input.packed,
+        subset_csv=snakemake.input.subset,
+        requests_csv=snakemake.input.requests,
+        source_dir=snakemake.params.folder,
+        out_model=snakemake.output.model,
+        out_record=snakemake.output.record,
+        source=snakemake.params.source,
+        log=log,
+    )
