@@ -7,6 +7,7 @@ from typing import Any
 from soulbench.analysis import methods
 from soulbench.analysis.evidence import Evidence
 from soulbench.analysis.gather import check_records, gather, gather_ablation
+from soulbench.analysis.identity import identity_table
 from soulbench.analysis.paths import budget_paths
 from soulbench.analysis.references import (
     bank_against_exact,
@@ -57,6 +58,7 @@ def write_tables(config: dict[str, Any], results_dir: str | Path, log: Log) -> N
         "sod": distances_to_retraining(evidence),
         "memorised": memorised(evidence, read_csv(paths.data("requests.csv"))),
         "scoreboard": scoreboard(evidence),
+        "identity": identity_table(evidence),
         "paths": budget_paths(evidence, records["budgets"]),
     }
     for name, table in tables.items():

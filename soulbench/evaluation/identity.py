@@ -1,6 +1,6 @@
 """Is the requested individual still drawn? Identification among others of the category, in generated images."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,13 +10,10 @@ import torch
 from torch import Tensor
 
 from soulbench.core import checkpoint
+from soulbench.core.terms import IDENTITIES, LEAST_ACCURACY
 from soulbench.data.packed import Scene
 from soulbench.models.identity_encoder import IdentityEncoder, crops_of
 
-#: An encoder that recognises fewer of the crops of people whom it never saw says nothing about generated images.
-LEAST_ACCURACY = 0.9
-#: The identity that is looked for is the requested one, or that of its twin.
-IDENTITY, OF_TWIN = DIMENSIONS = ("identity", "identity-twin")
 WEIGHTS, PROTOTYPES = "encoder.", "prototypes"
 
 
@@ -25,7 +22,7 @@ class Subject(msgspec.Struct, frozen=True):
 
     Attributes:
         request: id of the request.
-        dimension: one of `DIMENSIONS`.
+        dimension: one of `soulbench.core.terms.IDENTITIES`.
         image_id, object_id: whose box the region is.
         gallery: rows of the prototypes: the one who is looked for first, then the others of the category.
         twin: the row of the twin of the one who is looked for; None without one in the gallery.
@@ -92,7 +89,7 @@ class Identification:
             images: outputs, uint8 [noise samples, M, H, W, 3].
         """
         rows = {scene.image_id: index for index, scene in enumerate(scenes)}
-        for dimension in DIMENSIONS:
+        for dimension in IDENTITIES:
             wanted = [
                 subject
                 for subject in self.subjects
@@ -137,9 +134,3 @@ class Identification:
 
 def _box(scene: Scene, subject: Subject) -> np.ndarray:
     return scene.boxes[scene.object_ids.tolist().index(subject.object_id)]
-
-
-def chance(gallery: float) -> Mapping[str, float]:
-    """Return what blind guesses score in a gallery of so many identities."""
-    number = max(1, round(gallery))
-    return {"rank1": 1 / number, "mrr": float(np.sum(1 / np.arange(1, number + 1)) / number)}

@@ -18,21 +18,14 @@ from soulbench.core.log import Log
 from soulbench.core.records import provenance, write_json
 from soulbench.core.seeds import derive_seed, generator
 from soulbench.core.tables import read_csv
+from soulbench.core.terms import IDENTITY, LEAST_ACCURACY, OF_TWIN
 from soulbench.data.crops import Crops
 from soulbench.data.demo.extras import render_extras
 from soulbench.data.identities import GALLERY, Identities, asked_for, object_name
 from soulbench.data.packed import PackedScenes
 from soulbench.data.prepare.source_files import source_folder
 from soulbench.data.requests.individuals import read_individuals
-from soulbench.evaluation.identity import (
-    IDENTITY,
-    LEAST_ACCURACY,
-    OF_TWIN,
-    PROTOTYPES,
-    WEIGHTS,
-    Subject,
-    place,
-)
+from soulbench.evaluation.identity import PROTOTYPES, WEIGHTS, Subject, place
 from soulbench.models.identity_encoder import IdentityEncoder, crops_of
 from soulbench.training.identity import altered, train_encoder
 

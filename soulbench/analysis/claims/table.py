@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from soulbench.analysis.bootstrap import NOTHING
-from soulbench.analysis.claims import ablations, cost, latent, queries, verdicts
+from soulbench.analysis.claims import ablations, cost, identity, latent, queries, verdicts
 from soulbench.analysis.claims.parts import UNDECIDED, Verdict
 from soulbench.analysis.evidence import Evidence
+from soulbench.analysis.identity import is_measured
 from soulbench.analysis.scoreboard import answer
 from soulbench.core.columns import TABLES
 from soulbench.core.paths import ResultPaths
@@ -78,7 +79,7 @@ CLAIMS: dict[str, tuple[str, Callable[[Tables], Verdict]]] = {
     "C11": ("A larger alpha removes more and damages more", ablations.c11),
     "C12": (
         "Metrics may suggest success while the object stays recognisable",
-        _lacks("whether the target can be identified in the outputs"),
+        _of_evidence(identity.c12),
     ),
     "C13": (
         "The masking methods leak through the difference between the two models",
@@ -92,11 +93,13 @@ TIMED = ("C9",)
 def evaluate_claims(tables: Tables, operating_point: str = AS_DESCRIBED) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the rows of claims.csv, and those of claim_parts.csv, at one operating point.
 
-    The claim on the paper's mask is left out if no configured method has it.
+    The claim on the paper's mask is left out if no configured method has it, that on identity if none is measured.
     """
     claims, parts = [], []
     for claim, (statement, conclusion) in CLAIMS.items():
         if claim == "C3-described" and not verdicts.masking(tables.evidence, verdicts.DESCRIBED):
+            continue
+        if claim == "C12" and not is_measured(tables.evidence):
             continue
         verdict = conclusion(tables)
         finding = verdict.deciding.finding if verdict.deciding else None
