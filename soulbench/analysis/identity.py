@@ -53,16 +53,16 @@ def excess(evidence: Evidence, method: str, task: str, dimension: str, metric: s
 
 
 def _widened(evidence: Evidence, interval: Interval, metric: str) -> Interval:
-    """Return an interval as if at least one request had come out one `STEP` otherwise.
+    """Return an interval as if at least one run had come out one `STEP` otherwise.
 
-    Places are few: where a handful of requests all have the same one, resamples do not vary, and the interval would
-    have no width. One request of n that deviates gives the mean a standard error of a step by n.
+    Places are few: where a handful of runs all have the same one, resamples do not vary, and the interval would have
+    no width. One run of n requests and s seeds that deviates gives the mean a standard error of a step by n s.
     """
     moments = interval.moments
     if moments is None:
         return interval
     _, variance = moments.away(interval.mean)
-    lacking = (STEP[metric] / interval.requests) ** 2 - variance
+    lacking = (STEP[metric] / (interval.requests * max(interval.seeds, 1))) ** 2 - variance
     if lacking <= 0:
         return interval
     top, both, bottom = moments.variances

@@ -85,7 +85,7 @@ def _panel(axes: Axes, config: dict[str, Any], rows: pd.DataFrame, names: list[s
                 colour = _style.colour(config, name)
                 _style.interval(axes, y + shift, ends, colour, MARKERS[dimension], 6 if shift < 0 else 5)
     axes.set_xlim(0, 1.04)
-    axes.set_xlabel("mean reciprocal place; towards the dashed line of the models that never saw the target")
+    axes.set_xlabel("mean reciprocal place; towards the red dashed line")
 
 
 def _legend(fig: Figure, config: dict[str, Any], shown: pd.DataFrame, names: list[str]) -> None:
@@ -105,8 +105,8 @@ def _legend(fig: Figure, config: dict[str, Any], shown: pd.DataFrame, names: lis
     first = shown.iloc[0]
     handles.append(Patch(color=_style.FLOOR_COLOUR, label="blind guesses"))
     note = (
-        f"{first['gallery']:.3g} individuals to choose from, in the mean; the encoder identifies "
-        f"{first['accuracy']:.1%} of the true crops of people whom it never saw; "
+        f"{first['gallery']:.3g} identities to choose from, in the mean; the encoder identifies "
+        f"{first['accuracy']:.1%} of the true crops of people whom it never saw\n"
         f"{_style.bars_note(config, int(shown['n_requests'].max()))}"
     )
     _style.outside_legend(fig, handles, 5, note)

@@ -67,7 +67,6 @@ def test_people_whom_it_never_saw_are_identified(folder):
     assert record["accuracy"] >= 0.95 > LEAST_ACCURACY
     assert record["accuracy_trained"] >= 0.95
     assert record["accuracy_queries"] > 100
-    assert record["timing"]["peak_mib"] < 1024
     assert {"parameters", "seeds", "source_hash", "versions", "device"} <= {*record}
 
 

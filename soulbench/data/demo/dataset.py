@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ def generate_dataset(config: dict[str, Any], out_dir: Path, log: Callable[[str],
         scenes = render_scenes(people, settings["images"], seed)
         _write(folder, scenes, Annotator(generator(seed, "demo annotators")))
     log(
-        f"rendered {len(scenes)} images of {len(people)} people, among them {settings['twins']} pairs of twins"
+        f"rendered {settings['images']} images of {len(people)} people, among them {settings['twins']} pairs of twins"
     )
 
 
@@ -86,8 +86,8 @@ class _Assignment:
 
 def render_scenes(
     people: list[Person], count: int, seed: int, shares: Mapping[str, float] = SHARES | GROUPS | FILTERED
-) -> list[RenderedScene]:
-    """Render so many images of some people.
+) -> Iterator[RenderedScene]:
+    """Yield so many images of some people, one at a time: a canvas takes megabytes.
 
     Args:
         people: those who are known by name; crowds show others.
@@ -99,15 +99,14 @@ def render_scenes(
         generator(seed, "demo casting"),
         sample_people(generator(seed, "demo strangers"), STRANGERS, 0),
     )
-    assignment, scenes = _Assignment(people, strangers, rng), []
+    assignment = _Assignment(people, strangers, rng)
     for index, kind in enumerate(_kinds(count, shares, rng)):
         chosen = assignment.choose_people(kind)
         background = assignment.choose_background(kind, chosen)
-        scenes.append(render_scene(kind, background, chosen, generator(seed, "demo picture", index)))
-    return scenes
+        yield render_scene(kind, background, chosen, generator(seed, "demo picture", index))
 
 
-def _write(folder: Path, scenes: list[RenderedScene], annotator: Annotator) -> None:
+def _write(folder: Path, scenes: Iterable[RenderedScene], annotator: Annotator) -> None:
     """Write images and annotations; the first image has id 1."""
     records: dict[str, list[dict[str, Any]]] = {"image_data": []}
     individuals: list[tuple[int, int, str, str]] = []
