@@ -44,7 +44,7 @@ def train_encoder(
         for step, (indices, identities) in enumerate(_batches(crops, chosen, steps, batch, rng)):
             loss = supervised_contrastive(encoder(altered(crops, indices, rng)), identities, TEMPERATURE)
             optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimiser.step(LEARNING_RATE * (1 + np.cos(np.pi * step / steps)) / 2)
             progress.advance(images=len(indices), loss=float(loss.detach()))
     return encoder.eval()

@@ -9,6 +9,7 @@ from scenes_factory import ROOT, no_log
 from scenes_steps import everything
 
 from soulbench.core import checkpoint
+from soulbench.core.damage import DamagedFile
 from soulbench.core.records import file_hash, read_json
 from soulbench.core.terms import IDENTITY, LEAST_ACCURACY, OF_TWIN
 from soulbench.data.crops import Crops
@@ -179,6 +180,14 @@ def test_below_the_least_accuracy_there_is_nothing_but_the_accuracy(folder, tabl
         found = {m: v for _, m, v, _ in poor.measured("r1", [scene], scene.pixels[None, None])}
         assert found["accuracy"] == accuracy
         assert ({*found} == {"accuracy", "gallery"}) == (not shown)
+
+
+def test_a_cut_encoder_names_the_rule_that_makes_it(folder, tmp_path):
+    path = tmp_path / "results" / "tiny" / "data" / "identity.safetensors"
+    path.parent.mkdir(parents=True)
+    path.write_bytes((folder / "identity.safetensors").read_bytes()[:-9])
+    with pytest.raises(DamagedFile, match="the rule identity_encoder makes"):
+        Identification.load(path)
 
 
 def test_extra_people_are_strangers_with_twins(demo):
