@@ -154,7 +154,8 @@ def _row(
         row[f"removed{suffix}"] = answer(answers["removed"])
         row[f"identified{suffix}"] = answer(answers["identified"])
         row |= {f"damaged{suffix}_{name}": answer(answers[name]) for name in RETAINED}
-    row["identity_note"] = _in_words(row["verdict"], stands["identified"], found["identified"].note)
+    by_pixels = verdict(*(stands[name] for name in QUESTIONS))
+    row["identity_note"] = _in_words(by_pixels, stands["identified"], found["identified"].note)
     for column, question in (("sod", "remembered"), ("excess_A1", "unlike"), ("identity_kept", "identified")):
         row |= _ends(column, "", found[question])
     for name in RETAINED:

@@ -48,13 +48,15 @@ class Identities:
         image_of = np.repeat(np.arange(len(packed)), np.diff(packed.offsets))
         ids = zip(packed.image_ids[image_of].tolist(), packed.object_ids.tolist(), strict=True)
         row_of = {pair: row for row, pair in enumerate(ids) if pair[1] >= 0}
-        asked = dict.fromkeys(zip(requests["image_id"].tolist(), requests["object_id"].tolist(), strict=True))
+        asked = dict.fromkeys(_ids(requests))
         rows, identities, twins = list[int](), list[str](), dict[str, str]()
-        for row in individuals.itertuples():
-            if (row.image_id, row.object_id) in row_of and row.individual:
-                rows.append(row_of[row.image_id, row.object_id])
-                identities.append(row.individual)
-                twins |= {row.individual: row.twin} if row.twin else {}
+        for pair, individual, twin in zip(
+            _ids(individuals), *_columns(individuals, "individual", "twin"), strict=True
+        ):
+            if pair in row_of and individual:
+                rows.append(row_of[pair])
+                identities.append(individual)
+                twins |= {individual: twin} if twin else {}
         known = bool(rows)
         if known:
             wanted = {name for name in requests["individual"] if name}
@@ -82,8 +84,17 @@ def object_name(image_id: int, object_id: int) -> str:
 
 def asked_for(requests: pd.DataFrame) -> Iterable[tuple[str, tuple[int, int], str]]:
     """Yield request, ids and individual of each object that was asked for; what goes along has no identity."""
-    for row in requests[requests["role"] == REQUESTED].itertuples():
-        yield row.request, (row.image_id, row.object_id), row.individual
+    asked = requests[requests["role"] == REQUESTED]
+    names, individuals = _columns(asked, "request", "individual")
+    yield from zip(names, _ids(asked), individuals, strict=True)
+
+
+def _ids(table: pd.DataFrame) -> list[tuple[int, int]]:
+    return list(zip(table["image_id"].tolist(), table["object_id"].tolist(), strict=True))
+
+
+def _columns(table: pd.DataFrame, *names: str) -> list[list[str]]:
+    return [table[name].tolist() for name in names]
 
 
 def _pairs(packed: PackedScenes, image_of: np.ndarray, rows: list[int]) -> list[tuple[int, int]]:

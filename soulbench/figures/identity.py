@@ -20,7 +20,7 @@ from soulbench.figures import _style
 
 TITLE = "Is the individual still recognised?"
 SUBCATEGORY = "Outcome"
-POSITION = 14
+POSITION = 16
 CONFIG = ("methods", "analysis", "seeds")
 CAPTION = """\
 Both tasks: mean reciprocal place of the requested individual (dots) among others of the category, judged by the
