@@ -1,5 +1,9 @@
 """Train the encoder that tells who is drawn."""
 
+from soulbench.core import fork_server
+
+fork_server.fork("soulbench.evaluation.identity_encoder")
+
 from soulbench.core.log import job
 from soulbench.evaluation.identity_encoder import make_encoder
 
