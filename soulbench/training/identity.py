@@ -39,6 +39,9 @@ def train_encoder(
         log: takes a line.
     """
     encoder, rng = IdentityEncoder.initialised(seed), generator(seed, "identity-training")
+    if len({crops.identities[index] for index in chosen}) < 2:
+        log("nobody to be told apart: the encoder is not trained, and its accuracy says what that is worth")
+        return encoder.eval()
     optimiser = Adam(encoder.parameters())
     with Progress("identity encoder", total=steps, log=log) as progress:
         for step, (indices, identities) in enumerate(_batches(crops, chosen, steps, batch, rng)):

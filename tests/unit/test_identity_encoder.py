@@ -242,6 +242,16 @@ def test_an_untrained_encoder_without_anybody_to_try_identifies_nobody(objects):
     assert Galleries(one, IdentityEncoder.initialised(0)).accuracy([0], 0) == (0.0, 0)
 
 
+def test_with_nobody_to_be_told_apart_there_is_nothing_to_learn(objects):
+    """All of the folder's people are asked for."""
+    lines = []
+    for chosen in ([], [3]):
+        encoder = train_encoder(objects, chosen, 5, 16, 0, lines.append)
+        first = IdentityEncoder.initialised(0).state_dict()
+        assert all(torch.equal(tensor, first[name]) for name, tensor in encoder.state_dict().items())
+    assert "not trained" in lines[0]
+
+
 def test_equal_cosines_count_against_the_one_who_is_looked_for():
     assert place(np.array([0.5, 0.4, 0.3])) == 1
     assert place(np.array([0.5, 0.5, 0.3])) == 2
