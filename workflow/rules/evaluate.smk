@@ -12,11 +12,8 @@ if config["evaluation"]["identity"] is not None:
             record=beside(PATHS.identity(), "json"),
         log:
             PATHS.log("identity_encoder"),
-        benchmark:
-            PATHS.benchmark("identity_encoder")
         params:
             **jobs.identity_encoder(config)._asdict(),
-            folder=source_folder,
             individuals=individuals_state,
         script:
             "../scripts/identity_encoder.py"
@@ -43,8 +40,6 @@ for name in sorted({run.method for run in RUNS}):
             ],
         log:
             PATHS.log("evaluate", "{method}", "seed{seed}"),
-        benchmark:
-            PATHS.benchmark("evaluate", "{method}", "seed{seed}")
         wildcard_constraints:
             method=name,
         priority: 90 if name == "original" else 10

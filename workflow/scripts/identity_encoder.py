@@ -5,6 +5,7 @@ from soulbench.core import fork_server
 fork_server.fork("soulbench.evaluation.identity_encoder")
 
 from soulbench.core.log import job
+from soulbench.core.paths import source_beside
 from soulbench.evaluation.identity_encoder import make_encoder
 
 with job(snakemake.log[0]) as log:
@@ -13,7 +14,7 @@ with job(snakemake.log[0]) as log:
         packed_dir=snakemake.input.packed,
         subset_csv=snakemake.input.subset,
         requests_csv=snakemake.input.requests,
-        source_dir=snakemake.params.folder,
+        source_dir=source_beside(snakemake.output.model),
         out_model=snakemake.output.model,
         out_record=snakemake.output.record,
         source=snakemake.params.source,
