@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from soulbench.analysis import methods
+from soulbench.analysis import identity, methods
 from soulbench.analysis.band import (
     DIFFERENT,
     FORGOTTEN,
@@ -25,7 +25,7 @@ from soulbench.analysis.evidence import NOOP, Evidence
 from soulbench.analysis.findings import Finding, corrected
 from soulbench.analysis.statistics import mean_of_requests, paired
 from soulbench.core.columns import TABLES
-from soulbench.core.terms import AS_DESCRIBED, RESEED, TASKS
+from soulbench.core.terms import AS_DESCRIBED, IDENTITY, RESEED, TASKS
 
 # What a method may damage.
 RETAINED = ("A2", "A3", "retained_error", "heldout_error")
@@ -41,6 +41,9 @@ OUTCOMES = {
     OVERSHOT: "overshoots",
     UNDECIDED: UNDECIDED,
 }
+#: Where pixels and identity do not agree.
+STILL_IDENTIFIED = "gone in pixels, still identified"
+NOT_IDENTIFIED = "stays in pixels, no longer identified"
 #: The questions that `band.verdict` needs, in its order.
 QUESTIONS = ("removed", "remembered", "beyond", "unlike")
 Answers = dict[str, bool | None]
@@ -54,6 +57,7 @@ def answer(holds: bool | None) -> str:
 def findings(evidence: Evidence, method: str, task: str) -> dict[str, Finding]:
     """Return the answer to each question about a method in a task, before any correction."""
     asked = {name: getattr(evidence, name)(method, task) for name in (*QUESTIONS, "collapsed")}
+    asked["identified"] = identity.identified(evidence, method, task)
     return {**asked, **{name: evidence.damaged(method, task, name) for name in RETAINED}}
 
 
@@ -62,6 +66,8 @@ def outcome(found: dict[str, Finding], answers: Answers) -> str:
     if answers["collapsed"]:
         return COLLAPSED_WORD
     what = verdict(*(answers[name] for name in QUESTIONS))
+    if _disagree(what, answers["identified"]):
+        return STILL_IDENTIFIED if answers["identified"] else NOT_IDENTIFIED
     if what not in (FORGOTTEN, REMOVED):
         return OUTCOMES[what]
     kept, unclear, hurt = FORGETS if what == FORGOTTEN else REMOVES
@@ -70,6 +76,21 @@ def outcome(found: dict[str, Finding], answers: Answers) -> str:
     if any(damaged):
         return hurt
     return unclear if None in damaged else kept
+
+
+def _disagree(what: str, identified: bool | None) -> bool:
+    """Tell whether pixels say that the target is gone where it is identified, or that it stays where it is not."""
+    return what != UNDECIDED and identified is (what != NOT_FORGOTTEN)
+
+
+def _in_words(what: str, identified: bool | None, note: str) -> str:
+    """Return what identity says of the target beside the verdict by pixels."""
+    if identified is None:
+        return note or "identity is undecided"
+    words = "still identified" if identified else "no longer identified"
+    if what == UNDECIDED:
+        return words
+    return f"{'identity does not agree' if _disagree(what, identified) else 'identity agrees'}: {words}"
 
 
 def scoreboard(points: Mapping[str, Evidence]) -> pd.DataFrame:
@@ -137,6 +158,8 @@ def _row(
         "requests_inside": inside,
         "requests_removed": removed,
         "requests_memorised": memorised,
+        "identity": mean_of_requests(evidence.arrays[method, task, IDENTITY, identity.PRIMARY]),
+        "identity_retrain": mean_of_requests(evidence.retrained(task, IDENTITY, identity.PRIMARY)),
         "collapsed": answer(stands["collapsed"]),
         "collapsed_share": found["collapsed"].effect.mean,
         "n_requests": share.requests,
@@ -146,8 +169,11 @@ def _row(
         row[f"outcome{suffix}"] = TOO_FEW if few else outcome(found, answers)
         row[f"verdict{suffix}"] = verdict(*(answers[name] for name in QUESTIONS))
         row[f"removed{suffix}"] = answer(answers["removed"])
+        row[f"identified{suffix}"] = answer(answers["identified"])
         row |= {f"damaged{suffix}_{name}": answer(answers[name]) for name in RETAINED}
-    for column, question in (("sod", "remembered"), ("excess_A1", "unlike")):
+    by_pixels = verdict(*(stands[name] for name in QUESTIONS))
+    row["identity_note"] = _in_words(by_pixels, stands["identified"], found["identified"].note)
+    for column, question in (("sod", "remembered"), ("excess_A1", "unlike"), ("identity_kept", "identified")):
         row |= _ends(column, "", found[question])
     for name in RETAINED:
         row |= _ends("harm", f"_{name}", found[name]) | {f"harm_note_{name}": found[name].note}

@@ -9,6 +9,7 @@ import pandas as pd
 from soulbench.analysis import methods
 from soulbench.analysis.evidence import Evidence
 from soulbench.analysis.gather import check_records, gather, gather_ablation
+from soulbench.analysis.identity import identity_table
 from soulbench.analysis.operating import evidence_at, excess_by_budget, select
 from soulbench.analysis.paths import budget_paths
 from soulbench.analysis.references import (
@@ -63,6 +64,7 @@ def write_tables(config: dict[str, Any], results_dir: str | Path, log: Log) -> N
         "sod": distances_to_retraining(evidence),
         "memorised": memorised(evidence, read_csv(paths.data("requests.csv"))),
         "scoreboard": scoreboard(points),
+        "identity": identity_table(evidence),
         "development": development,
         "selected": selected,
         "paths": budget_paths(evidence, records["budgets"], selected),

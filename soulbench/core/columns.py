@@ -115,6 +115,13 @@ _RESULTS: Mapping[str, Schema] = {
         | _of(NUMBER, "sod")
         | _of(FLAG, "inside_band")
     ),
+    "identity": (
+        _of(TEXT, "method", "task", "dimension", "metric", "unit")
+        | _of(NUMBER, "value", "value_low", "value_high", "control", "excess", "excess_low", "excess_high")
+        | _of(NUMBER, "chance", "gallery", "accuracy")
+        | _of(WHOLE, "n_requests", "n_seeds")
+        | _of(TEXT, "note")
+    ),
     "paths": (
         _of(TEXT, "method", "task")
         | _of(NUMBER, "budget")
@@ -150,6 +157,10 @@ _RESULTS: Mapping[str, Schema] = {
         | _of(NUMBER, "sod", "sod_low", "sod_high", "excess_A1", "excess_A1_low", "excess_A1_high")
         | _of(TEXT, "removed", "removed_uncorrected")
         | _of(WHOLE, "requests_inside", "requests_removed", "requests_memorised")
+        | _of(
+            NUMBER, "identity", "identity_retrain", "identity_kept", "identity_kept_low", "identity_kept_high"
+        )
+        | _of(TEXT, "identified", "identified_uncorrected", "identity_note")
         | _of(TEXT, "collapsed")
         | _of(NUMBER, "collapsed_share")
         | {

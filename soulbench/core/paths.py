@@ -39,6 +39,10 @@ class ResultPaths:
         """Return a file of the data stage, such as `packed` or `requests.csv`; without a name, its folder."""
         return f"{self.root}/data/{name}".rstrip("/")
 
+    def identity(self) -> str:
+        """Return the checkpoint of the identity encoder."""
+        return self.data("identity.safetensors")
+
     def pretrained(self, seed: object) -> str:
         """Return the checkpoint of a pre-trained model."""
         return f"{self.root}/models/pretrained/seed{seed}.safetensors"
@@ -105,6 +109,7 @@ _RULES = {
     r"data/(human|subset)\.csv|data/summary\.json": "human_filter",
     r"data/requests\.csv": "requests",
     r"data/visual\.npy": "visual_features",
+    r"data/identity\.": "identity_encoder",
     r"models/pretrained/": "pretrain",
     r"models/original/": "finetune",
     r"models/bank/": "bank",

@@ -8,6 +8,18 @@ TASKS = RECONSTRUCTION, SYNTHESIS = ("reconstruction", "synthesis")
 #: Metric -> unit of its values.
 UNITS = {"ssim": "index", "lpips": "lpips", "mae": "grey levels", "changed": "share"}
 METRICS = tuple(UNITS)
+#: Dimensions in which individuals are identified: the requested ones in their regions, and their twins in theirs.
+IDENTITIES = IDENTITY, OF_TWIN = ("identity", "identity-twin")
+#: An encoder that identifies fewer of the true crops of people whom it never saw says nothing about generated images.
+LEAST_ACCURACY = 0.9
+#: Metric of the identity dimensions -> unit of its values in one record (`soulbench.evaluation.identity`).
+IDENTITY_UNITS = {
+    "accuracy": "share",
+    "gallery": "identities",
+    "rank1": "identified",
+    "mrr": "reciprocal place",
+    "margin": "cosine",
+}
 
 #: The request of a model that serves all requests; no request may have this id.
 ALL_REQUESTS = "all-requests"

@@ -16,11 +16,12 @@ from soulbench.core.log import Log, Progress
 from soulbench.core.records import file_hash, write_json
 from soulbench.core.seeds import generator
 from soulbench.core.tables import write_csv
-from soulbench.core.terms import TASKS, UNITS
+from soulbench.core.terms import IDENTITY_UNITS, TASKS, UNITS
 from soulbench.data.packed import Scene
 from soulbench.data.requests.request import Request
 from soulbench.evaluation import collapse, latent, lpips_backbone
 from soulbench.evaluation.dimensions import compared_regions
+from soulbench.evaluation.identity import Identification
 from soulbench.evaluation.metrics import ComparedRegion, Comparison
 from soulbench.evaluation.outputs import ModelOutputs, OutputGenerator
 from soulbench.training.dataset import BenchmarkData
@@ -33,7 +34,7 @@ AGAINST_RETRAINED = ("A1", "A2", "A3", "A4")
 AGAINST_TRUTH = {"target_error": "A1", "retained_error": "retained", "heldout_error": "heldout"}
 #: Columns of metrics.csv that budgets.csv has as well, and the metrics in it: those that take hardly any time.
 BUDGET_KEYS = ("task", "dimension", "metric", "value")
-BUDGET_METRICS = ("mae", "changed", "collapsed")
+BUDGET_METRICS = ("mae", "changed", "collapsed", *IDENTITY_UNITS)
 #: The unaltered scene graph, in queries.csv.
 NO_QUERY = "none"
 
@@ -117,6 +118,7 @@ def evaluate(
     data_dir: str,
     source: str,
     log: Log,
+    identity: str | None = None,
 ) -> None:
     """Evaluate a method's models of one training seed and write one record folder per run.
 
@@ -131,10 +133,12 @@ def evaluate(
         data_dir: results/<name>/data.
         source: hash of the sources, for the records.
         log: writes a line.
+        identity: the identity encoder's checkpoint; None where identities are not measured.
     """
     device = devices.prepare(config["device"])
     data = BenchmarkData.open(config, data_dir)
     compare, networks = comparison(config), data.networks(seed)
+    identify = Identification.load(identity) if identity else None
     provenance = origin(config, config, seed, source)
     # A model that serves all requests generates its outputs once.
     remembered, generated_for = dict[str, ModelOutputs](), None
@@ -153,7 +157,7 @@ def evaluate(
                 networks.load(run.model)
                 output_generator = OutputGenerator(networks.generator, config, device)
                 query_outputs = list(_query_outputs(output_generator, data, context))
-                tables = _tables(run, remembered, query_outputs, context, compare)
+                tables = _tables(run, remembered, query_outputs, context, compare, identify)
             _save(run, tables, remembered[run.model], query_outputs, context)
             keys = {"method": method, "request": run.request, "seed": seed}
             # A table that lost whole lines would still be a table: the digests tell.
@@ -173,6 +177,7 @@ def _tables(
     query_outputs: Sequence[QueryOutput],
     context: RequestContext,
     compare: Comparison,
+    identify: Identification | None,
 ) -> dict[str, list[dict[str, Any]]]:
     """Return the rows of each table of a record; `generated` has the outputs of its checkpoints."""
     outputs = generated[run.model]
@@ -180,14 +185,14 @@ def _tables(
     references = [ModelOutputs.load(folder / "outputs.npz") for folder in run.references]
     collapsed = collapse_test(context, compare)
     return {
-        "metrics": list(metric_rows(outputs, original, references, context, compare, collapsed)),
+        "metrics": list(metric_rows(outputs, original, references, context, compare, collapsed, identify)),
         "latent": list(latent.rows(outputs, original, latent.groups(context.scenes, context.request))),
         "queries": list(_query_rows(query_outputs, context, compare)),
         "budgets": [
             {"budget": budget, **{key: row[key] for key in BUDGET_KEYS}}
             for budget, path in run.budgets.items()
             for row in metric_rows(
-                generated[path], original, references, context, compare.of_pixels(), collapsed
+                generated[path], original, references, context, compare.of_pixels(), collapsed, identify
             )
             if row["metric"] in BUDGET_METRICS
         ],
@@ -228,6 +233,7 @@ def metric_rows(
     context: RequestContext,
     compare: Comparison,
     collapsed: collapse.CollapseTest | None = None,
+    identify: Identification | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Return the rows of metrics.csv: every dimension and metric in both tasks, averaged over the noise samples.
 
@@ -257,6 +263,10 @@ def metric_rows(
                 yield _metric_row(task, dimension, metric, value, UNITS[metric], count)
         for metric, value in collapsed(images[:, retained]) if collapsed else ():
             yield _metric_row(task, "diversity", metric, value, collapse.UNITS[metric], len(retained))
+        if identify is not None:
+            for found in identify.measured(context.request.id, context.scenes, images):
+                dimension, metric, value, count = found
+                yield _metric_row(task, dimension, metric, value, IDENTITY_UNITS[metric], count)
 
 
 def collapse_test(context: RequestContext, compare: Comparison) -> collapse.CollapseTest | None:

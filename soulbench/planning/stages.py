@@ -182,4 +182,6 @@ class Plan:
     def _data_jobs(self) -> int:
         data = self.config["data"]
         downloads = len(FILES) if data["root"] is None else 0
-        return {"demo": 1, "local": 0, "visual_genome": downloads}[data["source"]] + len(PREPARING)
+        encoder = self.config["evaluation"]["identity"] is not None
+        sources = {"demo": 1, "local": 0, "visual_genome": downloads}
+        return sources[data["source"]] + len(PREPARING) + encoder

@@ -11,9 +11,11 @@ from soulbench.analysis.methods import unlearners
 from soulbench.analysis.scoreboard import (
     COLLAPSED_WORD,
     FORGETS,
+    NOT_IDENTIFIED,
     OUTCOMES,
     REMOVES,
     RETAINED,
+    STILL_IDENTIFIED,
     TOO_FEW,
 )
 from soulbench.core.terms import TASKS
@@ -37,6 +39,8 @@ SHOWN = {
         "Forgets the object, but draws something else than retraining in its place",
     ),
     OUTCOMES[OVERSHOT]: ("!", "warn", "Overshoots: farther from the truth than retraining"),
+    STILL_IDENTIFIED: ("!", "warn", "Gone in pixels, but the individual is still identified"),
+    NOT_IDENTIFIED: ("!", "warn", "Stays in pixels, but the individual is no longer identified"),
     OUTCOMES[PARTLY]: ("≈", "fair", "Forgets the object in part"),
     OUTCOMES[UNDECIDED]: ("?", "fair", "Undecided"),
     STAYS: ("✗", "bad", "The object stays"),

@@ -122,7 +122,15 @@ TAIL = {"tables", "claims", "page", "all"}
 UNLEARNING = {"bank", "obj-mk-pa", "retrain"}
 TRAINING = {"pretrain", "finetune", *UNLEARNING}
 EVALUATION = {f"evaluate_{name}" for name in ("original", "retrain", "bank", "obj-mk-pa")} | TAIL
-FROM_PACK = {"pack", "human_filter", "requests", "visual_features", *TRAINING, *EVALUATION}
+FROM_PACK = {
+    "pack",
+    "human_filter",
+    "requests",
+    "visual_features",
+    "identity_encoder",
+    *TRAINING,
+    *EVALUATION,
+}
 
 
 def append(path: Path) -> None:
@@ -147,11 +155,11 @@ EDITS = {
     ),
     "individuals": (
         lambda bench: (bench.root / "individuals.csv").write_text("image_id,object_id,individual,twin\n"),
-        {"requests", *UNLEARNING, *EVALUATION},
+        {"requests", "identity_encoder", *UNLEARNING, *EVALUATION},
     ),
     "requests": (
         lambda bench: replace_by_older(bench.folder / "requests.csv"),
-        {"human_filter", "requests", "finetune", *UNLEARNING, *EVALUATION},
+        {"human_filter", "requests", "identity_encoder", "finetune", *UNLEARNING, *EVALUATION},
     ),
     "weights of the visual features": (
         lambda bench: append(bench.folder / "visual.pth"),

@@ -98,6 +98,10 @@ OTHER = {
         {"ablations": {"alphas": [1.0, 1]}},
         "ablations.alphas: [1.0, 1] names something twice",
     ),
+    "too few for a group": (
+        {"evaluation": {"identity": {"extra_people": 3}}},
+        "evaluation.identity.extra_people: 3 people make no group of 5; allowed: 0, or 5 or more",
+    ),
     "doubled query": ({"evaluation": {"queries": ["fuzzy", "fuzzy"]}}, "evaluation.queries: "),
     "doubled label": ({"human": {"labels": ["man", "man"]}}, "human.labels: "),
     "no seeds": ({"seeds": []}, "seeds: [] is not allowed; allowed: a list of at least 1"),

@@ -16,6 +16,7 @@ from soulbench.planning.stages import Plan
 FIGURES = {
     "tradeoff",
     "budgets",
+    "identity",
     "metrics",
     "qualitative",
     "qualitative_more",

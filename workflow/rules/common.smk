@@ -155,6 +155,11 @@ def unlearning_processes(method):
     return PROCESSES if runs.method(config, method).family == "retrain" else 1
 
 
+def identity_checkpoint():
+    """Return the checkpoint of the identity encoder; none where identities are not measured."""
+    return [] if config["evaluation"]["identity"] is None else PATHS.identity()
+
+
 def evaluation_cases(wildcards):
     """Return what one evaluation job does: for each request the model, the records to compare with, the new record."""
     method, seed = wildcards.method, int(wildcards.seed)

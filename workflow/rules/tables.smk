@@ -3,6 +3,7 @@ TABLES_BY_SUBJECT = {
     "results": [
         "summary",
         "scoreboard",
+        "identity",
         "paths",
         "development",
         "selected",

@@ -28,4 +28,5 @@ with job(snakemake.log[0]) as log:
         data_dir=Path(snakemake.input.packed).parent,
         source=snakemake.params.source,
         log=log,
+        identity=snakemake.input.identity or None,
     )

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from soulbench.analysis.bootstrap import NOTHING
-from soulbench.analysis.claims import ablations, cost, latent, queries, verdicts
+from soulbench.analysis.claims import ablations, cost, identity, latent, queries, verdicts
 from soulbench.analysis.claims.parts import UNDECIDED, Verdict
 from soulbench.analysis.evidence import Evidence
+from soulbench.analysis.identity import is_measured
 from soulbench.analysis.operating import evidence_at
 from soulbench.analysis.scoreboard import answer
 from soulbench.core.columns import TABLES
@@ -84,7 +85,7 @@ CLAIMS: dict[str, tuple[str, Callable[[Tables], Verdict]]] = {
     "C11": ("A larger alpha removes more and damages more", ablations.c11),
     "C12": (
         "Metrics may suggest success while the object stays recognisable",
-        _lacks("whether the target can be identified in the outputs"),
+        _of_evidence(identity.c12),
     ),
     "C13": (
         "The masking methods leak through the difference between the two models",
@@ -94,7 +95,7 @@ CLAIMS: dict[str, tuple[str, Callable[[Tables], Verdict]]] = {
 #: Claims whose numbers rest on seconds, and so on the machine and the moment.
 TIMED = ("C9",)
 #: Claims on what is measured at every budget: they are judged at every operating point.
-BY_BUDGET = ("C1", "C2", "C3", "C3-described", "C4", "C5")
+BY_BUDGET = ("C1", "C2", "C3", "C3-described", "C4", "C5", "C12")
 #: Claims that depend on the budget as well, but are judged as described alone -> why.
 AS_DESCRIBED_ALONE = {
     "C6": "latent distances are not measured at other budgets",
@@ -106,11 +107,13 @@ AS_DESCRIBED_ALONE = {
 def evaluate_claims(tables: Tables) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the rows of claims.csv, and those of claim_parts.csv, at each operating point.
 
-    The claim on the paper's mask is left out if no configured method has it.
+    The claim on the paper's mask is left out if no configured method has it, that on identity if none is measured.
     """
     claims, parts = [], []
     for claim, (statement, conclusion) in CLAIMS.items():
         if claim == "C3-described" and not verdicts.masking(tables.evidence, verdicts.DESCRIBED):
+            continue
+        if claim == "C12" and not is_measured(tables.evidence):
             continue
         for point in tables.points if claim in BY_BUDGET else (AS_DESCRIBED,):
             verdict = conclusion(replace(tables, point=point))
