@@ -14,6 +14,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
+from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from soulbench.core import device as devices
@@ -34,6 +35,18 @@ from soulbench.unlearning.influence import Redaction, learning_loss
 
 META = torch.device("meta")
 UPDATE = {"name": "update", "steps": 1, "batch": 1}
+
+
+class _WithoutValues(TorchFunctionMode):
+    """Where weights are not initialised: drawing them on the meta device imports PyTorch's compiler, for seconds."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Return the tensor as it is, of a function that would fill it with random values."""
+        if func in (Tensor.normal_, Tensor.uniform_) or getattr(func, "__module__", None) == nn.init.__name__:
+            return args[0] if args else (kwargs or {})["tensor"]
+        return func(*args, **kwargs or {})
 
 
 def multiply_adds(compute: Callable[[], object]) -> float:
@@ -89,7 +102,7 @@ class WorkCounter:
             kind: [str(index) for index in range(count)]
             for kind, count in (("objects", sizes.categories), ("predicates", sizes.predicates))
         }
-        with META:
+        with META, _WithoutValues():
             self.networks = build(config["generator"], names, 0, uses_discriminators(losses))
             # Seeded weights: counting needs no trained ones.
             self.objective = Objective(losses, self.networks.discriminators, "seeded")
