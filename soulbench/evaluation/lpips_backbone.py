@@ -1,17 +1,14 @@
 """LPIPS (Zhang et al., CVPR 2018), version 0.1, on a backbone that the configuration names."""
 
 import contextlib
-import importlib
 import io
-import sys
 import warnings
 from collections.abc import Mapping
-from types import ModuleType
 
 import torch
 from torch import Tensor, nn
 
-from soulbench.models.backbones import convolutions, torchvision_models
+from soulbench.models.backbones import convolutions
 
 ARCHITECTURES = {"alex": "alex", "squeeze": "squeeze", "vgg": "vgg16"}
 
@@ -25,7 +22,8 @@ def build(settings: Mapping[str, str]) -> nn.Module:
     Args:
         settings: `evaluation.lpips` of the configuration: net and weights.
     """
-    lpips = _package()
+    from soulbench.evaluation.lpips_package import lpips
+
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")  # torchvision's, about a keyword that the package still uses
         distance = lpips.LPIPS(net=settings["net"], version="0.1", pnet_rand=True, verbose=False)
@@ -38,14 +36,6 @@ def build(settings: Mapping[str, str]) -> nn.Module:
             for name, layer in part.named_children():
                 layer.load_state_dict(backbone[int(name)].state_dict())
     return distance.eval().requires_grad_(False).to(memory_format=torch.channels_last)
-
-
-def _package() -> ModuleType:
-    """Import package `lpips` without what the distance does not need: the compiler, and its trainer with SciPy."""
-    torchvision_models()  # first: the package imports torchvision as it comes
-    trainer = "lpips.trainer"
-    sys.modules.setdefault(trainer, ModuleType(trainer))
-    return importlib.import_module("lpips")
 
 
 def between(distance: nn.Module, first: Tensor, second: Tensor) -> Tensor:

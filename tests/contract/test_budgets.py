@@ -50,12 +50,12 @@ def test_retrained_models_have_no_budget(benchmark, tmp_path):
 
 
 def test_every_budget_is_evaluated_on_pixels_and_each_model_loaded_once(benchmark, tmp_path, monkeypatch):
+    path = tmp_path / "model.safetensors"
+    benchmark.unlearn("obj-mk-pa", path)
     loaded, load_networks = [], Networks.load
     monkeypatch.setattr(
         Networks, "load", lambda self, path: loaded.append(str(path)) or load_networks(self, path)
     )
-    path = tmp_path / "model.safetensors"
-    benchmark.unlearn("obj-mk-pa", path)
     original = EvaluationRun("r1", benchmark.original, None, [], tmp_path / "original")
     evaluate(benchmark.config, "original", 1, [original], benchmark.data, "source", no_log)
     budgets = {2.0: at_budget(str(path), 2), 4.0: str(path)}

@@ -62,7 +62,7 @@ def forked(folder: Path, *arguments: str) -> Run:
 
 def _main(folder: Path, command: list[str]) -> None:
     os.chdir(folder)
-    os.environ.update(PYTHONPATH=str(ROOT), OMP_NUM_THREADS="1")
+    os.environ.update(PYTHONPATH=_search_path(ROOT), OMP_NUM_THREADS="1")
     with Path("output.txt").open("w") as sys.stdout, contextlib.redirect_stderr(sys.stdout):
         cli.main(command)
 
