@@ -1,5 +1,6 @@
 """Evaluate the models of a method: every metric, latent distance and query of a run in one job."""
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from torch import nn
 
 from soulbench.core import device as devices
 from soulbench.core import registry
@@ -39,7 +41,7 @@ BUDGET_METRICS = ("mae", "changed", "collapsed", *IDENTITY_UNITS)
 NO_QUERY = "none"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # compared by identity: arrays have no single truth value
 class RequestContext:
     """What every model of a request is evaluated on.
 
@@ -69,6 +71,11 @@ class RequestContext:
         people = [category for category, name in enumerate(names) if name in data.config["human"]["labels"]]
         regions = compared_regions(scenes, roles, request, people, data.scenes.image_size, margin)
         return cls(request, rows, scenes, roles, np.stack([s.pixels for s in scenes]), regions)
+
+    @property
+    def retained(self) -> list[int]:
+        """Indices of the images without the target."""
+        return [region.image_index for region in self.regions["retained"]]
 
 
 @dataclass(frozen=True)
@@ -139,6 +146,7 @@ def evaluate(
     data = BenchmarkData.open(config, data_dir)
     compare, networks = comparison(config), data.networks(seed)
     identify = Identification.load(identity) if identity else None
+    output_generator = OutputGenerator(networks.generator, config, device)
     provenance = origin(config, config, seed, source)
     # A model that serves all requests generates its outputs once.
     remembered, generated_for = dict[str, ModelOutputs](), None
@@ -148,14 +156,13 @@ def evaluate(
             with Meter(device) as meter:
                 if run.model != generated_for:
                     remembered, generated_for = {}, run.model
-                for path in {*run.budgets.values(), run.model} - {*remembered}:
+                # The run's own model comes last: queries are then put to it without loading it again.
+                others = [path for path in run.budgets.values() if path != run.model]
+                for path in [path for path in (*others, run.model) if path not in remembered]:
                     networks.load(path)
-                    output_generator = OutputGenerator(networks.generator, config, device)
                     remembered[path] = output_generator.generate_all(
                         data.batches(), context.rows, _noise_samples(config, run)
                     )
-                networks.load(run.model)
-                output_generator = OutputGenerator(networks.generator, config, device)
                 query_outputs = list(_query_outputs(output_generator, data, context))
                 tables = _tables(run, remembered, query_outputs, context, compare, identify)
             _save(run, tables, remembered[run.model], query_outputs, context)
@@ -242,7 +249,7 @@ def metric_rows(
     of the comparison, where none is given.
     """
     collapsed = collapsed or collapse_test(context, compare)
-    retained = [region.image_index for region in context.regions["retained"]]
+    retained = context.retained
     for task in TASKS:
         images = outputs.images[task]
         truth = np.broadcast_to(context.truth, images.shape)
@@ -271,10 +278,13 @@ def metric_rows(
 
 def collapse_test(context: RequestContext, compare: Comparison) -> collapse.CollapseTest | None:
     """Return the test for collapse on the retained images; None if only pixels are compared."""
-    retained = [region.image_index for region in context.regions["retained"]]
-    if compare.distance is None:
-        return None
-    return collapse.CollapseTest(compare.distance, context.truth[retained])
+    return _collapse_test(compare.distance, context) if compare.distance else None
+
+
+@functools.lru_cache(maxsize=1)
+def _collapse_test(distance: nn.Module, context: RequestContext) -> collapse.CollapseTest:
+    """Return the test against the photographs without the target, whose features all models of a request share."""
+    return collapse.CollapseTest(distance, context.truth[context.retained])
 
 
 def _metric_row(

@@ -13,7 +13,7 @@ from soulbench.evaluation.ablations import METHOD
 from soulbench.planning.counting import WorkCounter
 from soulbench.planning.sizes import Sizes
 from soulbench.training.early_stop import MAX_IMAGES
-from soulbench.training.monitor import SNAPSHOT_SHARES
+from soulbench.training.monitor import snapshot_steps
 from soulbench.training.stages import SNAPSHOT_IMAGES
 
 Config = Mapping[str, Any]
@@ -116,7 +116,7 @@ class Plan:
 
     def _updates(self, stage: Mapping[str, Any], optimiser: str, images: int) -> float:
         """Return the multiply-adds of a stage's updates, and of the snapshots meanwhile."""
-        snapshots = len({round(share * stage["steps"]) for share in SNAPSHOT_SHARES})
+        snapshots = len(snapshot_steps(stage["steps"]))
         shown = snapshots * len(TASKS) * min(SNAPSHOT_IMAGES, self.sizes.subset)
         batch = max(1, min(stage["batch"], images))
         return stage["steps"] * self.counter.step(batch, optimiser).work + shown * self.counter.output

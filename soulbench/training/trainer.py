@@ -151,7 +151,8 @@ class Trainer:
             unread.append(StepLosses(step, image_ids, self.train_step(step, micro_batches)))
             self.step = step + 1
             if self.step in saved and self.context.rank == 0:
-                self.networks.save(saved[self.step])
+                with self.monitor.beside_training():
+                    self.networks.save(saved[self.step])
             validates = self.early_stop is not None and self.early_stop.due(self.step)
             if self.step % CHECK_EVERY == 0 or self.step == self.stage.steps or validates:
                 self.losses = finite_losses(unread, state, self.context)
@@ -168,7 +169,7 @@ class Trainer:
             progress.advance(images=len(image_ids), **total)
 
     def _now(self) -> float:
-        """Return the seconds of a clock that stands still while the monitor works."""
+        """Return the seconds of a clock that stands still while something is done beside training."""
         return time.perf_counter() - self.monitor.seconds
 
     def micro_batches(self, step: int) -> list[Batch]:
