@@ -1,4 +1,5 @@
 # What the rules share: the plan, the paths and the functions that they call. No rules are defined here.
+import os
 import shutil
 from pathlib import Path
 
@@ -51,6 +52,9 @@ STATISTICS = [*PLAN, "seed", "analysis"]
 GPU = int(
     config["device"] == "gpu" or (config["device"] == "auto" and shutil.which("nvidia-smi") is not None)
 )
+
+# Trained models may come from other runs (docs/scale-out.md). Snakemake mentions every rule of which that is true.
+CACHED = "SNAKEMAKE_OUTPUT_CACHE" in os.environ
 
 # Pre-training, fine-tuning and retraining share out their batches among so many processes, each on its own GPU.
 PROCESSES = config["training"]["processes"]

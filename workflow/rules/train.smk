@@ -12,7 +12,7 @@ rule pretrain:
         record=beside(PATHS.pretrained("{seed}"), "json"),
     log:
         PATHS.log("pretrain", "seed{seed}"),
-    cache: True
+    cache: CACHED
     priority: 100
     threads: PROCESSES
     resources:
@@ -36,7 +36,7 @@ rule finetune:
         record=beside(PATHS.original("{seed}"), "json"),
     log:
         PATHS.log("finetune", "seed{seed}"),
-    cache: True
+    cache: CACHED
     priority: 100
     threads: PROCESSES
     resources:
