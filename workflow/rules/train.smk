@@ -12,8 +12,7 @@ rule pretrain:
         record=beside(PATHS.pretrained("{seed}"), "json"),
     log:
         PATHS.log("pretrain", "seed{seed}"),
-    benchmark:
-        PATHS.benchmark("pretrain", "seed{seed}")
+    cache: True
     priority: 100
     threads: PROCESSES
     resources:
@@ -21,6 +20,7 @@ rule pretrain:
     params:
         **jobs.pretraining(config)._asdict(),
         weights=file_state(config["training"]["perceptual_weights"]),
+        seed=seed_of,
     script:
         "../scripts/pretrain.py"
 
@@ -36,8 +36,7 @@ rule finetune:
         record=beside(PATHS.original("{seed}"), "json"),
     log:
         PATHS.log("finetune", "seed{seed}"),
-    benchmark:
-        PATHS.benchmark("finetune", "seed{seed}")
+    cache: True
     priority: 100
     threads: PROCESSES
     resources:
@@ -45,5 +44,6 @@ rule finetune:
     params:
         **jobs.finetuning(config)._asdict(),
         weights=file_state(config["training"]["perceptual_weights"]),
+        seed=seed_of,
     script:
         "../scripts/finetune.py"
