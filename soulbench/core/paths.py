@@ -14,8 +14,6 @@ RECORD_TABLES = tuple(RECORDS)
 MOMENTS = "moments.safetensors"
 #: All files of one evaluated model.
 RECORD_FILES = ("record.json", "outputs.npz", *(f"{name}.csv" for name in RECORD_TABLES))
-
-
 #: Folder of the generated or downloaded data set, among the files of the data stage.
 SOURCE = "source"
 
