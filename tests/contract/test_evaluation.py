@@ -284,7 +284,7 @@ def identity(benchmark, tmp_path_factory):
     for image, object_id in members:
         scene = data.scenes.scene(data.scenes.find(image))
         box = scene.boxes[scene.object_ids.tolist().index(object_id)]
-        found.append(encoder(crops_of(torch.from_numpy(scene.pixels)[None], torch.from_numpy(box)[None]))[0])
+        found.append(encoder(crops_of(torch.tensor(scene.pixels)[None], torch.tensor(box)[None]))[0])
     everybody = list(range(len(members)))
     subjects = [
         Subject("r1", IDENTITY, 1, 11, everybody, 1),
