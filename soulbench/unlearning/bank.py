@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from soulbench.config.bank import check_apart
 from soulbench.core.log import Log
 from soulbench.core.model_record import ModelRecord, write_model_record
 from soulbench.core.running_state import work_folder
@@ -38,17 +37,8 @@ def retrain_for_bank(
         out_model: the checkpoint to write.
         source: hash of the sources, for the record.
         log: takes a line.
-
-    Raises:
-        UserError: two requests share an object.
     """
     data = BenchmarkData.open(config, data_dir)
-    check_apart(
-        {
-            name: [f"object {one.object_id} of image {one.image_id}" for one in request.targets]
-            for name, request in data.requests.items()
-        }
-    )
     targets = dict.fromkeys(target for name in left_out for target in data.requests[name].targets)
     changes = apply_plan(data, Plan(edits=subset_of(data).leave_out(targets)))
     seed = derive_seed(config["seed"], "bank model", number)

@@ -10,7 +10,7 @@ from soulbench.core.paths import source_beside
 from soulbench.data.requests.resolve import resolve_requests
 
 with job(snakemake.log[0]) as log:
-    # The bank serves a check only. It is none of the `params`, so that runs with other banks share their models.
+    # The bank serves a check only: that there is one is among the `params`, not its size, which changes no request.
     checked = sections.select(snakemake.config, "references.bank")
     resolve_requests(
         config={**snakemake.params.settings, **checked},
