@@ -94,7 +94,8 @@ rule requests:
         PATHS.log("requests"),
     params:
         source=source_hash("soulbench.data.requests.resolve"),
-        settings=settings("seed", "data.source", "data.root", "human", "requests", "references.bank"),
+        settings=settings("seed", "data.source", "data.root", "human", "requests"),
+        bank=config["references"]["bank"] is not None,
         requests=file_state(config["requests"]["file"]),
         individuals=individuals_state,
     script:
