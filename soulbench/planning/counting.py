@@ -14,7 +14,6 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
-from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from soulbench.core import device as devices
@@ -35,30 +34,6 @@ from soulbench.unlearning.influence import Redaction, learning_loss
 
 META = torch.device("meta")
 UPDATE = {"name": "update", "steps": 1, "batch": 1}
-
-
-#: Functions that on the meta device import PyTorch's compiler, for seconds -> another with a result of the same shape.
-SAME_SHAPE: dict[Any, Callable[..., Tensor]] = {
-    torch.randn: torch.empty,
-    Tensor.norm: lambda tensor, *_, **__: tensor.new_empty(()),
-    **dict.fromkeys(
-        (
-            *(Tensor.normal_, Tensor.uniform_, nn.functional.normalize),
-            *(nn.init.normal_, nn.init.uniform_, nn.init.kaiming_normal_, nn.init.kaiming_uniform_),
-        ),
-        lambda tensor, *_, **__: tensor,
-    ),
-}
-
-
-class _OnlyShapes(TorchFunctionMode):
-    """Where values do not matter: functions without matrix products are replaced as `SAME_SHAPE` says."""
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        """Return the result of a function of PyTorch, or of its replacement."""
-        return SAME_SHAPE.get(func, func)(*args, **kwargs or {})
 
 
 def multiply_adds(compute: Callable[[], object]) -> float:
@@ -114,7 +89,7 @@ class WorkCounter:
             kind: [str(index) for index in range(count)]
             for kind, count in (("objects", sizes.categories), ("predicates", sizes.predicates))
         }
-        with META, _OnlyShapes():
+        with META:
             self.networks = build(config["generator"], names, 0, uses_discriminators(losses))
             # Seeded weights: counting needs no trained ones.
             self.objective = Objective(losses, self.networks.discriminators, "seeded")
@@ -149,8 +124,7 @@ class WorkCounter:
             for optimiser in optimisers:
                 optimiser.step(1.0)
 
-        with _OnlyShapes():
-            return Step(features + multiply_adds(update), values[0])
+        return Step(features + multiply_adds(update), values[0])
 
     def _products(self, images: int, module: str) -> Products:
         """Count a gradient of the learning loss of so many images, and a product with its Hessian."""
