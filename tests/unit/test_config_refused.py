@@ -196,7 +196,8 @@ OTHER = {
     ),
     "the number of requests, as it was": (
         {"requests": {"count": 6}},
-        "requests.count: there is no such key; it is requests.kinds now; known here: file, kinds, development, selection, with",
+        "requests.count: there is no such key; it is requests.kinds now; known here: file, kinds, development, "
+        "selection, with",
     ),
     "number as a key": ({1: 2}, "the key 1 is not text"),
     "truth as a key": ({"data": {True: 2}}, "data: the key true is not text"),
