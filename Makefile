@@ -32,8 +32,12 @@ lint: .venv/test.stamp
 unit contract: .venv/test.stamp
 	$(PYTEST) tests/$@
 
-further-tests: .venv/test.stamp
+further-tests: .venv/test.stamp tests/accessibility/node_modules
 	$(PYTEST) tests --ignore=tests/unit --ignore=tests/contract --ignore=tests/workflow
+
+# The rules that the page's accessibility is checked with; without npm, that check is skipped.
+tests/accessibility/node_modules: tests/accessibility/package-lock.json
+	if command -v npm >/dev/null; then npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund && touch $@; fi
 
 # In the order of tests/workflow/conftest.py: the smoke run takes longest, so it starts first.
 workflow-tests: .venv/test.stamp

@@ -1,4 +1,4 @@
-"""Check a configuration, list what it may contain, and exchange the results of runs; nothing is run."""
+"""Check a configuration, list what it may contain, exchange the results of runs, print tables; nothing is run."""
 
 import argparse
 import dataclasses
@@ -50,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
         ("merge", _merge, "take in archives that other machines exported of the same benchmark"),
         ("publish", _publish, "write the tables of a run as compressed CSV, at most 2 MB"),
         ("compare", _compare, "compare the tables of a run with published ones, cell by cell"),
+        ("table", _table_text, "print a table of a run, or a part of it, as Markdown or LaTeX"),
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.set_defaults(run=run)
@@ -67,7 +68,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--predicates", type=int, default=46, help="size of the predicate vocabulary (46)")
     _add_exchange_arguments(commands.choices)
+    _add_table_arguments(commands.choices["table"])
     return parser
+
+
+def _add_table_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("name", help="of the table: scoreboard")
+    command.add_argument("--format", choices=("markdown", "latex"), default="markdown")
+    command.add_argument("--run", type=Path, help="results/<name>; by default that of config.yaml")
+    command.add_argument("--columns", nargs="+", default=[], metavar="COLUMN", help="to keep, in this order")
+    command.add_argument(
+        "--where", nargs="+", default=[], metavar="COLUMN=VALUE", help="rows to keep: task=synthesis"
+    )
 
 
 def _add_exchange_arguments(commands: Mapping[str, argparse.ArgumentParser]) -> None:
@@ -206,6 +218,19 @@ def _compare(options: argparse.Namespace) -> Iterator[str]:
     if not all(table.same for table in compared):
         raise UserError(f"{options.folder} is not the same as {options.published}")
     yield f"{options.folder} is the same as {options.published}"
+
+
+def _table_text(options: argparse.Namespace) -> Iterator[str]:
+    from soulbench.report import table_text
+
+    wrong = [text for text in options.where if "=" not in text]
+    if wrong:
+        raise UserError(
+            f"--where: {wrong[0]!r} is not allowed; allowed: COLUMN=VALUE, such as task=synthesis"
+        )
+    where = dict(text.split("=", 1) for text in options.where)
+    run = options.run or Path("results") / _checked([])["name"]
+    yield table_text.FORMATS[options.format](table_text.selected(run, options.name, options.columns, where))
 
 
 if __name__ == "__main__":

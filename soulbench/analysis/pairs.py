@@ -8,7 +8,7 @@ import pandas as pd
 
 from soulbench.analysis import methods
 from soulbench.analysis.bootstrap import RETRAINED, SEEDS, Interval
-from soulbench.analysis.dimensions import DIMENSIONS, PRIMARY
+from soulbench.analysis.dimensions import AGAINST_RETRAIN, CHANGES, ERRORS, PRIMARY
 from soulbench.analysis.evidence import Evidence
 from soulbench.analysis.statistics import (
     holm_of_tested,
@@ -19,7 +19,8 @@ from soulbench.analysis.statistics import (
 )
 from soulbench.core.terms import TASKS
 
-TESTED = tuple(name for name in DIMENSIONS if name != "diversity")
+#: The dimensions that compare pixels.
+TESTED = (*CHANGES, *AGAINST_RETRAIN, *ERRORS)
 COLUMNS = (
     *("task", "dimension", "a", "b", "family"),
     *("difference", "ci_low", "ci_high", "n_requests", "p", "rank_biserial"),

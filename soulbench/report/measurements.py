@@ -28,6 +28,7 @@ def measurements(config: dict[str, Any], paths: ResultPaths) -> dict[str, Any]:
     metrics, queries, budgets = (read_csv(paths.table(name)) for name in ("metrics", "queries", "budgets"))
     scores, requests = read_csv(paths.table("scoreboard")), read_csv(paths.data("requests.csv"))
     evidence = Evidence(config, metrics, queries)
+    requests = requests[requests["request"].isin(evidence.arrays.requests)]
     described = [_request(rows) for _, rows in requests.groupby("request", sort=False)]
     described = sorted(described, key=lambda request: natural_order(request["id"]))
     by_kind = {ALL_KINDS: [request["id"] for request in described]}
@@ -79,7 +80,7 @@ def _request(rows: pd.DataFrame) -> dict[str, Any]:
 
 def _method(evidence: Evidence, name: str, scores: pd.DataFrame) -> dict[str, Any]:
     config = evidence.config
-    rows = scores[scores["method"] == name].set_index("task")
+    rows = scores[scores["method"] == name].drop_duplicates("task").set_index("task")
     return {
         "id": name,
         "level": methods.level(config, name),

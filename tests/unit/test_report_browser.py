@@ -198,7 +198,7 @@ def test_images_are_the_models_outputs(page, paths):
 
 def test_compare_says_what_the_table_of_pairs_holds(page, paths):
     settings = config(bootstrap=100)
-    table = pairs(Evidence.read(settings, paths))
+    table = pairs(Evidence(settings, read_csv(paths.table("metrics")), read_csv(paths.table("queries"))))
     row = (
         table[(table["task"] == "synthesis") & (table["dimension"] == "A2") & (table["a"] == "obj-mk-pa")]
         .set_index("b")
@@ -235,7 +235,7 @@ def test_the_slider_uncovers_one_image_and_stays_in_the_address(page):
 def test_a_table_sorts_filters_hides_and_copies(page, paths):
     page.open("#tables?table=summary&order=up")
     every = read_csv(paths.table("summary"))
-    assert page.texts("#grid-summary .note") == [f"200 of {len(every)} rows"]
+    assert page.texts("#grid-summary .note") == [f"100 of {len(every)} rows"]
     select = "const node = document.querySelector(`#grid-summary [aria-label='${arguments[0]}']`);"
     select += "node.value = arguments[1];"
     page.run(select + "node.dispatchEvent(new Event('change'))", "only method", "obj-ng")
@@ -284,7 +284,7 @@ def test_parts_of_claims_link_into_the_views(page):
     assert len(page.all(".forest")) > 30
     page.run("document.querySelector('.parts a[href^=\"#explore\"]').click()")
     method = page.until("return new URLSearchParams(location.hash.split('?')[1]).get('method')")
-    page.until(f"return document.querySelector('.chosen-method h4')?.textContent.startsWith('{method}:')")
+    page.until(f"return document.querySelector('.chosen-method h3')?.textContent.startsWith('{method}:')")
 
 
 @pytest.mark.parametrize("address", ["#explore?method=obj-if&request=r1", "#compare", "#tables", "#claims"])

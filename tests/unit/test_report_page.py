@@ -57,7 +57,7 @@ def text(paths):
 
 def test_nothing_is_fetched(text):
     # Links to files beside the page, which a reader may follow: nothing is loaded from there.
-    beside = r"\.\./(?:figures|tables)/\w+\.(?:svg|csv)\""
+    beside = r"\.\./(?:figures|tables)/\w+\.(?:svg|png|csv)\""
     assert not re.findall(rf"""<[^>]+(?:src|href)\s*=\s*["']?(?!data:|#|{beside})[^"'\s>]+""", text)
     assert not re.findall(
         r"""url\((?!["']?data:)|@import|\bfetch\(|XMLHttpRequest|https?://(?!www\.w3\.org)""", text

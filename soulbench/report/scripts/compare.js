@@ -54,7 +54,7 @@ const comparison = (() => {
   const table = (all) => {
     const most = Math.max(1e-9, ...all.flatMap((row) => [row.difference, ...row.paired].map(Math.abs)));
     const heads = ["Request", "Target", state.a, state.b, "Difference", `from −${words(most)} to ${words(most)}`].map((text) => element("th", { scope: "col", text }));
-    return element("div", { class: "scroll" }, element("table", { class: "plain requests" },
+    return scrolled("paired differences", element("table", { class: "plain requests" },
       element("caption", { class: "note", text: "The greatest disagreement first. Point: mean over training seeds; bar: from the lowest to the highest seed." }),
       element("thead", {}, element("tr", {}, ...heads)),
       element("tbody", {}, ...all.map((row) => element("tr", { class: row.request.id === state.request ? "chosen" : "" },
@@ -82,13 +82,13 @@ const comparison = (() => {
     tiles.sprite(request.id).then((found) => {
       if (!found) return place.replaceChildren(tiles.missing(request.id));
       const both = model.tasks.map((task) => element("div", { class: "strip-of-tiles", role: "group", "aria-label": task },
-        element("h5", { text: task }),
+        element("h4", { text: task }),
         ...[["truth", "truth"], ["retrained", "retrained"], [state.a, state.a], [state.b, state.b]].map((name) => tiles.picture(found, name, task, request, true)),
         tiles.map(found, [state.a, state.b], "difference", task, request, true)));
       return place.replaceChildren(slider(found, request) ?? "", ...both);
     });
     return element("section", { class: "detail", "aria-label": `Request ${request.id}` },
-      element("h4", { text: `${request.id}: ${request.category} (${request.kind})` }), place, tiles.legend());
+      element("h3", { text: `${request.id}: ${request.category} (${request.kind})` }), place, tiles.legend());
   };
 
   const render = (parameters) => {

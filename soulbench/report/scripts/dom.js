@@ -19,6 +19,9 @@ const drawing = (tag, properties = {}, ...children) => fill(document.createEleme
 
 const button = (text, onclick, properties = {}) => element("button", { type: "button", text, onclick, ...properties });
 
+// What may be wider than its place: the keyboard can scroll it.
+const scrolled = (label, ...children) => element("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": label }, ...children);
+
 // A menu with its label; `options` are [value, text].
 const menu = (label, options, value, onchange) => {
   const select = element("select", {}, ...options.map(([key, text]) => element("option", { value: key, text })));

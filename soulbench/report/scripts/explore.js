@@ -7,7 +7,11 @@ const explore = (() => {
   let state = { ...DEFAULTS };
 
   const changed = (changes) => Object.fromEntries(Object.entries({ ...state, ...changes }).filter(([key, value]) => value !== DEFAULTS[key]));
-  const go = (changes, replace) => address.go("explore", changed(changes), replace);
+  const go = (changes, replace) => {
+    address.go("explore", changed(changes), replace);
+    const opened = changes.request ? ".detail" : changes.method ? ".chosen-method h3" : null;
+    if (opened) host.querySelector(opened)?.scrollIntoView({ block: "nearest", behavior: "instant" });
+  };
   const hidden = () => new Set(state.hidden.split(",").filter(Boolean));
 
   // Budgets: those that any method has, in steps of a fine-tuning or as multiples of a redaction's strength.
@@ -78,7 +82,7 @@ const explore = (() => {
       element("td", { text: interval(point.forgotten, percent) }), element("td", { text: interval(point.harm[state.harm]) }), element("td", { text: point.n }))));
     const heads = ["Method", "Budget", "Forgotten", `Harm (${state.harm})`, "Requests"].map((text) => element("th", { scope: "col", text }));
     return element("details", { class: "points" }, element("summary", { text: "The points as a table" }),
-      element("div", { class: "scroll" }, element("table", { class: "plain" }, element("thead", {}, element("tr", {}, ...heads)), element("tbody", {}, ...rows))));
+      scrolled("points", element("table", { class: "plain" }, element("thead", {}, element("tr", {}, ...heads)), element("tbody", {}, ...rows))));
   };
 
   const COLUMNS = [
@@ -110,7 +114,7 @@ const explore = (() => {
       return element("tr", { class: id === state.request ? "chosen" : "" },
         element("th", { scope: "row" }, button(id, () => go({ request: id }), { "aria-pressed": String(id === state.request), class: "plain-button" })), ...cells);
     });
-    return element("div", { class: "scroll sortable" }, element("table", { class: "plain requests" }, element("thead", {}, element("tr", {}, ...heads)), element("tbody", {}, ...body)));
+    return scrolled(`requests of ${state.method}`, element("table", { class: "plain requests" }, element("thead", {}, element("tr", {}, ...heads)), element("tbody", {}, ...body)));
   };
 
   // The target's error on a line: the original, noop-ft, this method, the retrained models and their band.
@@ -148,7 +152,7 @@ const explore = (() => {
         ...cells.map((cell) => element("td", { class: "num", text: words(cell) })));
     }).filter(Boolean);
     const heads = ["Dimension", ...columns.map((name) => NAMES[name] ?? name)].map((text) => element("th", { scope: "col", text }));
-    return element("div", { class: "scroll" }, element("table", { class: "plain numbers" },
+    return scrolled("numbers of the request", element("table", { class: "plain numbers" },
       element("caption", { text: `${state.request} in ${state.task}, ${model.metricName(state.metric)}: this method beside its floors and retraining` }),
       element("thead", {}, element("tr", {}, ...heads)), element("tbody", {}, ...rows)));
   };
@@ -206,13 +210,14 @@ const explore = (() => {
     const below = element("div", { class: "chosen-method" });
     if (state.method) {
       const rows = requestRows();
-      below.append(element("h4", { text: `${state.method}: ${model.methodOf.get(state.method).outcome[state.task] ?? ""}` }),
+      below.append(element("h3", { text: `${state.method}: ${model.methodOf.get(state.method).outcome[state.task] ?? ""}` }),
         element("p", { class: "note", text: "As described. Click a request for its images; the arrow keys go to the next one." }), requestTable(rows));
       if (state.request) below.append(detail(rows));
     } else below.append(element("p", { class: "note", text: "Click a point, or a method's name, for its requests." }));
     host.replaceChildren(controls(), element("div", { class: "explore-grid" }, element("div", {}, chart, element("p", { class: "note", text: words_of(found) }), pointTable(found)), picker()), below);
     draw(chart, found);
     if (focus) focusAt(host, focus);
+    return host.querySelector(".detail");
   };
 
   const draw = (chart, { paths, band }) => plane(chart, { paths, band, task: state.task, metric: state.metric, harm: state.harm, chosen: state.method,
@@ -226,12 +231,14 @@ const explore = (() => {
     draw(chart, shownPaths());
   }).observe(host);
 
-  host.addEventListener("keydown", (event) => {
-    if (!state.request || event.target.closest("select, input")) return;
-    if (event.key === "ArrowLeft" || event.key === "ArrowRight") {
-      event.preventDefault();
-      step(requestRows(), event.key === "ArrowLeft" ? -1 : 1);
-    }
+  // Wherever the focus is, as long as Explore is what the address shows and the key is not used there.
+  addEventListener("keydown", (event) => {
+    const step_by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!step_by || !state.request || address.read().view !== "explore") return;
+    const used = event.altKey || event.ctrlKey || event.metaKey || event.target.matches?.(".scroll") || event.target.closest?.("select, input, textarea, dialog");
+    if (used) return;
+    event.preventDefault();
+    step(requestRows(), step_by);
   });
 
   return { render };

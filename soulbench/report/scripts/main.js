@@ -2,6 +2,8 @@
 
 requestAnimationFrame(() => setTimeout(() => {
   figures.start();
+  document.querySelectorAll("button[data-copy]").forEach((made) => made.replaceWith(
+    copier(made.textContent, () => document.getElementById(made.dataset.copy).textContent, made.dataset.copy)));
   explore.render({});
   comparison.render({});
   tables.start();

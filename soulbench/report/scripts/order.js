@@ -1,9 +1,11 @@
 // Orders of table rows, and the focus, which a view that is drawn anew gives back.
 
+const collator = new Intl.Collator("en", { numeric: true });
+
 // Empty cells come last in either order.
 const compare = (a, b, sign) => {
   if (a === null || b === null) return (a === null) - (b === null);
-  const order = typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b), "en", { numeric: true });
+  const order = typeof a === "number" && typeof b === "number" ? a - b : collator.compare(String(a), String(b));
   return sign * order;
 };
 

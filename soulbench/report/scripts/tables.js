@@ -1,7 +1,7 @@
 // The tables: sorted, filtered by column, with columns hidden, copied as CSV, Markdown and LaTeX.
 
 const tables = (() => {
-  const SHOWN = 200;
+  const SHOWN = 100; // rows, so that a filter answers while one types
   const made = new Map();
 
   const cellText = (cell) => (cell === null ? "" : String(cell));
@@ -117,7 +117,7 @@ const tables = (() => {
           button("Save CSV", () => save(`${name}.csv`, asText("CSV"), "text/csv")),
           copier("Copy link", () => `${location.href.split("#")[0]}${address.link("tables", { table: name, ...state })}`, "Link to this table"),
           button("Reset", () => go({ ...Object.fromEntries(Object.keys(state).map((key) => [key, ""])), ...opening })))),
-      element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `table ${name}` }, table));
+      scrolled(`table ${name}`, table));
     render(null);
     return { render };
   };
