@@ -5,7 +5,7 @@
 The configuration is config.yaml under the files of `--config`, as `snakemake --configfile` takes them. Its work is
 counted as `soulbench check` does (soulbench/planning), but each module's products for itself. Where the run's folder
 has records and logs, the products of each redaction are those that its solver took, and two columns are added: the
-core-seconds of the jobs, their start-up included, and these times the speed of a matrix product on one core, which is
+core-seconds of the jobs, and these times the speed of a matrix product on one core, which is
 measured in the same command. That product is a machine's work at full speed, in the unit of the counted work: it
 depends much less on the machine than seconds do, and counted over spent work is how well a stage uses the machine.
 Logs of older runs name no core-seconds; then the seconds that Snakemake measured are taken, which also pass while a

@@ -7,7 +7,7 @@ from snakemake.exceptions import WorkflowError
 
 from soulbench.config import files, jobs, requests_file, runs, sections
 from soulbench.config.checks import check
-from soulbench.core import lock
+from soulbench.core import fork_server, lock
 from soulbench.core.errors import UserError
 from soulbench.core.file_states import file_state, folder_state
 from soulbench.core.paths import RECORD_FILES, RECORD_TABLES, ResultPaths, at_budget, beside
@@ -18,6 +18,7 @@ from soulbench.data.prepare.source_files import ANNOTATIONS, INDIVIDUALS
 
 # Before Snakemake checks its lock: that of a killed run is removed.
 lock.register_run(Path.cwd(), workflow.is_main_process)
+fork_server.allow(workflow.is_main_process)
 
 try:
     # Snakemake keeps the second of a key that is written twice, and does not report it. As a module, the configuration

@@ -1,5 +1,9 @@
 """Choose the images of people."""
 
+from soulbench.core import fork_server
+
+fork_server.fork("soulbench.data.prepare.human")
+
 from soulbench.core.log import job
 from soulbench.data.prepare.human import filter_humans
 

@@ -1,5 +1,9 @@
 """Pack photographs and scene graphs into memory-mapped arrays."""
 
+from soulbench.core import fork_server
+
+fork_server.fork("soulbench.data.prepare.pack")
+
 from soulbench.core.log import job
 from soulbench.data.prepare.pack import pack
 

@@ -1,5 +1,9 @@
 """Choose the requests by rule, or check those of a file."""
 
+from soulbench.core import fork_server
+
+fork_server.fork("soulbench.data.requests.resolve")
+
 from soulbench.core.log import job
 from soulbench.data.requests.resolve import resolve_requests
 

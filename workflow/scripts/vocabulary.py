@@ -1,5 +1,9 @@
 """Filter the annotations, and choose the vocabulary."""
 
+from soulbench.core import fork_server
+
+fork_server.fork("soulbench.data.prepare.vocabulary")
+
 from soulbench.config import sections
 from soulbench.core.log import job
 from soulbench.data.prepare.vocabulary import build_vocabulary
