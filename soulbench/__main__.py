@@ -12,6 +12,7 @@ from typing import Any
 from soulbench.config import files, runs
 from soulbench.core import registry
 from soulbench.core.errors import UserError
+from soulbench.core.paths import ResultPaths
 from soulbench.core.processor import precision_warning
 from soulbench.core.values import type_text, value_text
 from soulbench.planning import estimate
@@ -75,7 +76,13 @@ def _parser() -> argparse.ArgumentParser:
 def _add_table_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("name", help="of the table: scoreboard")
     command.add_argument("--format", choices=("markdown", "latex"), default="markdown")
-    command.add_argument("--run", type=Path, help="results/<name>; by default that of config.yaml")
+    command.add_argument(
+        "--run",
+        dest="folder",
+        metavar="run",
+        type=Path,
+        help="results/<name>; by default that of config.yaml",
+    )
     command.add_argument("--columns", nargs="+", default=[], metavar="COLUMN", help="to keep, in this order")
     command.add_argument(
         "--where", nargs="+", default=[], metavar="COLUMN=VALUE", help="rows to keep: task=synthesis"
@@ -229,8 +236,10 @@ def _table_text(options: argparse.Namespace) -> Iterator[str]:
             f"--where: {wrong[0]!r} is not allowed; allowed: COLUMN=VALUE, such as task=synthesis"
         )
     where = dict(text.split("=", 1) for text in options.where)
-    run = options.run or Path("results") / _checked([])["name"]
-    yield table_text.FORMATS[options.format](table_text.selected(run, options.name, options.columns, where))
+    folder = options.folder or Path(ResultPaths.of(_checked([])).root)
+    yield table_text.FORMATS[options.format](
+        table_text.selected(folder, options.name, options.columns, where)
+    )
 
 
 if __name__ == "__main__":

@@ -69,7 +69,8 @@ def pairs(evidence: Evidence) -> pd.DataFrame:
     compared = set(methods.unlearners(evidence.config, names))
     rows = []
     for task, dimension in product(TASKS, TESTED):
-        arrays = {name: evidence.arrays[name, task, dimension, PRIMARY] for name in names}
+        # A method with fewer seeds than another is compared by the mean of those that it has.
+        arrays = {name: spread_over_seeds(evidence.arrays[name, task, dimension, PRIMARY]) for name in names}
         known = [name for name in names if not np.isnan(arrays[name]).all()]
         for a, b in combinations(known, 2):  # references come first
             found = difference(evidence, arrays[a], arrays[b])
