@@ -35,7 +35,9 @@ const address = (() => {
     start: () => {
       const arrive = () => show()?.scrollIntoView({ behavior: "instant" });
       addEventListener("hashchange", arrive);
-      if (location.hash) arrive();
+      // The views have moved what an address without one leads to, too.
+      const arrived = location.hash ? show() ?? document.getElementById(read().view) : null;
+      arrived?.scrollIntoView({ behavior: "instant" });
     },
   };
 })();

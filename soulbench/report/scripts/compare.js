@@ -37,7 +37,7 @@ const comparison = (() => {
     if (found.low === null) return [...text, `There are too few requests for an interval or a test: ${model.fewest} are needed.`];
     text.push(found.low > 0 ? `${state.a} is certain to be higher.` : found.high < 0 ? `${state.a} is certain to be lower.` : "The interval contains 0: which of both is higher is not certain.");
     const family = own.includes(state.a) && own.includes(state.b) ? "pairs of two methods" : "pairs of a method with this reference";
-    text.push(`Wilcoxon's signed-rank test over requests: p = ${probability(found.p)}; after Holm's correction over all ${found.comparisons} ${family}: p = ${probability(found.holm)}. With ${found.requests} requests no corrected p can be below ${probability(found.least)}${found.least > 0.05 ? ", so that this test cannot decide after the correction" : ""}.`);
+    text.push(`Wilcoxon's signed-rank test over requests: ${probability(found.p)}; after Holm's correction over all ${found.comparisons} ${family}: ${probability(found.holm)}. With ${found.requests} requests no corrected p can be below ${rounded(found.least)}${found.least > 0.05 ? ", so that this test cannot decide after the correction" : ""}.`);
     return text;
   };
 
@@ -85,7 +85,7 @@ const comparison = (() => {
         element("h4", { text: task }),
         ...[["truth", "truth"], ["retrained", "retrained"], [state.a, state.a], [state.b, state.b]].map((name) => tiles.picture(found, name, task, request, true)),
         tiles.map(found, [state.a, state.b], "difference", task, request, true)));
-      return place.replaceChildren(slider(found, request) ?? "", ...both);
+      return place.replaceChildren(slider(found, request) ?? "", element("div", {}, ...both));
     });
     return element("section", { class: "detail", "aria-label": `Request ${request.id}` },
       element("h3", { text: `${request.id}: ${request.category} (${request.kind})` }), place, tiles.legend());

@@ -48,7 +48,9 @@ const percent = (share) => (isNumber(share) ? `${Math.round(100 * share) + 0} %`
 const interval = (ends, format = words) =>
   ends.length > 1 ? `${format(ends[0])} [${format(ends[1])}, ${format(ends[2])}]` : format(ends[0]);
 
-const probability = (p) => (!isNumber(p) ? "–" : p < 0.001 ? "below 0.001" : String(Number(p.toPrecision(2))));
+const rounded = (p) => String(Number(p.toPrecision(2)));
+
+const probability = (p) => (!isNumber(p) ? "p not known" : p < 0.001 ? "p below 0.001" : `p = ${rounded(p)}`);
 
 // Screen readers say what has changed.
 const say = (text) => { document.getElementById("said").textContent = text; };

@@ -187,7 +187,7 @@ const explore = (() => {
         menu("Difference from", ["original", "truth", "retrained"].map((name) => [name, name]), state.against, (against) => go({ against })),
         element("label", {}, outline, " outline the targets"),
         element("a", { href: address.link("compare", { a: state.method, b: "noop-ft", request: state.request, ...(state.task === model.tasks[0] ? {} : { task: state.task }) }), text: "compare with noop-ft" })),
-      images, tiles.legend(), more ? element("p", { class: "note", text: more }) : null, strip(), numbers());
+      images, tiles.legend(), more ? element("p", { class: "note", text: more }) : null, element("div", { class: "beside" }, strip(), numbers()));
   };
 
   const words_of = ({ paths }) => {

@@ -3,7 +3,7 @@
 const plane = (host, { paths, band, task, metric, harm, chosen, onchoose }) => {
   const width = Math.max(300, host.clientWidth || 640);
   const height = Math.round(Math.min(560, Math.max(340, 0.62 * width)));
-  const edge = { left: 52, right: 14, top: 14, bottom: 46 };
+  const edge = { left: 52, right: 24, top: 14, bottom: 46 };
   const negligible = model.negligible[metric] ?? 0.05;
   const marks = Object.entries(paths).flatMap(([name, points]) => points.map((point) => ({ name, ...point })));
   const shares = marks.flatMap(({ forgotten }) => forgotten);
@@ -12,7 +12,7 @@ const plane = (host, { paths, band, task, metric, harm, chosen, onchoose }) => {
   const y = scale([0, negligible, ...harms], 2 * negligible, height - edge.bottom, edge.top);
   const inside = (value, from, to) => Math.min(Math.max(value, from), to);
   const label = `Forgetting against harm, ${task}: ${Object.keys(paths).length} methods`;
-  const chart = drawing("svg", { class: "plane", viewBox: `0 0 ${width} ${height}`, width, height, role: "group", "aria-label": label });
+  const chart = drawing("svg", { class: chosen ? "plane one-chosen" : "plane", viewBox: `0 0 ${width} ${height}`, width, height, role: "group", "aria-label": label });
 
   const line = (x1, y1, x2, y2, kind) => drawing("line", { x1, y1, x2, y2, class: kind });
   const write = (text, at, properties) => drawing("text", { x: at[0], y: at[1], text, ...properties });
