@@ -10,7 +10,7 @@ from soulbench.config.checks import check
 from soulbench.core import fork_server, lock
 from soulbench.core.errors import UserError
 from soulbench.core.file_states import file_state, folder_state
-from soulbench.core.paths import RECORD_FILES, RECORD_TABLES, ResultPaths, at_budget, beside
+from soulbench.core.paths import RECORD_FILES, RECORD_TABLES, SOURCE, ResultPaths, at_budget, beside
 from soulbench.core.sources import source_hash
 from soulbench.core.terms import ALL_REQUESTS, BANK, RESEED
 from soulbench.data.prepare.download import FILES
@@ -76,14 +76,9 @@ def requests_of(method):
     return list(dict.fromkeys(run.request for run in RUNS if run.method == method))
 
 
-def source_folder(wildcards=None):
-    """Return the folder with the annotations: the user's own, read where it is, or the one that a rule fills."""
-    return config["data"]["root"] or PATHS.data("source")
-
-
 def source_files():
     """Return what the data rules wait for: the demo's folder, or the downloads. The user's folder is there."""
-    folder = source_folder()
+    folder = PATHS.data(SOURCE)
     if config["data"]["root"] is not None:
         return []
     if config["data"]["source"] == "demo":
@@ -120,6 +115,11 @@ def requested_individuals_state(wildcards):
 def in_root(name):
     """Return the path of a file in the user's folder; None without such a folder."""
     return None if config["data"]["root"] is None else f"{config['data']['root']}/{name}"
+
+
+def seed_of(wildcards):
+    """Return the training seed of a job: among its parameters, it tells cached models of different seeds apart."""
+    return int(wildcards.seed)
 
 
 def unlearning_start(method):
