@@ -9,7 +9,7 @@ ifneq ($(shell (mkdir -p "$${XDG_CACHE_HOME:-$${HOME:?}/.cache}/snakemake" && ec
 export XDG_CACHE_HOME := $(CURDIR)/.snakemake/cache
 endif
 
-.PHONY: all smoke test lint unit contract further-tests workflow-tests wheel lock
+.PHONY: all smoke test lint unit contract further-tests workflow-tests docs wheel lock
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
@@ -42,6 +42,10 @@ tests/accessibility/node_modules: tests/accessibility/package-lock.json
 # In the order of tests/workflow/conftest.py: the smoke run takes longest, so it starts first.
 workflow-tests: .venv/test.stamp
 	$(PYTEST) --no-loadscope-reorder tests/workflow
+
+# The documentation as a site in site/. Strict: a broken link is an error.
+docs: .venv/test.stamp
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs site
 
 wheel: .venv/run.stamp
 	$(BIN)/python -m pip wheel --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
