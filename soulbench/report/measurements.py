@@ -54,7 +54,7 @@ def measurements(config: dict[str, Any], paths: ResultPaths) -> dict[str, Any]:
         "sigma": {task: {m: evidence.band(task, m).sigma for m in METRICS} for task in TASKS},
         "plane": {
             kind: _plane(
-                *(frame[frame["request"].isin(names)] for frame in (metrics, queries, budgets)), config
+                config, *[frame[frame["request"].isin(names)] for frame in (metrics, queries, budgets)]
             )
             for kind, names in by_kind.items()
         },
@@ -110,7 +110,7 @@ def _values(evidence: Evidence) -> dict[str, Any]:
 
 
 def _plane(
-    metrics: pd.DataFrame, queries: pd.DataFrame, budgets: pd.DataFrame, config: dict[str, Any]
+    config: dict[str, Any], metrics: pd.DataFrame, queries: pd.DataFrame, budgets: pd.DataFrame
 ) -> dict[str, Any]:
     """Return the points of some requests by task, metric and method, with the half width of the band."""
     evidence = Evidence(config, metrics, queries)
@@ -157,9 +157,9 @@ def _ends(interval: Interval) -> list[float]:
 
 
 def _pairs(table: pd.DataFrame) -> Mapping[str, Any]:
-    """Return the pairs by task and dimension, each as a list whose order `pair_columns` gives."""
+    """Return the pairs by task and dimension, each as the list that compare.js reads."""
     numbers = ["difference", "ci_low", "ci_high", "n_requests", "p", "p_holm", "comparisons", "p_least"]
-    found: dict[str, Any] = {"columns": ["a", "b", *numbers]}
+    found: dict[str, Any] = {}
     for (task, dimension), rows in table.groupby(["task", "dimension"], sort=False):
-        found.setdefault(task, {})[dimension] = rows[["a", "b", *numbers]].to_numpy(dtype=object)
+        found.setdefault(str(task), {})[str(dimension)] = rows[["a", "b", *numbers]].to_numpy(dtype=object)
     return found

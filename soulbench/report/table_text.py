@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -42,7 +43,7 @@ def selected(
     return frame[list(columns)] if columns else frame
 
 
-def _cell(value: object) -> str:
+def _cell(value: Any) -> str:
     """Return a value as text; numbers with four significant digits, as on the page."""
     if pd.isna(value):
         return ""
