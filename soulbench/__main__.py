@@ -1,4 +1,4 @@
-"""Check a configuration, list what it may contain, and exchange the results of runs; nothing is run."""
+"""Check a configuration, list what it may contain, exchange the results of runs, print tables; nothing is run."""
 
 import argparse
 import dataclasses
@@ -12,6 +12,7 @@ from typing import Any
 from soulbench.config import files, runs
 from soulbench.core import registry
 from soulbench.core.errors import UserError
+from soulbench.core.paths import ResultPaths
 from soulbench.core.processor import precision_warning
 from soulbench.core.values import type_text, value_text
 from soulbench.planning import estimate
@@ -51,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
         ("publish", _publish, "write the tables of a run as compressed CSV, at most 2 MB"),
         ("compare", _compare, "compare the tables of a run with published ones, cell by cell"),
         ("account", _account, "write what a run found as one page, its tables and figures beside it"),
+        ("table", _table_text, "print a table of a run, or a part of it, as Markdown or LaTeX"),
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.set_defaults(run=run)
@@ -68,7 +70,24 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--predicates", type=int, default=46, help="size of the predicate vocabulary (46)")
     _add_exchange_arguments(commands.choices)
+    _add_table_arguments(commands.choices["table"])
     return parser
+
+
+def _add_table_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("name", help="of the table: scoreboard")
+    command.add_argument("--format", choices=("markdown", "latex"), default="markdown")
+    command.add_argument(
+        "--run",
+        dest="folder",
+        metavar="run",
+        type=Path,
+        help="results/<name>; by default that of config.yaml",
+    )
+    command.add_argument("--columns", nargs="+", default=[], metavar="COLUMN", help="to keep, in this order")
+    command.add_argument(
+        "--where", nargs="+", default=[], metavar="COLUMN=VALUE", help="rows to keep: task=synthesis"
+    )
 
 
 def _add_exchange_arguments(commands: Mapping[str, argparse.ArgumentParser]) -> None:
@@ -220,6 +239,21 @@ def _compare(options: argparse.Namespace) -> Iterator[str]:
     if not all(table.same for table in compared):
         raise UserError(f"{options.folder} is not the same as {options.published}")
     yield f"{options.folder} is the same as {options.published}"
+
+
+def _table_text(options: argparse.Namespace) -> Iterator[str]:
+    from soulbench.report import table_text
+
+    wrong = [text for text in options.where if "=" not in text]
+    if wrong:
+        raise UserError(
+            f"--where: {wrong[0]!r} is not allowed; allowed: COLUMN=VALUE, such as task=synthesis"
+        )
+    where = dict(text.split("=", 1) for text in options.where)
+    folder = options.folder or Path(ResultPaths.of(_checked([])).root)
+    yield table_text.FORMATS[options.format](
+        table_text.selected(folder, options.name, options.columns, where)
+    )
 
 
 if __name__ == "__main__":

@@ -121,10 +121,11 @@ class Evidence:
             return band
         return replace(band, inside=np.where(self._out, np.nan, self._bank[task, "target_error", PRIMARY]))
 
-    def forgotten_share(self, errors: np.ndarray, task: str) -> Interval:
+    def forgotten_share(self, errors: np.ndarray, task: str, metric: str = PRIMARY) -> Interval:
         """Return how far errors [requests, seeds] are on the way from the original (0) to the retrained model (1)."""
-        moved, _ = paired(errors - self.error("original", task), self.band(task).out)
-        return self.bootstrap.ratio(self.bootstrap.mean(moved), self.band(task).gap(self.bootstrap, moved))
+        band = self.band(task, metric)
+        moved, _ = paired(errors - self.error("original", task, metric=metric), band.out)
+        return self.bootstrap.ratio(self.bootstrap.mean(moved), band.gap(self.bootstrap, moved))
 
     def removed(self, method: str, task: str) -> Finding:
         """Tell whether a method's error on the target is nearer to the retrained model's than to the original's."""

@@ -37,7 +37,7 @@ class Solution:
 
     Attributes:
         step: [P] the parameter change h.
-        residual: |v - (H + damping) h| / |v|.
+        residual: `|v - (H + damping) h| / |v|`.
         iterations: products with H that the solver used.
         converged: whether the residual is at most the tolerance.
         damping: value that was added to the diagonal of H.
