@@ -176,7 +176,7 @@ def _small(png: bytes) -> bytes:
     with Image.open(io.BytesIO(png)) as image:
         width = min(WIDTH, image.width)
         resized = image.convert("RGB").resize(
-            (width, round(image.height * width / image.width)), Image.LANCZOS
+            (width, round(image.height * width / image.width)), Image.Resampling.LANCZOS
         )
     out = io.BytesIO()
     resized.quantize(COLOURS).save(out, "png", optimize=True)
