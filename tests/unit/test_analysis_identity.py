@@ -11,7 +11,7 @@ from soulbench.analysis.claims.table import Tables, evaluate_claims
 from soulbench.analysis.evidence import Evidence
 from soulbench.analysis.identity import PRIMARY, chance, identified, identity_table
 from soulbench.analysis.scoreboard import NOT_IDENTIFIED, STILL_IDENTIFIED, scoreboard
-from soulbench.core.terms import IDENTITY, LEAST_ACCURACY, OF_TWIN, RECONSTRUCTION, TASKS
+from soulbench.core.terms import AS_DESCRIBED, IDENTITY, LEAST_ACCURACY, OF_TWIN, RECONSTRUCTION, TASKS
 from tests.unit.planted_methods import PAPER, STRANGER
 from tests.unit.records_factory import Factory, config
 from tests.unit.scenes_factory import kinds
@@ -32,7 +32,7 @@ def evidence(kept=None, accuracy=0.97, settings=None, change=lambda table: table
 
 def row(kept, **effects):
     """The scoreboard's row of the method in reconstruction."""
-    table = scoreboard(evidence(kept, **effects)).set_index(["method", "task"])
+    table = scoreboard({AS_DESCRIBED: evidence(kept, **effects)}).set_index(["method", "task"])
     return table.loc[METHOD, RECONSTRUCTION]
 
 
@@ -108,7 +108,7 @@ def test_below_the_least_accuracy_nothing_is_judged_and_everything_says_why():
     assert table[["value", "control", "excess"]].isna().all(axis=None)
     assert np.allclose(table["accuracy"], 0.89)
     assert table["note"].str.startswith(why).all()
-    board = scoreboard(found).set_index(["method", "task"]).loc[METHOD, RECONSTRUCTION]
+    board = scoreboard({AS_DESCRIBED: found}).set_index(["method", "task"]).loc[METHOD, RECONSTRUCTION]
     assert board["outcome"] == "removes it, keeps the rest"
     assert board["identified"] == "unclear"
     assert board["identity_note"].startswith(why)
@@ -124,9 +124,9 @@ def test_without_an_encoder_there_are_no_rows_and_no_claim():
     factory = Factory(Path(), settings)
     rest = {"latent": factory.table("latent"), "jobs": factory.jobs(), "config": settings}
     rest |= {name: factory.ablation(name) for name in ("modules", "alpha")}
-    claims, parts = evaluate_claims(Tables(evidence=found, **rest))
+    claims, parts = evaluate_claims(Tables({AS_DESCRIBED: found}, **rest))
     assert "C12" not in {*claims["claim"], *parts["claim"]}
-    board = scoreboard(found).set_index(["method", "task"]).loc[METHOD, RECONSTRUCTION]
+    board = scoreboard({AS_DESCRIBED: found}).set_index(["method", "task"]).loc[METHOD, RECONSTRUCTION]
     assert board["identity_note"] == "identities are not measured"
     assert board["outcome"] == "removes it, keeps the rest"
 

@@ -134,6 +134,7 @@ def test_requests_of_the_user(source, tmp_path):
     found = table(tmp_path, "requests")
     assert found.columns.tolist() == [
         "request",
+        "set",
         "kind",
         "role",
         "individual",
