@@ -18,6 +18,7 @@ from soulbench.training.dataset import BenchmarkData, Changes
 from soulbench.training.masking import masking_of
 from soulbench.training.monitor import TrainingMonitor
 from soulbench.training.networks import Networks
+from soulbench.training.parts import LoopParts
 from soulbench.training.stages import (
     SNAPSHOT_IMAGES,
     between_stages,
@@ -29,7 +30,9 @@ from soulbench.training.stages import (
 )
 from soulbench.training.trainer import Trainer, TrainingResult
 from soulbench.unlearning.edits import apply_plan, subset_of
+from soulbench.unlearning.plan import plan_of
 from soulbench.unlearning.redaction import redact
+from soulbench.unlearning.supervised import SupervisedChange, supervised, with_preparation
 
 
 def unlearn(
@@ -66,7 +69,8 @@ def unlearn(
     code = runs.method(config, method)
     parameters = runs.parameters(config, method)
     planned = planned_request(data.requests, method, code, request)
-    plan = code.plan(planned, subset_of(data), code.parameters(**parameters))
+    settings = code.parameters(**parameters)
+    plan = plan_of(code, planned, subset_of(data), settings)
     networks = data.networks(seed)
     facts: dict[str, Any]
     made_by = origin(config, {**config, "method": parameters}, seed, source)
@@ -83,15 +87,23 @@ def unlearn(
             if plan.influence is not None:
                 timing, solver = redact(data, networks, plan.influence, seed, log, on_the_way)
                 facts = {"timing": timing, "solver": solver}
-            else:
+            elif code.programmatic is None:
                 changes = apply_plan(data, plan, planned.id)
                 steps = {int(step): path for step, path in on_the_way.items()}
-                result = _finetune(data, networks, changes, seed, work, log, monitor, steps)
-                facts = vars(result)
+                facts = vars(_finetune(data, networks, changes, seed, work, log, monitor, steps))
+            else:
+                with supervised(data, networks, method, code, planned, seed, settings) as (its, preparation):
+                    if isinstance(its, SupervisedChange):
+                        facts = its.change(preparation, on_the_way)
+                    else:
+                        changes = apply_plan(data, plan, planned.id)
+                        steps = {int(step): path for step, path in on_the_way.items()}
+                        arguments = (changes, seed, work, log, monitor, steps, its)
+                        facts = with_preparation(_finetune(data, networks, *arguments), preparation)
         if monitor.batch is None:  # not the first of several processes
             return
         networks.save(out_model, seed=seed, method=method, request=request)
-        if plan.influence is None:
+        if code.trains:
             monitor.save(out_model)
         record = ModelRecord(
             method=method,
@@ -170,6 +182,7 @@ def _finetune(
     log: Log,
     monitor: TrainingMonitor,
     saved: Mapping[int, str],
+    parts: LoopParts | None = None,
 ) -> TrainingResult:
     """Fine-tune in place; `saved` names the checkpoints of the networks after other numbers of steps."""
     settings, training = data.config["unlearning"], data.config["training"]
@@ -179,7 +192,8 @@ def _finetune(
     stage = stage_of(specific, training, seed, frozen=settings["norm_statistics"] == "frozen")
     context, rows = ExecutionContext.of(data.config), data.without(data.subset, changes)
     objective = objective_for(data.config, networks, changes)
-    trainer = Trainer(networks, objective, data.batches(changes), rows, stage, context, monitor)
+    batches = data.batches(changes)
+    trainer = Trainer(networks, objective, batches, rows, stage, context, monitor, parts=parts)
     result = trainer.fit(work, log, save_after=saved)
     if context.rank == 0:
         for step, path in saved.items():
