@@ -4,6 +4,7 @@ The answers of a column are those that stand after Holm's correction over the me
 beside them. References are not compared with each other, so theirs are not corrected.
 """
 
+import itertools
 from typing import Any
 
 import pandas as pd
@@ -75,13 +76,16 @@ def scoreboard(evidence: Evidence) -> pd.DataFrame:
     """Return scoreboard.csv: every method and task. What a method costs is in timing.csv."""
     in_order = methods.ordered(evidence.config, evidence.methods)
     compared = methods.unlearners(evidence.config, evidence.methods)
+    # Further methods are a family of their own: they do not change what is certain of the paper's.
+    paper = methods.of_paper(evidence.config, compared)
+    families = [names for names in (paper, [name for name in compared if name not in paper]) if names]
     rows = {}
     for task in TASKS:
         found = {name: findings(evidence, name, task) for name in in_order}
         stands = {name: {question: item.holds for question, item in found[name].items()} for name in in_order}
-        for question in found[in_order[0]]:
-            family = corrected([found[name][question] for name in compared], evidence.level)
-            for name, holds in zip(compared, family, strict=True):
+        for question, names in itertools.product(found[in_order[0]], families):
+            family = corrected([found[name][question] for name in names], evidence.level)
+            for name, holds in zip(names, family, strict=True):
                 stands[name][question] = holds
         beside = _references(evidence, task)
         for name in in_order:
@@ -112,6 +116,7 @@ def _row(
     row = {
         "method": method,
         "level": methods.level(evidence.config, method),
+        "group": methods.group(evidence.config, method),
         "task": task,
         "forgotten": share.mean,
         "forgotten_low": share.low,

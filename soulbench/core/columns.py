@@ -127,6 +127,7 @@ _RESULTS: Mapping[str, Schema] = {
             TEXT,
             "method",
             "level",
+            "group",
             "task",
             "outcome",
             "outcome_uncorrected",

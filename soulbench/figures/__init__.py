@@ -22,18 +22,21 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
+from soulbench.analysis.methods import BEYOND
 from soulbench.config import runs
 from soulbench.core import registry
 from soulbench.core.errors import UserError
 from soulbench.core.plugins import Plugins
 
 INTERFACE = ("TITLE", "SUBCATEGORY", "POSITION", "CONFIG", "CAPTION", "inputs", "plot")
-# Okabe and Ito's palette: distinct in every kind of colour vision, on white and in grey. The page uses it, too.
+# Of levels, and of the methods that are beyond the paper, whatever their level. Okabe and Ito's palette, and a violet
+# darker than theirs: distinct in every kind of colour vision, on white and in grey. The page uses it, too.
 LEVEL_COLOURS = {
     "reference": "#555555",
     "sample": "#C27400",
     "feature": "#009E73",
     "object": "#0072B2",
+    BEYOND: "#8A3FA0",
 }
 
 

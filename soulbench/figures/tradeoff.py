@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from soulbench.analysis.dimensions import PRIMARY
-from soulbench.analysis.methods import level, ordered
+from soulbench.analysis.methods import ordered
 from soulbench.core.paths import ResultPaths
 from soulbench.core.tables import read_csv
 from soulbench.core.terms import RESEED, TASKS
@@ -59,8 +59,8 @@ def _shapes(config: dict[str, Any], methods: list[str]) -> dict[str, str]:
     used: dict[str, int] = {}
     shapes = {}
     for method in methods:
-        index = used.setdefault(level(config, method), 0)
-        used[level(config, method)] += 1
+        index = used.setdefault(_style.shown_group(config, method), 0)
+        used[_style.shown_group(config, method)] += 1
         shapes[method] = SHAPES.get(method, _style.MARKERS[index % len(_style.MARKERS)])
     return shapes
 
