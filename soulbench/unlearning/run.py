@@ -30,6 +30,7 @@ from soulbench.training.stages import (
 )
 from soulbench.training.trainer import Trainer, TrainingResult
 from soulbench.unlearning.edits import apply_plan, subset_of
+from soulbench.unlearning.guard import Guard
 from soulbench.unlearning.plan import plan_of
 from soulbench.unlearning.redaction import redact
 from soulbench.unlearning.supervised import SupervisedChange, supervised, with_preparation
@@ -70,7 +71,8 @@ def unlearn(
     parameters = runs.parameters(config, method)
     planned = planned_request(data.requests, method, code, request)
     settings = code.parameters(**parameters)
-    plan = plan_of(code, planned, subset_of(data), settings)
+    with Guard(f"{code.source.path} (rule {method})", code.source.path)():
+        plan = plan_of(code, planned, subset_of(data), settings)
     networks = data.networks(seed)
     facts: dict[str, Any]
     made_by = origin(config, {**config, "method": parameters}, seed, source)
