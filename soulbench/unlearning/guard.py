@@ -46,7 +46,9 @@ class Guard:
     """
 
     def __init__(self, who: str, own: Path):
-        self.who, self.own = who, str(own.resolve().parent)
+        # Of a file that is in no package nothing else is code of the method.
+        packed = (own.parent / "__init__.py").is_file()
+        self.who, self.own = who, str(own.resolve().parent if packed else own.resolve())
         self.refused: str | None = None
         _listen()
 
@@ -115,3 +117,10 @@ def _listen() -> None:
 
     for module in (safetensors, safetensors.torch):
         module.safe_open = audited
+    start = threading.Thread.start
+
+    def audited_start(thread: threading.Thread) -> None:
+        sys.audit("_thread.start_new_thread", start, (), {})  # Python raises it from version 3.12 on
+        start(thread)
+
+    threading.Thread.start = audited_start  # type: ignore[method-assign]

@@ -165,10 +165,13 @@ def supervised(
             )
         with Meter(device) as preparation:
             method = made(task, parameters)
-    if isinstance(method, OneShotMethod):
-        yield SupervisedChange(method, task, guard, who), preparation
-    else:
-        yield SupervisedParts(method, guard), preparation
+    try:
+        if isinstance(method, OneShotMethod):
+            yield SupervisedChange(method, task, guard, who), preparation
+        else:
+            yield SupervisedParts(method, guard), preparation
+    except UserError as error:
+        raise UserError(str(error) if str(error).startswith(who) else f"{who}: {error}") from None
     if not task.unchanged() or data.batches().digest(data.subset) != before:
         what = "the data" if task.unchanged() else "the original model"
         raise UserError(

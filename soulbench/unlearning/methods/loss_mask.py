@@ -1,6 +1,7 @@
 """Loss-Mask: the target's RoI is grey at the input and has no weight in the loss, so nothing teaches a patch.
 
-Beside Obj-MK-PA it separates forgetting from learning the grey patch. Source: this project.
+Beside Obj-MK-PA it separates forgetting from learning the grey patch.
+Source: this project.
 Formula: L(theta; 1 - W_r), where the network sees the mean colour on the target's RoI.
 """
 
