@@ -5,15 +5,12 @@
 The configuration is config.yaml under the files of `--config`, as `snakemake --configfile` takes them. Its work is
 counted as `soulbench check` does (soulbench/planning), but each module's products for itself. Where the run's folder
 has records and logs, the products of each redaction are those that its solver took, and two columns are added: the
-core-seconds of the jobs, their start-up included, and these times the speed of a matrix product on one core, which is
+core-seconds of the jobs, and these times the speed of a matrix product on one core, which is
 measured in the same command. That product is a machine's work at full speed, in the unit of the counted work: it
 depends much less on the machine than seconds do, and counted over spent work is how well a stage uses the machine.
-Logs of older runs name no core-seconds; then the seconds that Snakemake measured are taken, which also pass while a
-job waits for a core.
 """
 
 import argparse
-import csv
 import statistics
 from collections import defaultdict
 from collections.abc import Mapping
@@ -49,25 +46,15 @@ def stage_of(config: Mapping[str, Any], job: tuple[str, ...]) -> str | None:
     return FAMILIES[runs.method(config, job[1]).family] if job[1] in runs.methods(config) else None
 
 
-def spent(config: Mapping[str, Any], paths: ResultPaths) -> tuple[dict[str, float], bool]:
-    """Return the core-seconds by stage of the jobs that left a log, and whether all logs name them."""
+def spent(config: Mapping[str, Any], paths: ResultPaths) -> dict[str, float]:
+    """Return the core-seconds by stage of the jobs that are done."""
     seconds: dict[str, float] = defaultdict(float)
-    logs, complete = Path(paths.log()).parent, True
+    logs = Path(paths.log()).parent
     for log in sorted(logs.rglob("*.log")):
-        job = log.relative_to(logs).with_suffix("").parts
-        stage, found = stage_of(config, job), logged_core_seconds(log)
-        if found is None:
-            complete, found = False, _seconds(Path(paths.benchmark(*job)))
+        stage = stage_of(config, log.relative_to(logs).with_suffix("").parts)
         if stage is not None:
-            seconds[stage] += found
-    return seconds, complete
-
-
-def _seconds(benchmark: Path) -> float:
-    if not benchmark.is_file():
-        return 0.0
-    with benchmark.open(newline="", encoding="utf-8") as file:
-        return float(next(csv.DictReader(file, delimiter="\t"))["s"])
+            seconds[stage] += logged_core_seconds(log) or 0.0
+    return seconds
 
 
 def products(config: Mapping[str, Any], paths: ResultPaths) -> dict[str, float]:
@@ -97,15 +84,13 @@ def main() -> None:
     counter = WorkCounter.of(config, sizes)
     stages = Plan(config, sizes, counter, products(config, paths), each_module=True).stages()
     columns = {"TMAC": [stage.work / 1e12 for stage in stages]}
-    seconds, complete = spent(config, paths)
+    seconds = spent(config, paths)
     if seconds:
         speed = machine.matrix_speed(machine.computing_device("cpu"))
         used = [seconds[stage.name] for stage in stages]
         columns |= {"core-seconds": used, "TMAC at full speed": [speed * value / 1e12 for value in used]}
         print(f"a matrix product: {speed / 1e9:.1f} GMAC/s on one core, in float32")
     print("\n".join(table(stages, columns)))
-    if not complete:
-        print("some logs name no core-seconds: of their jobs, the seconds that passed are taken")
 
 
 if __name__ == "__main__":

@@ -25,6 +25,8 @@ POLL_SECONDS = 1.0
 #: Open files keep their locks: those of this Snakemake run, and those of this job.
 _run_locks: list[IO[str]] = []
 _job_locks: list[IO[str]] = []
+#: What this process says before it ends with its Snakemake.
+_last_words: list[Callable[[], None]] = []
 
 
 def register_run(folder: Path, main_process: bool = True) -> None:
@@ -142,29 +144,39 @@ def job_descriptors() -> tuple[int, ...]:
 def end_with_snakemake(last_words: Callable[[], None]) -> None:
     """End this process and its children soon after the Snakemake that started it is gone.
 
+    A process that a fork server forked (`soulbench.core.fork_server`) ends with the one that asked for it instead.
+
     Without this, a job outlives a Snakemake that was killed, and takes processor time from the next run.
 
     Args:
         last_words: called before the end.
     """
+    _last_words.append(last_words)
     number = int(os.environ.get(SNAKEMAKE, "0"))
     snakemake = next((parent for parent in psutil.Process().parents() if parent.pid == number), None)
     if snakemake is not None:
-        threading.Thread(target=_end_after, args=(snakemake, last_words), daemon=True).start()
+        threading.Thread(target=_end_after, args=(snakemake,), daemon=True).start()
 
 
-def _runs(process: psutil.Process) -> bool:
+def runs(process: psutil.Process) -> bool:
+    """Return whether a process has not ended."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
 
 
-def _end_after(snakemake: psutil.Process, last_words: Callable[[], None]) -> None:
-    while _runs(snakemake):
+def _end_after(snakemake: psutil.Process) -> None:
+    while runs(snakemake):
         time.sleep(POLL_SECONDS)
-    with contextlib.suppress(OSError, ValueError):
-        last_words()
+    end_now()
+
+
+def end_now() -> None:
+    """Say the last words of `end_with_snakemake`, and end this process and its children without any further step."""
+    for last_words in _last_words:
+        with contextlib.suppress(OSError, ValueError):
+            last_words()
     for child in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
             child.kill()

@@ -71,7 +71,10 @@ def job(log_path: str | Path) -> Iterator[Log]:
 
 
 def core_seconds() -> float:
-    """Return the core-seconds of this process and of its finished children so far, their start-up included."""
+    """Return the core-seconds of this process and of its finished children so far.
+
+    Start-up is included where the process imported what it needs by itself, and not where it was forked.
+    """
     spent = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(one.ru_utime + one.ru_stime for one in spent)
 

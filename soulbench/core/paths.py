@@ -14,6 +14,10 @@ RECORD_TABLES = tuple(RECORDS)
 RECORD_FILES = ("record.json", "outputs.npz", *(f"{name}.csv" for name in RECORD_TABLES))
 
 
+#: Folder of the generated or downloaded data set, among the files of the data stage.
+SOURCE = "source"
+
+
 @dataclass(frozen=True)
 class ResultPaths:
     """The paths of a benchmark's files. Snakemake's wildcards (`{seed}`) may be given in place of values.
@@ -73,9 +77,13 @@ class ResultPaths:
         """Return the log of a job."""
         return f"{self.root}/logs/{'/'.join(parts)}.log"
 
-    def benchmark(self, *parts: str) -> str:
-        """Return the file in which Snakemake writes the time and memory of a job."""
-        return f"{self.root}/benchmarks/{'/'.join(parts)}.tsv"
+
+def source_beside(data_file: str) -> Path:
+    """Return the folder of the generated or downloaded data set, given another file of the data stage.
+
+    A rule's parameters name no path below `results/<name>`, so that a job of another benchmark can be the same job.
+    """
+    return Path(data_file).parent / SOURCE
 
 
 def beside(checkpoint: str, kind: str) -> str:

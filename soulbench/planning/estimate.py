@@ -1,6 +1,5 @@
 """The estimate of a configured run that `soulbench check` shows: work by stage, hours on this machine, memory, disk."""
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,13 +8,13 @@ if TYPE_CHECKING:
 
 #: Share of the speed of a matrix product at which jobs of the demo compute (docs/speed.md, "What a run costs").
 EFFICIENCY = 0.2
+#: Core-seconds that a job takes to start: it is forked from a process that has imported PyTorch (docs/speed.md).
+START_UP = 0.2
 
 
 def lines(config: Mapping[str, Any]) -> Iterator[str]:
     """Yield the lines of the estimate."""
-    # Imported here, one after the other: what PyTorch takes to import is what every job takes to start.
-
-    start_up = time.process_time()
+    # Imported here, because nothing else of `soulbench check` needs PyTorch.
     from soulbench.planning import footprint, machine
     from soulbench.planning.counting import WorkCounter
     from soulbench.planning.sizes import Sizes
@@ -25,7 +24,7 @@ def lines(config: Mapping[str, Any]) -> Iterator[str]:
     counter = WorkCounter.of(config, sizes)
     stages = Plan(config, sizes, counter).stages()
     speed = machine.matrix_speed(device)
-    seconds = [stage.work / (EFFICIENCY * speed) + stage.jobs * start_up for stage in stages]
+    seconds = [stage.work / (EFFICIENCY * speed) + stage.jobs * START_UP for stage in stages]
     at_once = machine.cores() if device.type == "cpu" else 1
     unit = "core" if device.type == "cpu" else "GPU"
     read = "as in the prepared data" if sizes.prepared else "at most, before the data are prepared"

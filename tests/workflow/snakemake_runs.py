@@ -37,19 +37,24 @@ def snakemake(folder: Path, *arguments: str, **environment: str) -> Run:
 
 def call(tree: Path, folder: Path, *arguments: str) -> Run:
     """Run the Snakefile of a tree, and the package in that tree, in a folder."""
-    return snakemake(folder, *_snakefile(tree), *arguments, PYTHONPATH=str(tree))
+    return snakemake(folder, *_snakefile(tree), *arguments, PYTHONPATH=_search_path(tree))
 
 
 def started(tree: Path, folder: Path, *arguments: str) -> subprocess.Popen:
     """Start the same as the head of a new process group, which a test can kill as a whole."""
     command = [sys.executable, "-m", "snakemake", *_snakefile(tree), *arguments]
     silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    options = _options(folder, {"PYTHONPATH": str(tree)})
+    options = _options(folder, {"PYTHONPATH": _search_path(tree)})
     return subprocess.Popen(command, start_new_session=True, **silent, **options)
 
 
 def _snakefile(tree: Path) -> list[str]:
     return ["--snakefile", str(tree / "Snakefile")]
+
+
+def _search_path(tree: Path) -> str:
+    """Return the variable with which Python finds the package in a tree before any other."""
+    return os.pathsep.join(filter(None, [str(tree), os.environ.get("PYTHONPATH")]))
 
 
 def _options(folder: Path, environment: dict[str, str]) -> dict:

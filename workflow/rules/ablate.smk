@@ -11,8 +11,6 @@ rule ablate:
         images=[PATHS.ablation(name, "{request}", "{seed}", "npz") for name in ("modules", "alpha")],
     log:
         PATHS.log("ablate", "{request}", "seed{seed}"),
-    benchmark:
-        PATHS.benchmark("ablate", "{request}", "seed{seed}")
     priority: 60
     resources:
         gpu=GPU,

@@ -8,8 +8,7 @@ rule bank:
         record=beside(PATHS.bank("{number}"), "json"),
     log:
         PATHS.log("bank", "model{number}"),
-    benchmark:
-        PATHS.benchmark("bank", "model{number}")
+    cache: True
     priority: 80
     threads: PROCESSES
     resources:
@@ -17,6 +16,7 @@ rule bank:
     params:
         **jobs.bank(config)._asdict(),
         weights=file_state(config["training"]["perceptual_weights"]),
+        number=lambda wildcards: int(wildcards.number),
         left_out=lambda wildcards: runs.left_out(config, int(wildcards.number)),
         processes=PROCESSES,
     script:

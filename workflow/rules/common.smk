@@ -7,10 +7,10 @@ from snakemake.exceptions import WorkflowError
 
 from soulbench.config import files, jobs, requests_file, runs, sections
 from soulbench.config.checks import check
-from soulbench.core import lock
+from soulbench.core import fork_server, lock
 from soulbench.core.errors import UserError
 from soulbench.core.file_states import file_state, folder_state
-from soulbench.core.paths import RECORD_FILES, RECORD_TABLES, ResultPaths, at_budget, beside
+from soulbench.core.paths import RECORD_FILES, RECORD_TABLES, SOURCE, ResultPaths, at_budget, beside
 from soulbench.core.sources import source_hash
 from soulbench.core.terms import ALL_REQUESTS, BANK, RESEED
 from soulbench.data.prepare.download import FILES
@@ -18,6 +18,7 @@ from soulbench.data.prepare.source_files import ANNOTATIONS, INDIVIDUALS
 
 # Before Snakemake checks its lock: that of a killed run is removed.
 lock.register_run(Path.cwd(), workflow.is_main_process)
+fork_server.allow(workflow.is_main_process)
 
 try:
     # Snakemake keeps the second of a key that is written twice, and does not report it. As a module, the configuration
@@ -75,14 +76,9 @@ def requests_of(method):
     return list(dict.fromkeys(run.request for run in RUNS if run.method == method))
 
 
-def source_folder(wildcards=None):
-    """Return the folder with the annotations: the user's own, read where it is, or the one that a rule fills."""
-    return config["data"]["root"] or PATHS.data("source")
-
-
 def source_files():
     """Return what the data rules wait for: the demo's folder, or the downloads. The user's folder is there."""
-    folder = source_folder()
+    folder = PATHS.data(SOURCE)
     if config["data"]["root"] is not None:
         return []
     if config["data"]["source"] == "demo":
@@ -119,6 +115,11 @@ def requested_individuals_state(wildcards):
 def in_root(name):
     """Return the path of a file in the user's folder; None without such a folder."""
     return None if config["data"]["root"] is None else f"{config['data']['root']}/{name}"
+
+
+def seed_of(wildcards):
+    """Return the training seed of a job: among its parameters, it tells cached models of different seeds apart."""
+    return int(wildcards.seed)
 
 
 def unlearning_start(method):

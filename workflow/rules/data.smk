@@ -3,11 +3,9 @@ if config["data"]["source"] == "demo":
 
     rule demo_data:
         output:
-            directory(PATHS.data("source")),
+            directory(PATHS.data(SOURCE)),
         log:
             PATHS.log("demo_data"),
-        benchmark:
-            PATHS.benchmark("demo_data")
         params:
             source=source_hash("soulbench.data.demo.dataset"),
             settings=settings("seed", "data.demo"),
@@ -19,11 +17,9 @@ if config["data"]["source"] == "visual_genome" and config["data"]["root"] is Non
 
     rule download:
         output:
-            f"{source_folder()}/{{file}}.done",
+            f"{PATHS.data(SOURCE)}/{{file}}.done",
         log:
             PATHS.log("download", "{file}"),
-        benchmark:
-            PATHS.benchmark("download", "{file}")
         retries: 2
         params:
             source=source_hash("soulbench.data.prepare.download"),
@@ -40,12 +36,9 @@ rule vocabulary:
         graphs=directory(GRAPHS),
     log:
         PATHS.log("vocabulary"),
-    benchmark:
-        PATHS.benchmark("vocabulary")
     params:
         source=source_hash("soulbench.data.prepare.vocabulary"),
         settings=settings("seed", "data"),
-        folder=source_folder,
         annotations=annotation_states,
     script:
         "../scripts/vocabulary.py"
@@ -60,12 +53,9 @@ rule pack:
         directory(PREPARED["packed"]),
     log:
         PATHS.log("pack"),
-    benchmark:
-        PATHS.benchmark("pack")
     params:
         source=source_hash("soulbench.data.prepare.pack"),
         settings=settings("data"),
-        folder=source_folder,
         photographs=photographs_state,
     script:
         "../scripts/pack.py"
@@ -82,12 +72,9 @@ rule human_filter:
         summary=PATHS.data("summary.json"),
     log:
         PATHS.log("human_filter"),
-    benchmark:
-        PATHS.benchmark("human_filter")
     params:
         source=source_hash("soulbench.data.prepare.human"),
         settings=settings("seed", "data.source", "data.root", "human", "requests.file"),
-        folder=source_folder,
         requests=file_state(config["requests"]["file"]),
         individuals=requested_individuals_state,
     script:
@@ -105,12 +92,9 @@ rule requests:
         PREPARED["requests"],
     log:
         PATHS.log("requests"),
-    benchmark:
-        PATHS.benchmark("requests")
     params:
         source=source_hash("soulbench.data.requests.resolve"),
         settings=settings("seed", "data.source", "data.root", "human", "requests"),
-        folder=source_folder,
         requests=file_state(config["requests"]["file"]),
         individuals=individuals_state,
     script:
@@ -124,8 +108,6 @@ rule visual_features:
         PREPARED["visual"],
     log:
         PATHS.log("visual_features"),
-    benchmark:
-        PATHS.benchmark("visual_features")
     params:
         source=source_hash("soulbench.models.visual_features"),
         settings=settings("generator.visual"),

@@ -18,8 +18,6 @@ for name in sorted({run.method for run in RUNS}):
             ],
         log:
             PATHS.log("evaluate", "{method}", "seed{seed}"),
-        benchmark:
-            PATHS.benchmark("evaluate", "{method}", "seed{seed}")
         wildcard_constraints:
             method=name,
         priority: 90 if name == "original" else 10

@@ -22,8 +22,6 @@ for figure in FIGURES:
             PATHS.figure(figure.name, "svg"),
         log:
             PATHS.log("figures", figure.name),
-        benchmark:
-            PATHS.benchmark("figures", figure.name)
         params:
             source=source_hash(figure.module),
             settings=settings(*figure.config_keys),
@@ -50,8 +48,6 @@ rule page:
         PATHS.page(),
     log:
         PATHS.log("page"),
-    benchmark:
-        PATHS.benchmark("page")
     params:
         source=source_hash("soulbench.report.page", *[figure.module for figure in FIGURES]),
         settings=settings(

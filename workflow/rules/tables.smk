@@ -33,8 +33,6 @@ rule tables:
         },
     log:
         PATHS.log("tables"),
-    benchmark:
-        PATHS.benchmark("tables")
     params:
         source=source_hash("soulbench.analysis.tables"),
         settings=settings(*STATISTICS, "unlearning.steps"),
@@ -58,8 +56,6 @@ rule claims:
         ],
     log:
         PATHS.log("claims"),
-    benchmark:
-        PATHS.benchmark("claims")
     params:
         source=source_hash("soulbench.analysis.claims.table"),
         settings=settings(*STATISTICS, "unlearning", "training.pretrain", "training.finetune"),

@@ -11,8 +11,7 @@ rule pretrain:
         record=beside(PATHS.pretrained("{seed}"), "json"),
     log:
         PATHS.log("pretrain", "seed{seed}"),
-    benchmark:
-        PATHS.benchmark("pretrain", "seed{seed}")
+    cache: True
     priority: 100
     threads: PROCESSES
     resources:
@@ -20,6 +19,7 @@ rule pretrain:
     params:
         **jobs.pretraining(config)._asdict(),
         weights=file_state(config["training"]["perceptual_weights"]),
+        seed=seed_of,
     script:
         "../scripts/pretrain.py"
 
@@ -34,8 +34,7 @@ rule finetune:
         record=beside(PATHS.original("{seed}"), "json"),
     log:
         PATHS.log("finetune", "seed{seed}"),
-    benchmark:
-        PATHS.benchmark("finetune", "seed{seed}")
+    cache: True
     priority: 100
     threads: PROCESSES
     resources:
@@ -43,5 +42,6 @@ rule finetune:
     params:
         **jobs.finetuning(config)._asdict(),
         weights=file_state(config["training"]["perceptual_weights"]),
+        seed=seed_of,
     script:
         "../scripts/finetune.py"

@@ -14,8 +14,6 @@ for name in runs.methods(config):
             **unlearning_outputs(name),
         log:
             PATHS.log("unlearn", *unlearning_job(name)),
-        benchmark:
-            PATHS.benchmark("unlearn", *unlearning_job(name))
         priority: 80 if runs.method(config, name).family == "retrain" else 20
         threads: unlearning_processes(name)
         resources:

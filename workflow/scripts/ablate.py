@@ -1,5 +1,9 @@
 """Run both ablations of obj-if for one request and seed."""
 
+from soulbench.core import fork_server
+
+fork_server.fork("soulbench.evaluation.ablations", "lpips")
+
 from pathlib import Path
 
 from soulbench.core.log import job

@@ -1,5 +1,9 @@
 """Train one model of the bank."""
 
+from soulbench.core import fork_server
+
+fork_server.fork("soulbench.unlearning.bank")
+
 from pathlib import Path
 
 from soulbench.core.log import job

@@ -1,5 +1,9 @@
 """Evaluate the paper's claims on the tables."""
 
+from soulbench.core import fork_server
+
+fork_server.fork("soulbench.analysis.claims.table")
+
 from pathlib import Path
 
 from soulbench.analysis.claims.table import write_claims

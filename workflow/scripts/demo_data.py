@@ -1,5 +1,9 @@
 """Generate the demo's data set."""
 
+from soulbench.core import fork_server
+
+fork_server.fork("soulbench.data.demo.dataset")
+
 from soulbench.core.log import job
 from soulbench.data.demo.dataset import generate_dataset
 

@@ -1,5 +1,9 @@
 """Evaluate the models of one method and training seed, for all its requests."""
 
+from soulbench.core import fork_server
+
+fork_server.fork("soulbench.evaluation.run", "lpips")
+
 from pathlib import Path
 
 from soulbench.core.log import job

@@ -1,5 +1,9 @@
 """Plot one figure."""
 
+from soulbench.core import fork_server
+
+fork_server.fork("soulbench.figures", "matplotlib.pyplot")
+
 from pathlib import Path
 
 from soulbench import figures

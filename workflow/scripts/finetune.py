@@ -1,5 +1,9 @@
 """Fine-tune a pre-trained model on the human subset: the original model."""
 
+from soulbench.core import fork_server
+
+fork_server.fork("soulbench.training.stages")
+
 from pathlib import Path
 
 from soulbench.core.log import job

@@ -1,5 +1,9 @@
 """Write the page."""
 
+from soulbench.core import fork_server
+
+fork_server.fork("soulbench.report.page")
+
 from pathlib import Path
 
 from soulbench.core.log import job

@@ -1,5 +1,9 @@
 """Pre-train a model on the whole training split."""
 
+from soulbench.core import fork_server
+
+fork_server.fork("soulbench.training.stages")
+
 from pathlib import Path
 
 from soulbench.core.log import job

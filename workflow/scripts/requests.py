@@ -1,6 +1,11 @@
 """Choose the requests by rule, or check those of a file."""
 
+from soulbench.core import fork_server
+
+fork_server.fork("soulbench.data.requests.resolve")
+
 from soulbench.core.log import job
+from soulbench.core.paths import source_beside
 from soulbench.data.requests.resolve import resolve_requests
 
 with job(snakemake.log[0]) as log:
@@ -10,7 +15,7 @@ with job(snakemake.log[0]) as log:
         graphs_dir=snakemake.input.graphs,
         subset_csv=snakemake.input.subset,
         human_csv=snakemake.input.human,
-        source_dir=snakemake.params.folder,
+        source_dir=source_beside(snakemake.output[0]),
         out_csv=snakemake.output[0],
         log=log,
     )

@@ -1,5 +1,9 @@
 """Gather the records into the tables."""
 
+from soulbench.core import fork_server
+
+fork_server.fork("soulbench.analysis.tables")
+
 from pathlib import Path
 
 from soulbench.analysis.tables import write_tables

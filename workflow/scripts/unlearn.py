@@ -1,5 +1,9 @@
 """Run one method for one request and seed."""
 
+from soulbench.core import fork_server
+
+fork_server.fork("soulbench.unlearning.run")
+
 from pathlib import Path
 
 from soulbench.core.log import job

@@ -1,5 +1,9 @@
 """Compute the frozen visual features of every object."""
 
+from soulbench.core import fork_server
+
+fork_server.fork("soulbench.models.visual_features")
+
 from pathlib import Path
 
 from soulbench.core.log import job

@@ -1,7 +1,12 @@
 """Filter the annotations, and choose the vocabulary."""
 
+from soulbench.core import fork_server
+
+fork_server.fork("soulbench.data.prepare.vocabulary")
+
 from soulbench.config import sections
 from soulbench.core.log import job
+from soulbench.core.paths import source_beside
 from soulbench.data.prepare.vocabulary import build_vocabulary
 
 with job(snakemake.log[0]) as log:
@@ -10,7 +15,7 @@ with job(snakemake.log[0]) as log:
     checked = sections.select(snakemake.config, "human", "requests")
     build_vocabulary(
         config={**snakemake.params.settings, **checked},
-        source_dir=snakemake.params.folder,
+        source_dir=source_beside(snakemake.output.vocabulary),
         out_json=snakemake.output.vocabulary,
         out_graphs=snakemake.output.graphs,
         log=log,

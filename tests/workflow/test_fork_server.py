@@ -1,0 +1,120 @@
+"""Jobs forked from one process are jobs like others: own status, log, lock and end; Snakemake notices nothing."""
+
+import os
+import re
+import signal
+import time
+
+import psutil
+import pytest
+from snakemake_runs import call, started
+from tiny_workflow import PROFILE, use_these_sources, write
+
+from soulbench.core import fork_server
+
+RULES = """
+from soulbench.core import fork_server
+fork_server.allow(workflow.is_main_process)
+
+rule all:
+    default_target: True
+    input: expand("{name}.txt", name=["first", "second", "third"])
+
+rule work:
+    output: "{name}.txt"
+    log: "logs/{name}.log"
+    script: "work.py"
+"""
+#: Writes its process, its parent, whether the module was there before the script asked for it, and its folder.
+WORK = """
+from soulbench.core import fork_server
+import sys
+there = "wave" in sys.modules
+fork_server.fork("wave")
+import os, time
+from pathlib import Path
+from soulbench.core.log import job
+
+with job(snakemake.log[0]) as log:
+    facts = [os.getpid(), os.getppid(), int("wave" in sys.modules), int(there), Path.cwd()]
+    Path(snakemake.output[0]).write_text(" ".join(map(str, facts)))
+    {more}
+"""
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch):
+    use_these_sources(monkeypatch)
+    monkeypatch.delenv(fork_server.ALLOWED, raising=False)
+    return tmp_path
+
+
+def facts(tree, name):
+    return (tree / f"{name}.txt").read_text().split()
+
+
+def wait_until(condition):
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_jobs_are_forked_from_one_process_that_ends_with_snakemake(tree):
+    write(tree, RULES, work=WORK.format(more=""))
+    run = call(tree, tree, *PROFILE, "--cores", "2")
+    assert run.status == 0, run.text
+    jobs = [facts(tree, name) for name in ("first", "second", "third")]
+    assert len({number for number, *_ in jobs}) == 3
+    (server,) = {parent for _, parent, *_ in jobs}
+    assert [(imported, folder) for _, _, imported, _, folder in jobs] == [("1", str(tree))] * 3
+    assert "done in" in (tree / "logs" / "first.log").read_text()
+    wait_until(lambda: not psutil.pid_exists(int(server)))
+
+
+def test_without_a_server_a_job_runs_by_itself(tree, monkeypatch):
+    monkeypatch.setenv(fork_server.ALLOWED, "0")
+    write(tree, RULES, work=WORK.format(more=""))
+    run = call(tree, tree, *PROFILE, "--cores", "2")
+    assert run.status == 0, run.text
+    jobs = [facts(tree, name) for name in ("first", "second", "third")]
+    assert [imported for _, _, imported, *_ in jobs] == ["0"] * 3
+
+
+def test_a_failure_is_reported_as_that_of_any_job(tree):
+    more = 'raise ValueError("it is broken") if snakemake.wildcards.name == "second" else None'
+    write(tree, RULES, work=WORK.format(more=f"if snakemake.wildcards.name == 'second': {more}"))
+    run = call(tree, tree, *PROFILE, "--cores", "2")
+    assert run.status == 1
+    assert "ValueError: it is broken" in run.text
+    assert "ValueError: it is broken" in (tree / "logs" / "second.log").read_text()
+    assert (tree / "third.txt").exists() and not (tree / "second.txt").exists()
+
+
+@pytest.mark.parametrize("who", ["snakemake", "job"])
+def test_a_job_ends_with_whoever_is_killed(tree, who):
+    write(tree, RULES, work=WORK.format(more="time.sleep(60)"))
+    running = started(tree, tree, *PROFILE, "--cores", "1", "first.txt")
+    wait_until(lambda: (tree / "first.txt").exists() and facts(tree, "first"))
+    number, server, *_ = map(int, facts(tree, "first")[:2])
+    if who == "snakemake":
+        running.send_signal(signal.SIGKILL)
+    else:
+        os.kill(number, signal.SIGKILL)
+    wait_until(lambda: not psutil.pid_exists(number) and not psutil.pid_exists(server))
+    assert running.wait(60) != 0
+    if who == "snakemake":
+        assert re.search("Snakemake is gone", (tree / "logs" / "first.log").read_text())
+    else:
+        assert not (tree / "first.txt").exists(), "Snakemake removes what a failed job wrote"
+
+
+def test_an_interrupt_reaches_the_job(tree):
+    write(tree, RULES, work=WORK.format(more="time.sleep(60)"))
+    running = started(tree, tree, *PROFILE, "--cores", "1", "first.txt")
+    wait_until(lambda: (tree / "first.txt").exists() and facts(tree, "first"))
+    number = int(facts(tree, "first")[0])
+    os.killpg(running.pid, signal.SIGINT)  # as Ctrl-C does; the forked job is in another group
+    wait_until(lambda: not psutil.pid_exists(number))
+    assert running.wait(60) != 0
+    assert "interrupted" in (tree / "logs" / "first.log").read_text()
