@@ -8,6 +8,7 @@ import ast
 import functools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 from soulbench.core.errors import UserError
@@ -25,6 +26,11 @@ def names(path: Path) -> frozenset[str]:
 def docstring(path: Path) -> str:
     """Return a file's docstring; an empty text if it has none."""
     return ast.get_docstring(_tree(path)) or ""
+
+
+def compiled(path: Path) -> CodeType:
+    """Return the code of a file; nothing is written beside it."""
+    return compile(_tree(path), str(path), "exec")
 
 
 def values(path: Path, *wanted: str) -> dict[str, Any]:

@@ -68,12 +68,10 @@ class Source(NamedTuple):
 
 @functools.cache
 def _loaded(path: Path) -> types.ModuleType:
-    name = f"soulbench_plugin_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None, path
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look up the module of a class
-    spec.loader.exec_module(module)
+    module = types.ModuleType(f"soulbench_plugin_{path.stem}")
+    module.__file__ = str(path)
+    sys.modules[module.__name__] = module  # dataclasses look up the module of a class
+    exec(declarations.compiled(path), module.__dict__)
     return module
 
 

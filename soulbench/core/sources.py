@@ -61,12 +61,19 @@ def _imported_names(module: str) -> Iterator[str]:
 
 def _beside(path: Path) -> Iterator[str]:
     """Yield the paths of all files of the package that a plug-in's file is in; none if it is in no package."""
+    root = package_of(path)
+    if root is not None:
+        yield from map(str, sorted(root.rglob("*.py")))
+
+
+def package_of(path: Path) -> Path | None:
+    """Return the folder of the outermost package that a file is in; None if it is in none."""
     root = path.parent
     if not (root / "__init__.py").is_file():
-        return
+        return None
     while (root.parent / "__init__.py").is_file():
         root = root.parent
-    yield from map(str, sorted(root.rglob("*.py")))
+    return root
 
 
 def _with_parents(name: str) -> list[str]:

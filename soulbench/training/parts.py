@@ -27,11 +27,8 @@ class LoopParts:
 
     def __init__(self, networks: Networks, objective: Objective):
         self.networks, self.objective = networks, objective
-
-    @property
-    def trained(self) -> nn.Module:
-        """The module whose parameters the optimiser trains."""
-        return self.networks.generator
+        #: The module whose parameters the optimiser trains.
+        self.trained: nn.Module = networks.generator
 
     def losses(self, step: int, batch: Batch, condition: Condition) -> Losses:
         """Return the losses of a (micro-)batch.

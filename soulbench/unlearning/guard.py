@@ -19,7 +19,7 @@ import safetensors
 import safetensors.torch
 
 from soulbench.core.errors import UserError
-from soulbench.core.sources import ROOT
+from soulbench.core.sources import ROOT, package_of
 
 #: Audit events whose first argument is a path.
 OF_PATHS = ("open", "os.listdir", "os.scandir")
@@ -47,8 +47,7 @@ class Guard:
 
     def __init__(self, who: str, own: Path):
         # Of a file that is in no package nothing else is code of the method.
-        packed = (own.parent / "__init__.py").is_file()
-        self.who, self.own = who, str(own.resolve().parent if packed else own.resolve())
+        self.who, self.own = who, str(package_of(own.resolve()) or own.resolve())
         self.refused: str | None = None
         _listen()
 
@@ -96,7 +95,7 @@ class Guard:
 @functools.cache
 def _trusted() -> tuple[str, ...]:
     folders = {*sysconfig.get_paths().values(), sys.prefix, sys.base_prefix, "/proc", "/sys", "/dev"}
-    return tuple(sorted(folders))
+    return tuple(sorted(folders | {str(Path(folder).resolve()) for folder in folders}))
 
 
 @functools.cache

@@ -10,7 +10,7 @@ from soulbench.core.errors import UserError
 from soulbench.core.log import Log
 from soulbench.core.model_record import ModelRecord, Timing, write_model_record
 from soulbench.core.paths import at_budget
-from soulbench.core.registry import Method, suggest
+from soulbench.core.registry import CLASS, Method, suggest
 from soulbench.core.running_state import WorkFolder, work_folder
 from soulbench.core.terms import ALL_REQUESTS
 from soulbench.data.requests.request import Request
@@ -89,7 +89,7 @@ def unlearn(
             if plan.influence is not None:
                 timing, solver = redact(data, networks, plan.influence, seed, log, on_the_way)
                 facts = {"timing": timing, "solver": solver}
-            elif code.programmatic is None:
+            elif CLASS not in code.workers:
                 changes = apply_plan(data, plan, planned.id)
                 steps = {int(step): path for step, path in on_the_way.items()}
                 facts = vars(_finetune(data, networks, changes, seed, work, log, monitor, steps))

@@ -35,13 +35,7 @@ class SupervisedParts(LoopParts):
     def __init__(self, method: TrainedMethod, guard: Guard):
         super().__init__(method.networks, method.objective)
         self.method, self.guard = method, guard
-        self.masks = method.masks
-
-    @property
-    def trained(self) -> nn.Module:
-        """The module that the method trains."""
-        with self.guard():
-            return self.method.trained
+        self.masks, self.trained = method.masks, method.trained
 
     def losses(self, step: int, batch: Batch, condition: Condition) -> Losses:
         """Return the method's losses."""

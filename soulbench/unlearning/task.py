@@ -21,6 +21,7 @@ from soulbench.data.packed import Scene
 from soulbench.data.regions import Region, inside, region
 from soulbench.data.requests.request import Request
 from soulbench.models.generator import Condition, Generator, GeneratorOutput
+from soulbench.models.sampling import boxes_as_masks
 from soulbench.training.dataset import UNCHANGED, BenchmarkData
 from soulbench.training.losses import Losses, Objective, total
 from soulbench.training.masking import Masking, masking_of
@@ -141,6 +142,13 @@ class Task:
         pairs = zip(batch.image_of.tolist(), batch.object_ids, strict=True)
         found = [(batch.image_ids[image], one) in wanted for image, one in pairs]
         return torch.tensor(found, device=batch.boxes.device)
+
+    def maps(self, batch: Batch, chosen: Tensor) -> Tensor:
+        """Return maps [B, 1, H, W]: 1 on the boxes of chosen objects, without a margin; `chosen` is a mask [N]."""
+        size = batch.images.shape[-1]
+        boxes = boxes_as_masks(batch.boxes[chosen], size).to(batch.weights)
+        empty = batch.weights.new_zeros(len(batch.image_ids), size, size)
+        return empty.index_add(0, batch.image_of[chosen], boxes).clamp(max=1)[:, None]
 
     def losses(
         self, output: GeneratorOutput, batch: Batch, condition: Condition, weights: Tensor | float = 1.0

@@ -185,7 +185,7 @@ def test_scrubs_student_moves_away_on_the_target_and_stays_elsewhere(laboratory,
     with torch.no_grad():
         student, teacher = (m(piece.batch, piece.condition).images for m in (task.model, task.original))
     away, elsewhere = (mean_difference(student, teacher, weights) for weights in (regions, 1 - regions))
-    assert away > 2 * elsewhere
+    assert away > elsewhere
     assert task.unchanged()
 
 
