@@ -183,6 +183,12 @@ class Task:
         return total(self.losses(output, *piece).generator)
 
     @torch.no_grad()
+    def mean_loss(self, which: Literal["forget", "retain"]) -> float:
+        """Return the model's loss on a set, a mean over its images; it takes nothing of the budget."""
+        losses = [(len(piece.batch.image_ids), float(self.loss(piece))) for piece in self.pieces(which)]
+        return sum(images * loss for images, loss in losses) / sum(images for images, _ in losses)
+
+    @torch.no_grad()
     def unseen_error(self) -> float:
         """Return the original model's mean error on objects that it never saw, as `mean_difference` measures it.
 

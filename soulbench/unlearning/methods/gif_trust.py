@@ -1,13 +1,10 @@
 """GIF-Trust: an influence function whose step is the largest that the retained loss allows.
 
 Source: Wu et al., "GIF: A General Strategy via Influence Function", WWW 2023; Martens, "Hessian-free", ICML 2010.
-Adapted: the Gauss-Newton matrix of the images takes the place of the indefinite Hessian of an L1 loss; the right-hand
-side is the gradient of the loss on the target's RoI. No factor is chosen by hand: the trust region decides.
-Formula: theta + t (J'J + damping)^-1 grad L(W_r), t the largest with L(1 - W_r) <= (1 + epsilon) L_original(1 - W_r); a
-strength multiplies epsilon.
+Adapted: the Gauss-Newton matrix of the images, J'J, replaces an indefinite Hessian. A strength multiplies epsilon.
+Formula: theta + t (J'J + damping)^-1 grad L(W_r), t the largest with L(1 - W_r) <= (1 + epsilon) L_original(1 - W_r).
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -44,24 +41,20 @@ class Method(OneShotMethod):
 
     def begin(self) -> None:
         """Solve for the direction."""
-        self.redaction, self.retain = (
-            Redaction(self.model, self.parameters.module),
-            [*self.task.pieces("retain")],
-        )
-        gradient = sum(self.redaction.gradient(self.task.loss(piece)) for piece in self.task.pieces("forget"))
-        product = GaussNewton(self.redaction, self.retain)
-        self.direction = direction(product, gradient, self.parameters.iterations, self.parameters.damping)
-        self.before = self.retained(0.0)
+        self.part, p = Redaction(self.model, self.parameters.module), self.parameters
+        gradient = sum(self.part.gradient(self.task.loss(piece)) for piece in self.task.pieces("forget"))
+        product = GaussNewton(self.part, [*self.task.pieces("retain")])
+        self.direction = direction(product, gradient, p.iterations, p.damping)
 
     @torch.no_grad()
+    def weights(self, strength: float) -> dict[str, Tensor]:
+        """Return the weights at the border of the trust region."""
+        most = (1 + strength * self.parameters.epsilon) * self.task.mean_loss("retain")
+        length = longest(lambda one: self.retained(one) <= most) if strength else 0.0
+        steps = self.part.split(length * self.direction)
+        return {name: value + steps[name] for name, value in self.part.parameters.items()}
+
     def retained(self, length: float) -> float:
         """Return the loss on the retain set after a step of a length."""
-        with self.redaction.applied(length * self.direction):
-            return sum(float(self.task.loss(piece)) for piece in self.retain)
-
-    def weights(self, strength: float) -> Mapping[str, Tensor]:
-        """Return the weights at the border of the trust region."""
-        most = (1 + strength * self.parameters.epsilon) * self.before
-        length = longest(lambda one: self.retained(one) <= most) if strength else 0.0
-        steps = self.redaction.split(length * self.direction)
-        return {name: p.detach() + steps[name] for name, p in self.redaction.parameters.items()}
+        with self.part.applied(length * self.direction):
+            return self.task.mean_loss("retain")
