@@ -128,7 +128,7 @@ def method(name: str, plugins: Plugins = ()) -> Method:
 
 def _check_parameters(path: Any, made: Any) -> None:
     """Refuse a class of parameters that a configuration could not give values to."""
-    if not dataclasses.is_dataclass(made) or not made.__dataclass_params__.frozen:  # type: ignore[attr-defined]
+    if not dataclasses.is_dataclass(made) or not getattr(made, "__dataclass_params__").frozen:  # noqa: B009
         raise UserError(f"{path}: Parameters must be a frozen dataclass: @dataclass(frozen=True)")
     hints = typing.get_type_hints(made, include_extras=True)
     for field in dataclasses.fields(made):

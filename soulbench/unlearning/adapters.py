@@ -42,7 +42,7 @@ class Adapters(nn.Module):
 class AdaptedMethod(TrainedMethod):
     """A method that trains adapters, which it makes in `begin`; they are merged into the model after every step."""
 
-    trained: Adapters  # type: ignore[assignment]
+    trained: Adapters
 
     @torch.no_grad()
     def updated(self, step: int) -> None:

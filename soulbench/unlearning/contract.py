@@ -6,7 +6,7 @@ to do about it. A model that was trained before is used again where it can be.
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,7 +27,7 @@ from soulbench.unlearning.plan import Plan, plan_of
 from soulbench.unlearning.workbench import Workbench
 
 #: A plain fine-tuning at this learning rate, and with fixed statistics, moves nothing.
-STANDING_STILL = {"unlearning": {"learning_rate": 0.0, "norm_statistics": "frozen"}}
+STANDING_STILL = {"learning_rate": 0.0, "norm_statistics": "frozen"}
 Tensors = Mapping[str, Tensor]
 
 
@@ -140,7 +140,7 @@ def _other_request(trial: Trial, name: str) -> None:
 def _still(trial: Trial, name: str) -> None:
     family = trial.method(name).family
     if family == "finetune":
-        tensors = trial.again(name, "still", **STANDING_STILL)
+        tensors = trial.again(name, "still", unlearning=STANDING_STILL)
         where = "at a learning rate of 0: write to no weight yourself; let the optimiser do it"
     elif family == "redaction":
         tensors = trial.again(name, "still", methods={name: {"alpha": 0.0}})
@@ -173,7 +173,7 @@ def _record(trial: Trial, name: str) -> None:
     about = (record.method, record.request, record.seed, record.family, record.level)
     if about != (name, trial.request(name), 1, code.family, code.level):
         raise Broken(f"its record is of something else: {about}")
-    if record.parameters["method"].keys() != {*code.parameters.__dataclass_fields__}:
+    if record.parameters["method"].keys() != {one.name for one in fields(code.parameters)}:
         raise Broken("its record does not hold its parameters")
     if min(record.timing.seconds, record.timing.peak_mib, record.timing.steps) <= 0:
         raise Broken("its record holds no cost")

@@ -115,11 +115,11 @@ def _listen() -> None:
         return opened(path, *arguments, **more)
 
     for module in (safetensors, safetensors.torch):
-        module.safe_open = audited
+        setattr(module, "safe_open", audited)  # noqa: B010
     start = threading.Thread.start
 
     def audited_start(thread: threading.Thread) -> None:
         sys.audit("_thread.start_new_thread", start, (), {})  # Python raises it from version 3.12 on
         start(thread)
 
-    threading.Thread.start = audited_start  # type: ignore[method-assign]
+    threading.Thread.start = audited_start  # type: ignore[assignment, method-assign]

@@ -27,8 +27,13 @@ def without(batch: Batch, condition: Condition, removed: Tensor) -> tuple[Batch,
     object_ids = tuple(one for one, stays in zip(batch.object_ids, kept.tolist(), strict=True) if stays)
     count = float(kept.sum())
     redrawn = new_index[condition.redrawn[kept[condition.redrawn]]]
-    seen = {"features": condition.features[kept], "boxes": condition.boxes[kept], "redrawn": redrawn}
     return (
         replace(batch, object_ids=object_ids, triples=triples, object_count=count, **fewer),
-        replace(condition, **seen, redrawn_count=condition.redrawn_count.new_tensor(float(len(redrawn)))),
+        replace(
+            condition,
+            features=condition.features[kept],
+            boxes=condition.boxes[kept],
+            redrawn=redrawn,
+            redrawn_count=condition.redrawn_count.new_tensor(float(len(redrawn))),
+        ),
     )

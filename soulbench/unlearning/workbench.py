@@ -150,8 +150,8 @@ class Workbench:
         entry = {} if self.config["methods"].get(method) is None else self.config["methods"][method]
         settings = files.merge(self.config, {"methods": {method: entry}})
         settings = files.merge(settings, overlay or {})
-        inputs = (self.data, self.original, self.pretrained)
-        unlearn(settings, method, request, 1, *map(str, inputs), str(out), "source", _no_log)
+        data, original, pretrained = str(self.data), str(self.original), str(self.pretrained)
+        unlearn(settings, method, request, 1, data, original, pretrained, str(out), "source", _no_log)
         return load(out)[0]
 
 

@@ -78,6 +78,7 @@ def part(config, wanted):
     [
         [],
         ["smoke"],
+        ["methods"],
         ["divergences"],
         ["visual-genome"],
         ["visual-genome", "paper4"],

@@ -42,7 +42,9 @@ class Method(OneShotMethod):
     def begin(self) -> None:
         """Solve for the direction."""
         self.part, p = Redaction(self.model, self.parameters.module), self.parameters
-        gradient = sum(self.part.gradient(self.task.loss(piece)) for piece in self.task.pieces("forget"))
+        gradient = torch.stack(
+            [self.part.gradient(self.task.loss(one)) for one in self.task.pieces("forget")]
+        ).sum(0)
         product = GaussNewton(self.part, [*self.task.pieces("retain")])
         self.direction = direction(product, gradient, p.iterations, p.damping)
 
