@@ -21,7 +21,7 @@ from soulbench.figures import LEVEL_COLOURS, axes_of_intervals, counted, lpips_n
 GROUP_COLOURS = {"target": "#D55E00", "same-image": "#56B4E9", "other-images": "#888888"}
 RETRAIN_COLOUR, ORIGINAL_COLOUR, FLOOR_COLOUR, BOX_COLOUR = "#CC3377", "#111111", "#D8D8D8", "#FFD400"
 REFERENCE_DASHES: Any = (0, (4, 2))
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h", "p", "<", ">", "*")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h", "p", "<", ">", "*", "d", "8", "H")
 DPI = 150
 STYLE: Any = {
     "font.family": "DejaVu Sans",

@@ -62,7 +62,7 @@ def plot(config: dict[str, Any], paths: ResultPaths, out_stem: Path, log: Callab
             for name, shape in shapes.items()
         ]
         _style.outside_legend(
-            fig, handles, 7, "large points: as described; shaded: the band of the retrained models"
+            fig, handles, 6, "large points: as described; shaded: the band of the retrained models"
         )
     log(f"{len(shapes)} methods, {len(table)} points")
 

@@ -110,4 +110,4 @@ def _legend(fig: Figure, config: dict[str, Any], shapes: dict[str, str], request
         for name, shape in shapes.items()
     ]
     note = f"shaded: the band of the retrained models; {_style.bars_note(config, requests)}"
-    _style.outside_legend(fig, handles, 7, note)
+    _style.outside_legend(fig, handles, 6, note)

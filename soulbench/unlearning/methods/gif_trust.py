@@ -42,11 +42,9 @@ class Method(OneShotMethod):
     def begin(self) -> None:
         """Solve for the direction."""
         self.part, p = Redaction(self.model, self.parameters.module), self.parameters
-        gradient = torch.stack(
-            [self.part.gradient(self.task.loss(one)) for one in self.task.pieces("forget")]
-        ).sum(0)
+        forget = [self.part.gradient(self.task.loss(piece)) for piece in self.task.pieces("forget")]
         product = GaussNewton(self.part, [*self.task.pieces("retain")])
-        self.direction = direction(product, gradient, p.iterations, p.damping)
+        self.direction = direction(product, torch.stack(forget).sum(dim=0), p.iterations, p.damping)
 
     @torch.no_grad()
     def weights(self, strength: float) -> dict[str, Tensor]:
