@@ -7,6 +7,7 @@ import pytest
 import torch
 from scenes_factory import no_log
 from torch.func import functional_call
+from trainer_factory import interrupt_at
 
 from soulbench.core import registry
 from soulbench.core.device import ExecutionContext
@@ -14,6 +15,7 @@ from soulbench.core.running_state import WorkFolder
 from soulbench.core.sources import ROOT
 from soulbench.data.regions import region
 from soulbench.report import methods_page
+from soulbench.training import trainer
 from soulbench.training.dataset import BenchmarkData
 from soulbench.training.masking import masking_of
 from soulbench.training.schedule import Stage
@@ -397,6 +399,24 @@ def test_lora_resumes_with_its_adapters(laboratory):
     other.load_state_dict(method.state_dict())
     for first, second in zip(method.trained.parameters(), other.trained.parameters(), strict=True):
         assert torch.equal(first, second)
+
+
+@pytest.mark.parametrize("name", ["lora", "salun", "scrub"])
+def test_an_interrupted_training_ends_with_the_same_bits(benchmark, tmp_path, monkeypatch, name):
+    monkeypatch.setattr(trainer, "CHECK_EVERY", 1)
+    overlay = {"training": {"checkpoint_seconds": 1e-9}, "methods": {name: {}}}
+    whole = benchmark.unlearn(name, tmp_path / "whole" / "model.safetensors", overlay=overlay)
+    undo = interrupt_at(2, monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        benchmark.unlearn(name, tmp_path / "model.safetensors", overlay=overlay)
+    undo()
+    steps, original = [], Trainer.train_step
+    monkeypatch.setattr(
+        Trainer, "train_step", lambda self, step, batches: steps.append(step) or original(self, step, batches)
+    )
+    resumed = benchmark.unlearn(name, tmp_path / "model.safetensors", overlay=overlay)
+    assert steps == [2, 3]
+    assert all(torch.equal(resumed[key], whole[key]) for key in whole)
 
 
 def test_leak_aware_stops_where_the_decoys_stand(laboratory):
