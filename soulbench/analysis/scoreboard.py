@@ -1,7 +1,7 @@
 """scoreboard.csv: what each method forgets and damages, one row for each method and task.
 
-The answers of a column are those that stand after Holm's correction over the methods of the task and group; those without it are
-beside them. References are not compared with each other, so theirs are not corrected.
+The answers of a column are those that stand after Holm's correction over the methods of the task and group; those
+without it are beside them. References are not compared with each other, so theirs are not corrected.
 """
 
 import itertools
