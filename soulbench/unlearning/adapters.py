@@ -10,7 +10,7 @@ from soulbench.unlearning.task import TrainedMethod
 
 
 class Adapters(nn.Module):
-    """W = W_start + B A for some weights, with A random and B zero at first.
+    """W = W_start + scale B A for some weights, with A random and B zero at first.
 
     A kernel counts as a matrix with a row for each output channel.
 
@@ -18,11 +18,12 @@ class Adapters(nn.Module):
         start: weights by name, of two dimensions or more; they stay as they are.
         rank: number of rows of A.
         random: draws A (CPU).
+        scale: how much the adapters count; with few steps, more than 1.
     """
 
-    def __init__(self, start: Mapping[str, Tensor], rank: int, random: torch.Generator):
+    def __init__(self, start: Mapping[str, Tensor], rank: int, random: torch.Generator, scale: float = 1.0):
         super().__init__()
-        self.start = dict(start)
+        self.start, self.scale = dict(start), scale
         self.down, self.up = nn.ParameterList(), nn.ParameterList()
         for weight in self.start.values():
             columns = weight[0].numel()
@@ -34,7 +35,7 @@ class Adapters(nn.Module):
         """Return the adapted weights by name."""
         pairs = zip(self.up, self.down, strict=True)
         return {
-            name: weight + (up @ down).view_as(weight)
+            name: weight + self.scale * (up @ down).view_as(weight)
             for (name, weight), (up, down) in zip(self.start.items(), pairs, strict=True)
         }
 

@@ -3,7 +3,7 @@
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from soulbench.unlearning.task import Task
 
@@ -27,3 +27,31 @@ def diagonal(task: Task, which: Literal["forget", "retain"]) -> dict[str, Tensor
                 sums[name] += gradient.square()
         images += 1
     return {name: value / max(images, 1) for name, value in sums.items()}
+
+
+def noise(task: Task, *draw: object, floor: float = 1e-2) -> dict[str, Tensor]:
+    """Return noise for each parameter, smaller where the retained data need it: (F / mean F + floor)^(-1/4) n.
+
+    n is drawn from N(0, 1). After Golatkar et al., CVPR 2020.
+
+    Args:
+        task: gives the model, the images and the random numbers.
+        draw: which noise is drawn.
+        floor: least importance, in units of the mean: it bounds the noise on weights that nothing depends on.
+    """
+    fisher = diagonal(task, "retain")
+    mean = torch.cat([value.flatten() for value in fisher.values()]).mean().clamp(min=1e-30)
+    random = task.random("noise", *draw)
+    return {
+        name: torch.randn(value.shape, generator=random).to(value) * (value / mean + floor).pow(-0.25)
+        for name, value in fisher.items()
+    }
+
+
+def add_noise(model: nn.Module, task: Task, sigma: float) -> None:
+    """Add `sigma` times such noise to a copy of the model, in place."""
+    drawn = noise(task)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if name in drawn:
+                parameter.add_(drawn[name], alpha=sigma)

@@ -19,7 +19,6 @@ import safetensors
 import safetensors.torch
 
 from soulbench.core.errors import UserError
-from soulbench.core.sources import ROOT, package_of
 
 #: Audit events whose first argument is a path.
 OF_PATHS = ("open", "os.listdir", "os.scandir")
@@ -42,13 +41,12 @@ class Guard:
 
     Args:
         who: names the method in messages: its file and its rule.
-        own: the method's file; a package that it is in may be imported.
     """
 
-    def __init__(self, who: str, own: Path):
-        # Of a file that is in no package nothing else is code of the method.
-        self.who, self.own = who, str(package_of(own.resolve()) or own.resolve())
+    def __init__(self, who: str):
+        self.who = who
         self.refused: str | None = None
+        _trusted()  # before anything is refused: finding them opens files
         _listen()
 
     @contextlib.contextmanager
@@ -84,12 +82,11 @@ class Guard:
         raise UserError(self.refused)
 
     def _may_open(self, path: str) -> bool:
-        """Return whether a path is code of Python, of an installed package, of this one or of the method itself."""
+        """Return whether a path is code, or a folder in which Python looks for code."""
         whole = os.path.abspath(path)  # noqa: PTH100 (follows no link, as the import system does)
-        code = whole.endswith((".py", ".pyc", ".so")) or "." not in os.path.basename(whole)  # noqa: PTH119
-        return whole.startswith(_trusted()) or (
-            code and whole.startswith((self.own, str(ROOT / "soulbench")))
-        )
+        if whole.startswith(_trusted()) or whole.endswith((".py", ".pyc", ".so")):
+            return True
+        return whole in map(os.path.abspath, sys.path) or os.path.isfile(f"{whole}/__init__.py")  # noqa: PTH113
 
 
 @functools.cache

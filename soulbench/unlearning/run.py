@@ -71,7 +71,7 @@ def unlearn(
     parameters = runs.parameters(config, method)
     planned = planned_request(data.requests, method, code, request)
     settings = code.parameters(**parameters)
-    with Guard(f"{code.source.path} (rule {method})", code.source.path)():
+    with Guard(f"{code.source.path} (rule {method})")():
         plan = plan_of(code, planned, subset_of(data), settings)
     networks = data.networks(seed)
     facts: dict[str, Any]

@@ -148,7 +148,7 @@ def supervised(
     """
     who = f"{code.source.path} (rule {name})"
     device = prepare(data.config["device"])
-    guard, task = Guard(who, code.source.path), Task(data, networks, request, seed, who, device)
+    guard, task = Guard(who), Task(data, networks, request, seed, who, device)
     before = data.batches().digest(data.subset)
     with guard():
         made = code.programmatic

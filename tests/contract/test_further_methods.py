@@ -419,29 +419,24 @@ def test_an_interrupted_training_ends_with_the_same_bits(benchmark, tmp_path, mo
     assert all(torch.equal(resumed[key], whole[key]) for key in whole)
 
 
-def test_leak_aware_stops_where_the_decoys_stand(laboratory):
-    method, piece, task = laboratory.method("leak-aware", cover=1.0), laboratory.batch(), laboratory.task
+@pytest.mark.parametrize("reach", [0.5, 1.0])
+def test_leak_aware_teaches_equal_changes(laboratory, reach):
+    """In the target's RoI toward a picture without it, and elsewhere that of a noisy original."""
+    method, piece, task = laboratory.method("leak-aware", reach=reach), laboratory.batch(), laboratory.task
     regions = task.regions(piece.batch)
-    decoys = task.maps(piece.batch, piece.batch.is_object & ~task.targets(piece.batch)) * (1 - regions)
-    assert decoys.any() and not (decoys * regions).any()
-
-    def parts(on_target, on_decoys):
-        """Move the original's images, so that the model seems to have changed by so much."""
-        moved = task.original.forward
-
-        def forward(batch, condition):
-            output = moved(batch, condition)
-            images = output.images - on_target * regions - on_decoys * decoys
-            return replace(output, images=images)
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(task.original, "forward", forward)
-            return method.losses(0, piece.batch, piece.condition).generator
-
-    hidden, seen = parts(0.1, 0.3), parts(0.3, 0.1)
-    assert hidden["forget"] < 0 == hidden["cover"]
-    assert seen["forget"] == 0
-    assert float(seen["cover"].detach()) == pytest.approx(0.2, abs=1e-4)
+    with torch.no_grad():
+        taught = method.taught(piece.batch, piece.condition).targets
+        before, noisy = (m(piece.batch, piece.condition).images for m in (task.original, method.noisy))
+        hidden = replace(piece.condition, hidden=torch.maximum(piece.condition.hidden, regions))
+        absent = task.original(*without(piece.batch, hidden, task.targets(piece.batch))).images
+    outside, inside = (mean_difference(taught, before, weights) for weights in (1 - regions, regions))
+    assert torch.equal(taught * (1 - regions), noisy * (1 - regions))
+    most = mean_difference(absent, before, regions)
+    assert 0 < outside < most
+    torch.testing.assert_close(inside, torch.minimum(reach * outside, most))
+    # A part of the way: nearer to the picture without the target than the original is.
+    assert mean_difference(taught, absent, regions) < most
+    assert task.unchanged()
 
 
 def test_a_filled_region_holds_the_mean_crop_of_other_objects(laboratory):

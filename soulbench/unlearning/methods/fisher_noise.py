@@ -9,11 +9,10 @@ sigma.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from soulbench.core.values import Natural, Positive
-from soulbench.unlearning.fisher import diagonal
+from soulbench.unlearning.fisher import noise
 from soulbench.unlearning.task import OneShotMethod
 
 LEVEL, FAMILY, PER_REQUEST = "object", "one-shot", True
@@ -39,17 +38,10 @@ class Method(OneShotMethod):
 
     def begin(self) -> None:
         """Draw the noise of strength 1."""
-        fisher = diagonal(self.task, "retain")
-        mean = torch.cat([value.flatten() for value in fisher.values()]).mean().clamp(min=1e-30)
-        random = self.task.random("noise", self.parameters.draw)
-        self.noise = {
-            name: torch.randn(value.shape, generator=random).to(value)
-            * (value / mean + self.parameters.floor).pow(-0.25)
-            for name, value in fisher.items()
-        }
+        self.noise = noise(self.task, self.parameters.draw, floor=self.parameters.floor)
 
     def weights(self, strength: float) -> Mapping[str, Tensor]:
         """Return the noisy weights."""
         old = dict(self.model.named_parameters())
         sigma = strength * self.parameters.sigma
-        return {name: old[name].detach() + sigma * noise for name, noise in self.noise.items()}
+        return {name: old[name].detach() + sigma * drawn for name, drawn in self.noise.items()}

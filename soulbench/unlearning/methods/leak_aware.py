@@ -1,20 +1,22 @@
-"""Leak-Aware: forget no more than to where unseen objects stand, and change the target no more than decoys change.
+"""Leak-Aware: the target changes as much as everything else does, so that its region does not stand out.
 
 Source: this project. Whoever holds the models before and after looks for the object whose region changed most. So the
-region of the target may change only as much as those of decoys, which are objects that go on learning their own
-photographs with more weight: they change toward the truth, and nobody is harmed by it.
-Formula: L(1 - W_r) + decoys E(W_d) - forget min(E(W_r), tau) [D(W_r) < D(W_d)] + cover max(D(W_r) - D(W_d), 0); E is
-the error against the photograph, D the difference to the original model, tau the error on held-out objects.
-Where it loses: with few decoys, or a small budget in which these hardly move, it forgets little.
+student learns pictures that change everywhere by as much: outside of the target's RoI those of a noisy original, with
+more noise on weights that the retained data need less; inside, a part of the way to a picture without the target.
+Formula: L(theta) with the target (1 - W_r) g_noisy + W_r (g + c (g_without - g)); c makes both changes equally large.
+Where it loses: what it forgets is bounded by the change that the rest bears; sigma trades one for the other.
 """
 
-from dataclasses import dataclass
+import copy
+from dataclasses import dataclass, replace
 
 import torch
 
-from soulbench.core.values import NotNegative
+from soulbench.core.values import Positive
 from soulbench.data.batches import Batch
 from soulbench.models.generator import Condition
+from soulbench.unlearning.fisher import add_noise
+from soulbench.unlearning.nodes import without
 from soulbench.unlearning.task import Losses, TrainedMethod, mean_difference
 
 LEVEL, FAMILY, PER_REQUEST = "object", "finetune", True
@@ -25,35 +27,33 @@ class Parameters:
     """Parameters of Leak-Aware.
 
     Attributes:
-        forget: weight of the target's error, which grows.
-        decoys: weight of the decoys' error, which falls.
-        cover: weight of what the target changes beyond the decoys.
+        sigma: of the noise, as that of Fisher-Noise: it sets how much everything changes.
+        reach: the target's change, as a multiple of the change of all else.
     """
 
-    forget: NotNegative = 0.5
-    decoys: NotNegative = 1.0
-    cover: NotNegative = 2.0
+    sigma: Positive = 1e-2
+    reach: Positive = 1.0
 
 
 class Method(TrainedMethod):
-    """The target hides among decoys."""
+    """The target hides among equal changes."""
 
     def begin(self) -> None:
-        """Measure where an unseen object stands."""
-        self.tau = self.task.unseen_error()
+        """Make the noisy original."""
+        self.noisy = copy.deepcopy(self.original)
+        add_noise(self.noisy, self.task, self.parameters.sigma)
+
+    @torch.no_grad()
+    def taught(self, batch: Batch, condition: Condition) -> Batch:
+        """Return the batch with the pictures that are to be learned."""
+        regions = self.task.regions(batch)
+        hidden = replace(condition, hidden=torch.maximum(condition.hidden, regions))
+        before, noisy = self.original(batch, condition).images, self.noisy(batch, condition).images
+        absent = self.original(*without(batch, hidden, self.task.targets(batch))).images
+        change, most = mean_difference(noisy, before, 1 - regions), mean_difference(absent, before, regions)
+        share = (self.parameters.reach * change / most.clamp(min=1e-6)).clamp(max=1)
+        return replace(batch, targets=torch.where(regions > 0, before + share * (absent - before), noisy))
 
     def losses(self, step: int, batch: Batch, condition: Condition) -> Losses:
-        """Return the losses of the rest and of the decoys, and the target's within the bounds of both."""
-        output, regions = self.model(batch, condition), self.task.regions(batch)
-        with torch.no_grad():
-            before = self.original(batch, condition).images
-        decoys = self.task.maps(batch, batch.is_object & ~self.task.targets(batch)) * (1 - regions)
-        error, change = (mean_difference(output.images, other, regions) for other in (batch.targets, before))
-        bound = mean_difference(output.images, before, decoys).detach()
-        forgets = (change < bound).float() * error.clamp(max=self.tau)
-        p = self.parameters
-        return self.task.losses(output, batch, condition, 1 - regions).plus(
-            decoys=p.decoys * mean_difference(output.images, batch.targets, decoys),
-            forget=-p.forget * forgets,
-            cover=p.cover * (change - bound).clamp(min=0),
-        )
+        """Return the usual losses toward these pictures."""
+        return self.task.losses(self.model(batch, condition), self.taught(batch, condition), condition)

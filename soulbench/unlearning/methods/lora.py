@@ -2,14 +2,14 @@
 
 Source: Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models", ICLR 2022.
 Adapted: the adapters are merged after every step, so that the models at all budgets are ordinary ones.
-Formula: W = W_original + B A, B at first 0; L(theta) with the mean crop of the category in the target's RoI.
+Formula: W = W_original + scale B A, B at first 0; L(theta) with the mean crop of the category in the target's RoI.
 """
 
 from dataclasses import dataclass
 
 from torch.func import functional_call
 
-from soulbench.core.values import Natural
+from soulbench.core.values import Natural, Positive
 from soulbench.data.batches import Batch
 from soulbench.models.generator import Condition
 from soulbench.unlearning.adapters import AdaptedMethod, Adapters
@@ -26,9 +26,11 @@ class Parameters:
 
     Attributes:
         rank: of the adapters.
+        scale: factor of the adapters: how fast they act at the common learning rate.
     """
 
     rank: Natural = 4
+    scale: Positive = 8.0
 
 
 def plan(request: Request, subset: Subset, parameters: Parameters) -> Plan:
@@ -43,7 +45,9 @@ class Method(AdaptedMethod):
         """Make the adapters."""
         named = self.original.named_parameters()
         chosen = {n: p for n, p in named if p.dim() > 1 and any(part in n for part in ADAPTED)}
-        self.trained = Adapters(chosen, self.parameters.rank, self.task.random("adapters"))
+        self.trained = Adapters(
+            chosen, self.parameters.rank, self.task.random("adapters"), self.parameters.scale
+        )
 
     def losses(self, step: int, batch: Batch, condition: Condition) -> Losses:
         """Return the usual losses of the adapted generator."""
