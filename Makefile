@@ -9,7 +9,7 @@ ifneq ($(shell (mkdir -p "$${XDG_CACHE_HOME:-$${HOME:?}/.cache}/snakemake" && ec
 export XDG_CACHE_HOME := $(CURDIR)/.snakemake/cache
 endif
 
-.PHONY: all smoke test lint unit contract further-tests workflow-tests wheel lock
+.PHONY: all smoke test lint unit contract further-tests workflow-tests docs wheel lock
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
@@ -32,12 +32,20 @@ lint: .venv/test.stamp
 unit contract: .venv/test.stamp
 	$(PYTEST) tests/$@
 
-further-tests: .venv/test.stamp
+further-tests: .venv/test.stamp tests/accessibility/node_modules
 	$(PYTEST) tests --ignore=tests/unit --ignore=tests/contract --ignore=tests/workflow
+
+# The rules that the page's accessibility is checked with; without npm, that check is skipped.
+tests/accessibility/node_modules: tests/accessibility/package-lock.json
+	if command -v npm >/dev/null; then npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund && touch $@; fi
 
 # In the order of tests/workflow/conftest.py: the smoke run takes longest, so it starts first.
 workflow-tests: .venv/test.stamp
 	$(PYTEST) --no-loadscope-reorder tests/workflow
+
+# The documentation as a site in site/. Strict: a broken link is an error.
+docs: .venv/test.stamp
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs site
 
 wheel: .venv/run.stamp
 	$(BIN)/python -m pip wheel --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .

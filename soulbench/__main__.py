@@ -1,4 +1,4 @@
-"""Check a configuration, list what it may contain, and exchange the results of runs; nothing is run."""
+"""Check a configuration, list what it may contain, exchange the results of runs, print tables; nothing is run."""
 
 import argparse
 import dataclasses
@@ -12,6 +12,7 @@ from typing import Any
 from soulbench.config import files, runs
 from soulbench.core import registry
 from soulbench.core.errors import UserError
+from soulbench.core.paths import ResultPaths
 from soulbench.core.processor import precision_warning
 from soulbench.core.values import type_text, value_text
 from soulbench.planning import estimate
@@ -53,6 +54,8 @@ def _parser() -> argparse.ArgumentParser:
         ("merge", _merge, "take in archives that other machines exported of the same benchmark"),
         ("publish", _publish, "write the tables of a run as compressed CSV, at most 2 MB"),
         ("compare", _compare, "compare the tables of a run with published ones, cell by cell"),
+        ("account", _account, "write what a run found as one page, its tables and figures beside it"),
+        ("table", _table_text, "print a table of a run, or a part of it, as Markdown or LaTeX"),
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.set_defaults(run=run)
@@ -71,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--predicates", type=int, default=46, help="size of the predicate vocabulary (46)")
     _add_authoring_arguments(commands.choices)
     _add_exchange_arguments(commands.choices)
+    _add_table_arguments(commands.choices["table"])
     return parser
 
 
@@ -86,8 +90,24 @@ def _add_authoring_arguments(commands: Mapping[str, argparse.ArgumentParser]) ->
     commands["check-method"].add_argument("file", type=Path, help="my_method.py")
 
 
+def _add_table_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("name", help="of the table: scoreboard")
+    command.add_argument("--format", choices=("markdown", "latex"), default="markdown")
+    command.add_argument(
+        "--run",
+        dest="folder",
+        metavar="run",
+        type=Path,
+        help="results/<name>; by default that of config.yaml",
+    )
+    command.add_argument("--columns", nargs="+", default=[], metavar="COLUMN", help="to keep, in this order")
+    command.add_argument(
+        "--where", nargs="+", default=[], metavar="COLUMN=VALUE", help="rows to keep: task=synthesis"
+    )
+
+
 def _add_exchange_arguments(commands: Mapping[str, argparse.ArgumentParser]) -> None:
-    for name in ("export", "merge"):
+    for name in ("export", "merge", "account"):
         commands[name].add_argument(
             "--configfile", nargs="+", default=[], metavar="FILE", help="overlays, as for snakemake"
         )
@@ -98,10 +118,11 @@ def _add_exchange_arguments(commands: Mapping[str, argparse.ArgumentParser]) -> 
     commands["merge"].add_argument("archive", nargs="+", type=Path, help="what export wrote elsewhere")
     for name in ("publish", "compare"):
         commands[name].add_argument("folder", metavar="run", type=Path, help="results/<name>")
-    commands["publish"].add_argument("--out", type=Path, required=True, help="the folder: docs/evidence")
-    commands["publish"].add_argument(
-        "--without", nargs="+", default=[], metavar="TABLE", help="tables to leave out: metrics"
-    )
+    for name in ("publish", "account"):
+        commands[name].add_argument("--out", type=Path, required=True, help="the folder: docs/evidence")
+        commands[name].add_argument(
+            "--without", nargs="+", default=[], metavar="TABLE", help="tables to leave out: metrics"
+        )
     commands["compare"].add_argument("published", type=Path, help="a folder or zip archive of tables")
     commands["compare"].add_argument(
         "--tolerance",
@@ -131,8 +152,9 @@ def _check(options: argparse.Namespace) -> Iterator[str]:
     counts = {
         "methods": len(runs.methods(config)),
         "requests": len(runs.request_ids(config)),
+        "development requests": len(runs.development_ids(config)),
         "seeds": len(config["seeds"]),
-        "evaluated runs": len(runs.planned(config)),
+        "evaluated runs": len(runs.evaluated(config)),
         "ablations": 2 * len(runs.ablation_runs(config)),
     }
     yield f"{config['name']}: the configuration is valid"
@@ -218,6 +240,17 @@ def _publish(options: argparse.Namespace) -> Iterator[str]:
     return publish(options.folder, options.out, options.without)
 
 
+def _account(options: argparse.Namespace) -> Iterator[str]:
+    from soulbench.core.paths import ResultPaths
+    from soulbench.exchange.published import publish
+    from soulbench.report.account import write_account
+
+    config = _checked(options.configfile)
+    paths = ResultPaths.of(config)
+    yield from publish(Path(paths.table()).parent, options.out, options.without)
+    yield from write_account(config, paths, options.out, options.configfile)
+
+
 def _compare(options: argparse.Namespace) -> Iterator[str]:
     from soulbench.exchange.compare import compare, summary
 
@@ -230,6 +263,21 @@ def _compare(options: argparse.Namespace) -> Iterator[str]:
     if not all(table.same for table in compared):
         raise UserError(f"{options.folder} is not the same as {options.published}")
     yield f"{options.folder} is the same as {options.published}"
+
+
+def _table_text(options: argparse.Namespace) -> Iterator[str]:
+    from soulbench.report import table_text
+
+    wrong = [text for text in options.where if "=" not in text]
+    if wrong:
+        raise UserError(
+            f"--where: {wrong[0]!r} is not allowed; allowed: COLUMN=VALUE, such as task=synthesis"
+        )
+    where = dict(text.split("=", 1) for text in options.where)
+    folder = options.folder or Path(ResultPaths.of(_checked([])).root)
+    yield table_text.FORMATS[options.format](
+        table_text.selected(folder, options.name, options.columns, where)
+    )
 
 
 if __name__ == "__main__":

@@ -51,6 +51,11 @@ def group(config: dict[str, Any], method: str) -> str:
     return "paper" if base(config, method) in UNLEARNERS else BEYOND
 
 
+def shown_group(config: dict[str, Any], method: str) -> str:
+    """Return what colours a method: its level, or, whatever that is, that it is beyond the paper."""
+    return BEYOND if group(config, method) == BEYOND else level(config, method)
+
+
 def of_paper(config: dict[str, Any], methods: Iterable[str]) -> list[str]:
     """Return those methods that are not beyond the paper: what its claims are about."""
     return [method for method in methods if group(config, method) != BEYOND]

@@ -3,9 +3,9 @@
 import pandas as pd
 
 from soulbench.analysis import methods
-from soulbench.analysis.arrays import RunArrays
+from soulbench.analysis.budgets import Budgets
 from soulbench.analysis.dimensions import PRIMARY
-from soulbench.analysis.evidence import NOOP, Evidence
+from soulbench.analysis.evidence import Evidence
 from soulbench.config import runs
 from soulbench.core.columns import TABLES
 from soulbench.core.terms import TASKS
@@ -14,36 +14,25 @@ from soulbench.core.terms import TASKS
 BESIDE = "A2"
 
 
-def budget_paths(evidence: Evidence, budgets: pd.DataFrame) -> pd.DataFrame:
-    """Return paths.csv.
-
-    `forgotten` is the share of the way to retraining, `harm` the change of the other objects of the target image minus
-    that of `noop-ft` of the same seed and budget; a redaction, whose budget is a strength and not a number of steps, is
-    compared with `noop-ft` as it is described.
+def budget_paths(evidence: Evidence, budgets: pd.DataFrame, selected: pd.DataFrame) -> pd.DataFrame:
+    """Return paths.csv, whose `forgotten` and `harm` (of `BESIDE`) are those of `Budgets`.
 
     Args:
         evidence: of the benchmark.
         budgets: budgets.csv, all records.
+        selected: selected.csv.
     """
-    arrays = RunArrays(
-        budgets[budgets["metric"] == PRIMARY],
-        ("method", "budget", "task", "dimension"),
-        evidence.axes,
-    )
-    measured = {(method, budget) for method, budget, *_ in arrays}
+    at = Budgets(evidence, budgets[budgets["metric"] == PRIMARY])
+    chosen = dict(zip(selected["method"], selected["budget"], strict=True))
     rows = []
-    for method in methods.ordered(evidence.config, {method for method, _ in measured}):
-        trains = runs.method(evidence.config, method).family == "finetune"
+    for method in methods.ordered(evidence.config, at.measured):
         described = runs.described_budget(evidence.config, method)
-        for budget in sorted(budget for name, budget in measured if name == method):
+        for budget in at.measured[method]:
             for task in TASKS:
-                error, beside = (arrays[method, budget, task, name] for name in ("target_error", BESIDE))
-                share = evidence.forgotten_share(error, task)
-                noop = arrays[NOOP, budget, task, BESIDE] if trains else evidence.error(NOOP, task, BESIDE)
-                harm = evidence.bootstrap.interval(beside - noop)
+                share, harm = at.forgotten(method, budget, task), at.harm(method, budget, task, BESIDE)
                 rows.append(
                     (
-                        *(method, task, budget, budget == described),
+                        *(method, task, budget, budget == described, budget == chosen.get(method)),
                         *(share.mean, share.low, share.high),
                         *(harm.mean, harm.low, harm.high),
                         *(share.requests, share.seeds),

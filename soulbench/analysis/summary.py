@@ -7,26 +7,21 @@ import pandas as pd
 
 from soulbench.analysis import methods
 from soulbench.analysis.band import BAND
-from soulbench.analysis.bootstrap import FEWEST_COLUMNS, RETRAINED
+from soulbench.analysis.bootstrap import FEWEST_COLUMNS, RETRAINED, SEEDS
 from soulbench.analysis.dimensions import (
     AGAINST_RETRAIN,
     CHANGES,
     DIMENSIONS,
     ERRORS,
+    FACTS,
     as_distance,
     better,
     is_similarity,
     paper_better,
 )
 from soulbench.analysis.evidence import COLLAPSED, Evidence
-from soulbench.analysis.statistics import (
-    holm_of_tested,
-    mean_of_requests,
-    paired,
-    request_means,
-    signed_rank,
-    spread_over_seeds,
-)
+from soulbench.analysis.pairs import difference
+from soulbench.analysis.statistics import holm_of_tested, mean_of_requests
 from soulbench.core.columns import TABLES
 from soulbench.core.terms import RESEED
 
@@ -130,15 +125,9 @@ def _reference(evidence: Evidence, key: tuple[str, str, str, str], against: str)
 
 
 def _contrast(evidence: Evidence, key: tuple[str, str, str, str], against: str) -> dict[str, Any]:
-    values, reference = paired(evidence.arrays[key], _reference(evidence, key, against))
-    mean = evidence.bootstrap.mean
-    if against == "retrain":  # its seeds are its own, and their spread is part of the interval
-        interval = evidence.bootstrap.interval(mean(values) - mean(reference, RETRAINED))
-    else:
-        interval = evidence.bootstrap.interval(values - spread_over_seeds(reference))
-    tested = interval.requests >= evidence.bootstrap.min_requests
-    differences = request_means(values) - request_means(reference)
-    p_value, effect = signed_rank(differences) if tested else (np.nan, np.nan)
+    axis = RETRAINED if against == "retrain" else SEEDS  # a bank's seeds are its own
+    found = difference(evidence, evidence.arrays[key], _reference(evidence, key, against), axis)
+    interval = found.interval
     return {
         **dict(zip(("method", "task", "dimension", "metric"), key, strict=True)),
         "against": against,
@@ -146,8 +135,8 @@ def _contrast(evidence: Evidence, key: tuple[str, str, str, str], against: str) 
         "ci_low": interval.low,
         "ci_high": interval.high,
         "n_requests": interval.requests,
-        "p": p_value,
-        "rank_biserial": effect,
+        "p": found.p,
+        "rank_biserial": found.rank_biserial,
     }
 
 
@@ -163,6 +152,7 @@ def contrasts(evidence: Evidence) -> pd.DataFrame:
         for against in AGAINST
         if key[0] not in (against, "original", RESEED)
         and key[2] in DIMENSIONS
+        and key[3] not in FACTS
         and not np.isnan(_reference(evidence, key, against)).all()
     ]
     if not rows:

@@ -19,6 +19,7 @@ def _is_path(entry: str) -> bool:
     return entry.endswith(".py")
 
 
+@functools.cache
 def _file(module: str) -> Path | None:
     """Return the file of a module by its dotted name, or by its path; None if there is no such module or file."""
     if _is_path(module):
@@ -29,31 +30,28 @@ def _file(module: str) -> Path | None:
 
 
 @functools.cache
-def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"), str(path))
-
-
-@functools.cache
-def _imported(module: str) -> tuple[str, ...]:
-    """Return the names that a module imports. Cached: the workflow asks for the closures of some 40 entries."""
-    return tuple(_imported_names(module))
-
-
-def _imported_names(module: str) -> Iterator[str]:
-    """Yield the names that a module imports, inside functions too; relative names are resolved."""
+def _code(module: str) -> tuple[tuple[str, ...], str]:
+    """Return the names that a module imports, and the hash of its code; read once for all entries that reach it."""
     path = _file(module)
-    if path is None:
-        return
+    assert path is not None, module
+    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    if _is_path(module):
-        yield from _beside(path)
-    for node in ast.walk(_tree(path)):
+    beside = tuple(_beside(path)) if _is_path(module) else ()
+    imported = (*beside, *_imported_names(tree, None if _is_path(module) else package))
+    return imported, hashlib.sha256(_without_docstrings(tree).encode()).hexdigest()
+
+
+def _imported_names(tree: ast.Module, package: str | None) -> Iterator[str]:
+    """Yield the names that a module of a package imports, inside functions too; relative names are resolved.
+
+    Without a package, as for a plug-in's file, relative names are left out: all files beside it are there already.
+    """
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif _is_path(module) and isinstance(node, ast.ImportFrom) and node.level:
-            continue  # of the same package, whose files are all there already
-        elif isinstance(node, ast.ImportFrom):
-            parents = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+        elif isinstance(node, ast.ImportFrom) and not (package is None and node.level):
+            own = (package or "").split(".")
+            parents = own[: len(own) - node.level + 1] if node.level else []
             base = ".".join([*parents, *([node.module] if node.module else [])])
             yield base
             yield from (f"{base}.{alias.name}" for alias in node.names)
@@ -106,33 +104,29 @@ def closure(*entries: str) -> tuple[str, ...]:
             ours = _is_path(name) or name.split(".")[0] == PACKAGE
             if ours and name not in reached and _file(name):
                 reached.add(name)
-                pending.extend(_imported(name))
+                pending.extend(_code(name)[0])
     return tuple(sorted(reached))
 
 
 def _without_docstrings(tree: ast.Module) -> str:
-    """Return a syntax tree as text, without comments, layout and docstrings."""
-    copy = ast.parse(ast.unparse(tree))
-    for node in ast.walk(copy):
+    """Take the docstrings out of a syntax tree and return it as text, without comments and layout."""
+    for node in ast.walk(tree):
         if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:]
-    return ast.dump(copy)
+    return ast.dump(tree)
 
 
 @functools.cache
-def _module_hash(module: str) -> str:
+def _data_hashes(module: str) -> tuple[str, ...]:
+    """Return one line for each data file in a package's folder and below it: templates, tables."""
     path = _file(module)
-    assert path is not None, module
-    return hashlib.sha256(_without_docstrings(_tree(path)).encode()).hexdigest()
-
-
-def _data_hashes(module: str) -> Iterator[str]:
-    """Yield one line for each data file in a package's folder and below it: templates, tables."""
-    path = _file(module)
-    if path is not None and path.name == "__init__.py":
-        for file in sorted(path.parent.rglob("*")):
-            if file.suffix in DATA_SUFFIXES:
-                yield f"{file.relative_to(path.parent)} {hashlib.sha256(file.read_bytes()).hexdigest()}"
+    if path is None or path.name != "__init__.py":
+        return ()
+    return tuple(
+        f"{file.relative_to(path.parent)} {hashlib.sha256(file.read_bytes()).hexdigest()}"
+        for file in sorted(path.parent.rglob("*"))
+        if file.suffix in DATA_SUFFIXES
+    )
 
 
 @functools.cache
@@ -143,7 +137,7 @@ def source_hash(*entries: str) -> str:
     """
     modules = closure(*entries)
     # Of a path the name: where a plug-in's file lies changes no result.
-    lines = [f"{Path(one).name if _is_path(one) else one} {_module_hash(one)}" for one in modules]
+    lines = [f"{Path(one).name if _is_path(one) else one} {_code(one)[1]}" for one in modules]
     lines += [line for module in modules if module != PACKAGE for line in _data_hashes(module)]
     text = "\n".join(sorted(lines))
     return hashlib.sha256(text.encode()).hexdigest()

@@ -17,7 +17,7 @@ from soulbench.core.damage import read_arrays
 from soulbench.core.errors import UserError
 from soulbench.core.paths import ResultPaths
 from soulbench.core.tables import read_csv
-from soulbench.core.terms import BANK, ELSEWHERE, TASKS
+from soulbench.core.terms import BANK, ELSEWHERE, TASKS, TEST
 from soulbench.data.packed import PackedScenes
 from soulbench.figures import _style
 
@@ -72,7 +72,7 @@ class BenchmarkImages:
         self.config, self.paths = config, paths
         self.scenes = PackedScenes.open(Path(paths.data("packed")))
         objects = read_csv(Path(paths.data("requests.csv")))
-        self.targets = objects[objects["role"] != ELSEWHERE]
+        self.targets = objects[(objects["role"] != ELSEWHERE) & (objects["set"] == TEST)]
         self.requests = list(dict.fromkeys(self.targets["request"]))
         subset = read_csv(Path(paths.data("subset.csv")))
         self.subset = subset.loc[subset["role"] == "subset", "image_id"].tolist()
@@ -105,24 +105,28 @@ class BenchmarkImages:
 
     def outputs(self, method: str, request: str) -> dict[str, dict[int, np.ndarray]] | None:
         """Return a model's outputs by task and image; None if the run is not planned."""
-        stored = self._record(method, request)
-        if not stored:
-            return None
+        run = self._run(method, request)
+        return self.outputs_of(run) if run in self.planned else None
+
+    def outputs_of(self, run: runs.Run) -> dict[str, dict[int, np.ndarray]]:
+        """Return the outputs of a planned run by task and image."""
+        stored = read_arrays(self.paths.record(*run, "outputs.npz"))
         ids = stored["image_ids"].tolist()
         return {task: dict(zip(ids, stored[task], strict=True)) for task in TASKS}
 
     def query_outputs(self, method: str, request: str) -> dict[tuple[str, str], np.ndarray]:
         """Return a model's outputs of the target image by (task, query); none if the run is not planned."""
         outputs = {}
-        for key, images in self._record(method, request).items():
+        run = self._run(method, request)
+        stored = read_arrays(self.paths.record(*run, "outputs.npz")) if run in self.planned else {}
+        for key, images in stored.items():
             if key.startswith("query-"):
                 query, _, task = key.removeprefix("query-").rpartition("-")
                 outputs[task, query] = images[0]
         return outputs
 
-    def _record(self, method: str, request: str) -> dict[str, np.ndarray]:
-        run = runs.Run(method, request, self.config["seeds"][0])
-        return read_arrays(self.paths.record(*run, "outputs.npz")) if run in self.planned else {}
+    def _run(self, method: str, request: str) -> runs.Run:
+        return runs.Run(method, request, self.config["seeds"][0])
 
     def ablation(self, name: str, request: str, seed: int) -> dict[tuple[str, str], np.ndarray]:
         """Return an ablation's outputs by (value, task): uint8 [k, H, W, 3], the target image first."""

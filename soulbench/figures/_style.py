@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator
 
-from soulbench.analysis.methods import BEYOND, group, level
+from soulbench.analysis.methods import BEYOND, shown_group
 from soulbench.core.records import atomic_path
 from soulbench.core.terms import UNITS
 from soulbench.figures import LEVEL_COLOURS, axes_of_intervals, counted, lpips_name
@@ -63,11 +63,6 @@ def figure(width: float, height: float, out_stem: Path) -> Iterator[Figure]:
 def colour(config: dict[str, Any], method: str) -> str:
     """Return the colour of a method's level, or of all that are beyond the paper."""
     return LEVEL_COLOURS[shown_group(config, method)]
-
-
-def shown_group(config: dict[str, Any], method: str) -> str:
-    """Return what a method is shown with: its level, or all that are beyond the paper."""
-    return BEYOND if group(config, method) == BEYOND else level(config, method)
 
 
 def metric_name(config: dict[str, Any], metric: str) -> str:

@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from soulbench.analysis.dimensions import PRIMARY
-from soulbench.analysis.methods import ordered
+from soulbench.analysis.methods import ordered, shown_group
 from soulbench.core.paths import ResultPaths
 from soulbench.core.tables import read_csv
-from soulbench.core.terms import RESEED, TASKS
+from soulbench.core.terms import AS_DESCRIBED, RESEED, TASKS
 from soulbench.figures import _style
 
 TITLE = "Forgetting against the error of retained images"
@@ -41,6 +41,7 @@ def inputs(config: Mapping[str, Any], paths: ResultPaths) -> list[str]:
 def plot(config: dict[str, Any], paths: ResultPaths, out_stem: Path, log: Callable[[str], Any]) -> None:
     """Plot the scoreboard's share of forgetting against the summary's error of retained images."""
     scoreboard = read_csv(Path(paths.table("scoreboard")))
+    scoreboard = scoreboard[scoreboard["operating_point"] == AS_DESCRIBED]
     summary = read_csv(Path(paths.table("summary")))
     retained = summary[(summary["dimension"] == "retained_error") & (summary["metric"] == PRIMARY)]
     points = scoreboard.merge(retained, on=["method", "task"], suffixes=("_scoreboard", ""))
@@ -59,8 +60,8 @@ def _shapes(config: dict[str, Any], methods: list[str]) -> dict[str, str]:
     used: dict[str, int] = {}
     shapes = {}
     for method in methods:
-        index = used.setdefault(_style.shown_group(config, method), 0)
-        used[_style.shown_group(config, method)] += 1
+        index = used.setdefault(shown_group(config, method), 0)
+        used[shown_group(config, method)] += 1
         shapes[method] = SHAPES.get(method, _style.MARKERS[index % len(_style.MARKERS)])
     return shapes
 

@@ -1,7 +1,6 @@
 """The tables that a reader of the page can sort and filter, as compact data for its script."""
 
 import json
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,7 @@ from markupsafe import Markup
 from soulbench.analysis.dimensions import PRIMARY
 from soulbench.core.tables import read_csv
 from soulbench.core.terms import TASKS
-
-DIGITS = 4
+from soulbench.report.compact import compact_json
 
 
 @dataclass(frozen=True)
@@ -38,6 +36,12 @@ class Grid:
 _PRIMARY_NOTE = "Grey levels only; the file has the other metrics, too."
 _START = {"task": TASKS[0], "metric": PRIMARY}
 GRIDS = (
+    Grid("scoreboard", "Every method", "What each method forgets and harms, as the answer above has it."),
+    Grid(
+        "paths",
+        "Every budget",
+        "What each method forgets and harms (A2) as its budget grows; grey levels.",
+    ),
     Grid(
         "summary",
         "Every metric",
@@ -63,11 +67,25 @@ GRIDS = (
         "gap: error of the target of the retrained model minus that of the original model, grey levels.",
     ),
     Grid(
+        "identity",
+        "Who is identified in the images",
+        "Mean, that of the models that never saw the target (control), and the difference. identity-twin: the twin, in "
+        "its own region. accuracy: of the encoder; where it is too small, the note says so, and nothing is shown.",
+        {"task": TASKS[0], "metric": "mrr"},
+    ),
+    Grid(
         "bank",
         "The bank's models against exact retrained models",
         "Exact: only the request's own objects are left out. Grey levels; within: the interval contains 0.",
     ),
+    Grid(
+        "selected",
+        "The budgets that were selected",
+        "On development requests, which serve for nothing else: of so many trials the budget whose outputs are nearest "
+        "to retrained models' (excess in grey levels, over A1 to A4). Budgets are steps, or a redaction's alpha.",
+    ),
     Grid("timing", "Cost", "Seconds and peak memory: medians over n jobs, without their start-up."),
+    Grid("claim_parts", "The parts of the claims", "As judged above, with thresholds, tests and numbers."),
     Grid(
         "ablation_modules",
         "Obj-IF by module",
@@ -85,23 +103,10 @@ GRIDS = (
 )
 
 
-def _json_value(value: Any) -> Any:
-    """Return a table's value in JSON's types, numbers with as many digits as a reader needs."""
-    if isinstance(value, float):
-        return None if math.isnan(value) else float(f"{value:.{DIGITS}g}")
-    if value == "":
-        return None
-    return value.item() if hasattr(value, "item") else value
-
-
 def grid_data(frame: pd.DataFrame) -> Markup:
     """Return a frame as JSON that is safe inside a script element."""
-    rows = [
-        [_json_value(value) for value in row]
-        for row in frame.astype(object).where(frame.notna(), None).to_numpy().tolist()
-    ]
-    text = json.dumps({"columns": list(frame.columns), "rows": rows}, separators=(",", ":"))
-    return Markup(text.replace("<", "\\u003c"))
+    rows = frame.astype(object).where(frame.notna(), None).to_numpy().tolist()
+    return compact_json({"columns": list(frame.columns), "rows": rows})
 
 
 def grids(tables_dir: Path) -> list[dict[str, Any]]:

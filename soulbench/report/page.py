@@ -1,16 +1,16 @@
 """The page: one file that opens from disk, with every figure, table, style and script inside."""
 
 from collections.abc import Callable, Mapping
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from soulbench import figures
-from soulbench.analysis.arrays import natural_order
-from soulbench.analysis.claims.parts import BY_CONSTRUCTION, CONTRADICTED, SUPPORTED, UNDECIDED
 from soulbench.analysis.dimensions import DIMENSIONS
 from soulbench.analysis.methods import ordered
 from soulbench.config import runs
@@ -19,12 +19,23 @@ from soulbench.core.errors import UserError
 from soulbench.core.paths import ResultPaths, beside
 from soulbench.core.records import atomic_path
 from soulbench.core.tables import read_csv
-from soulbench.core.terms import TASKS
-from soulbench.report import headline, photographs
-from soulbench.report.captions import as_html
+from soulbench.core.terms import AS_DESCRIBED, SELECTED, TASKS, TEST
+from soulbench.report import headline, photographs, pictures
+from soulbench.report.claims import claims
+from soulbench.report.compact import compact_json
+from soulbench.report.figure_files import shown
 from soulbench.report.grids import grids
+from soulbench.report.measurements import measurements
 
 LIMIT = 15_000_000  # bytes
+MARGIN = 20_000  # bytes: what stands around the images in the page
+#: The files of the page's script, in the order in which they need each other.
+SCRIPTS = (
+    *("dom", "order", "address", "model", "chart", "plane"),
+    *("tiles", "explore", "compare", "tables", "figures", "main"),
+)
+STYLES = ("page", "views")
+NO_PICTURES: dict[str, Any] = {"facts": "{}", "sprites": []}
 
 
 def write_page(
@@ -42,7 +53,6 @@ def write_page(
         captions: of each figure, by name: reStructuredText.
         configuration: the whole configuration as YAML, to be shown.
         log: called with a line of text.
-        configuration: the whole configuration as YAML, to be shown.
 
     Raises:
         UserError: a table or figure is missing, or the page would be larger than 15 MB.
@@ -56,8 +66,11 @@ def write_page(
         "number": number,
         "counted": figures.counted,
     }
-    content = _content(config, paths, captions) | {"configuration": configuration}
-    text = environment.get_template("page.html.j2").render(content)
+    content = _content(config, paths, captions) | {"configuration": configuration, "pictures": NO_PICTURES}
+    template = environment.get_template("page.html.j2")
+    allowed = LIMIT - len(template.render(content).encode()) - MARGIN
+    content["pictures"] = embedded(list(pictures.sprites(config, paths)), allowed)
+    text = template.render(content)
     size = len(text.encode())
     if size > LIMIT:
         raise UserError(
@@ -71,22 +84,34 @@ def write_page(
 def _content(config: dict[str, Any], paths: ResultPaths, captions: Mapping[str, str]) -> dict[str, Any]:
     """Return every variable of the template."""
     costs = read_csv(paths.table("timing"))[["method", "seconds", "ratio_to_retrain"]]
-    scores = read_csv(paths.table("scoreboard")).merge(costs, on="method", how="left")
-    claims = pd.concat([read_csv(paths.table(name)) for name in ("claims", "timing_claims")])
-    parts = pd.concat([read_csv(paths.table(name)) for name in ("claim_parts", "timing_claim_parts")])
+    points = read_csv(paths.table("scoreboard"))
+    scores = points[points["operating_point"] == AS_DESCRIBED].merge(costs, on="method", how="left")
+    # What a method costs at another budget than described is not measured.
+    selected = points[points["operating_point"] == SELECTED].assign(ratio_to_retrain=np.nan)
+    judged = claims(config, paths)
     memorised = read_csv(paths.table("memorised"))
     requests = read_csv(paths.data("requests.csv"))
+    requests = requests[requests["set"] == TEST]
     data = Path(paths.data())
     return {
         "config": config,
         "tasks": TASKS,
         "sentences": headline.sentences(config, scores),
         "outcomes": headline.outcomes(config, scores),
+        "selected": {
+            "sentences": headline.sentences(config, selected),
+            "outcomes": headline.outcomes(config, selected),
+        }
+        if len(selected)
+        else None,
         "scores": {task: _scores(config, scores, task) for task in TASKS},
-        "claims": _claims(claims, parts),
+        "claims": judged,
+        "operating_points": len({claim["operating_point"] for claim in judged}) > 1,
         "axes": figures.axes_of_intervals(config),
         "memorised": _memorised(memorised),
-        "figures": [_figure(paths, figure, captions[figure.name]) for figure in figures.planned(config)],
+        "figures": [
+            shown(config, paths, figure, captions[figure.name]) for figure in figures.planned(config)
+        ],
         "grids": grids(Path(paths.table())),
         "requests": requests["request"].unique(),
         "kinds": kinds(requests),
@@ -96,6 +121,25 @@ def _content(config: dict[str, Any], paths: ResultPaths, captions: Mapping[str, 
         "dimensions": DIMENSIONS.values(),
         "lpips": figures.lpips_name(config),
         "colours": figures.LEVEL_COLOURS,
+        "styles": _assets("styles", STYLES, "css"),
+        "scripts": _assets("scripts", SCRIPTS, "js"),
+        "measurements": compact_json(measurements(config, paths) | {"lpips": figures.lpips_name(config)}),
+    }
+
+
+def _assets(folder: str, names: tuple[str, ...], suffix: str) -> Markup:
+    """Return the files of a folder of this package as one text."""
+    at = resources.files("soulbench.report") / folder
+    return Markup("\n".join((at / f"{name}.{suffix}").read_text(encoding="utf-8") for name in names))
+
+
+def embedded(made: list[pictures.Sprite], allowed: int) -> dict[str, Any]:
+    """Return the images as the template takes them: what a reader has to know of them, and one element a request."""
+    found = pictures.fitted(made, allowed)
+    sprites = found.pop("sprites")
+    return {
+        "facts": compact_json(found),
+        "sprites": [{"request": sprite["request"], "data": compact_json(sprite)} for sprite in sprites],
     }
 
 
@@ -133,24 +177,6 @@ def _scores(config: dict[str, Any], scores: pd.DataFrame, task: str) -> list[dic
     return rows
 
 
-def _claims(claims: pd.DataFrame, parts: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the claims in order, each with its parts and the symbol of its verdict."""
-    symbols = {SUPPORTED: "✓", CONTRADICTED: "✗", UNDECIDED: "?", BY_CONSTRUCTION: "="}
-    in_order = claims.sort_values("claim", key=lambda ids: ids.map(natural_order))
-    rows: list[dict[Any, Any]] = in_order.to_dict("records")
-    return [
-        {
-            **row,
-            "symbol": symbols[row["verdict"]],
-            "tone": row["verdict"].replace(" ", "-"),
-            "parts": parts[
-                (parts["claim"] == row["claim"]) & (parts["operating_point"] == row["operating_point"])
-            ].to_dict("records"),
-        }
-        for row in rows
-    ]
-
-
 def _memorised(table: pd.DataFrame) -> dict[str, Any]:
     """Return by task how many requests were (clearly) memorised, and the requests that were not clearly."""
     by_task = {
@@ -159,23 +185,6 @@ def _memorised(table: pd.DataFrame) -> dict[str, Any]:
         if len(rows := table[table["task"] == task])
     }
     return {"tasks": by_task, "doubtful": table[~table["clearly"]].to_dict("records")}
-
-
-def _figure(paths: ResultPaths, figure: figures.Figure, caption: str) -> dict[str, Any]:
-    """Return what the page shows of a figure.
-
-    Raises:
-        UserError: the figure was not plotted.
-    """
-    path = Path(paths.figure(figure.name, "png"))
-    if not path.is_file():
-        raise UserError(f"{path}: there is no such figure; run the rule figure_{figure.name}")
-    return {
-        "name": figure.name,
-        "title": figure.title,
-        "uri": photographs.data_uri(path.read_bytes(), "image/png"),
-        "caption": as_html(caption),
-    }
 
 
 def provenance(config: dict[str, Any], paths: ResultPaths) -> dict[str, Any]:

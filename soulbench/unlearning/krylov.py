@@ -4,9 +4,9 @@ The basis q_1, ..., q_m of span(v, H v, ..., H^(m-1) v) takes m products with H.
 
     H Q = Q T + b_m q_(m+1) e_m',   Q' Q = I,   T tridiagonal        (Lanczos, 1950).
 
-Whatever the damping, the step |v| Q y with (T + damping) y = e_1 is that of m steps of conjugate gradients, and its
-residual |v - (H + damping) h| / |v| is b_m |y_m|, so no further product is needed to know it (Saad, Iterative Methods
-for Sparse Linear Systems, 2nd edition, section 6.7).
+Whatever the damping, the step `|v| Q y` with (T + damping) y = e_1 is that of m steps of conjugate gradients, and its
+residual `|v - (H + damping) h| / |v|` is `b_m |y_m|`, so no further product is needed to know it (Saad, Iterative
+Methods for Sparse Linear Systems, 2nd edition, section 6.7).
 """
 
 import math
@@ -61,7 +61,7 @@ class KrylovBasis:
         return not math.isfinite(beside) or beside <= 8 * eps * self.curvature()
 
     def curvature(self) -> float:
-        """Return the largest |H q| / |q| of the basis, a lower bound of H's largest absolute eigenvalue.
+        """Return the largest `|H q| / |q|` of the basis, a lower bound of H's largest absolute eigenvalue.
 
         It is never below the estimate of as many steps of power iteration from v, whose vectors are in the basis.
         """

@@ -9,7 +9,7 @@ from soulbench.core.device import ExecutionContext
 from soulbench.core.errors import UserError
 from soulbench.core.log import Log
 from soulbench.core.model_record import ModelRecord, Timing, write_model_record
-from soulbench.core.paths import at_budget
+from soulbench.core.paths import MOMENTS, at_budget, beside
 from soulbench.core.registry import CLASS, Method, suggest
 from soulbench.core.running_state import WorkFolder, work_folder
 from soulbench.core.terms import ALL_REQUESTS
@@ -58,7 +58,8 @@ def unlearn(
         request: a request's id; `ALL_REQUESTS` for a method whose one model serves all requests.
         seed: training seed, also of the original model.
         data_dir: `results/<name>/data`.
-        original, pretrained: checkpoints of that seed. A method never gets a retrained model.
+        original, pretrained: checkpoints of that seed, with their moments beside them where fine-tuning resumes the
+            optimiser. A method never gets a retrained model.
         out_model: the checkpoint to write.
         source: hash of the sources, for the record.
         log: takes a line.
@@ -85,14 +86,17 @@ def unlearn(
             networks, result = retrain(data, networks, changes, seed, work, log, monitor)
             facts = vars(result)
         else:
-            networks.load(original if config["unlearning"]["start"] == "original" else pretrained)
+            start = str(original if config["unlearning"]["start"] == "original" else pretrained)
+            networks.load(start)
+            resumed = config["unlearning"]["optimiser"] == "resumed"
+            moments = beside(start, MOMENTS) if resumed else None
             if plan.influence is not None:
                 timing, solver = redact(data, networks, plan.influence, seed, log, on_the_way)
                 facts = {"timing": timing, "solver": solver}
             elif CLASS not in code.workers:
                 changes = apply_plan(data, plan, planned.id)
                 steps = {int(step): path for step, path in on_the_way.items()}
-                facts = vars(_finetune(data, networks, changes, seed, work, log, monitor, steps))
+                facts = vars(_finetune(data, networks, changes, seed, work, log, monitor, steps, moments))
             else:
                 with supervised(data, networks, method, code, planned, seed, settings) as (its, preparation):
                     if isinstance(its, SupervisedChange):
@@ -100,7 +104,7 @@ def unlearn(
                     else:
                         changes = apply_plan(data, plan, planned.id)
                         steps = {int(step): path for step, path in on_the_way.items()}
-                        arguments = (changes, seed, work, log, monitor, steps, its)
+                        arguments = (changes, seed, work, log, monitor, steps, moments, its)
                         facts = with_preparation(_finetune(data, networks, *arguments), preparation)
         if monitor.batch is None:  # not the first of several processes
             return
@@ -184,9 +188,14 @@ def _finetune(
     log: Log,
     monitor: TrainingMonitor,
     saved: Mapping[int, str],
+    moments: str | None,
     parts: LoopParts | None = None,
 ) -> TrainingResult:
-    """Fine-tune in place; `saved` names the checkpoints of the networks after other numbers of steps."""
+    """Fine-tune in place.
+
+    `saved` names the checkpoints of the networks after other numbers of steps, `moments` the file with those that Adam
+    starts with.
+    """
     settings, training = data.config["unlearning"], data.config["training"]
     # No EMA: it would average a method's weights with those that it starts from.
     specific = {**settings, "name": "unlearning", "ema_decay": None, "optimiser": "adam"}
@@ -195,7 +204,9 @@ def _finetune(
     context, rows = ExecutionContext.of(data.config), data.without(data.subset, changes)
     objective = objective_for(data.config, networks, changes)
     batches = data.batches(changes)
-    trainer = Trainer(networks, objective, batches, rows, stage, context, monitor, parts=parts)
+    trainer = Trainer(
+        networks, objective, batches, rows, stage, context, monitor, moments=moments, parts=parts
+    )
     result = trainer.fit(work, log, save_after=saved)
     if context.rank == 0:
         for step, path in saved.items():

@@ -8,26 +8,29 @@ import pandas as pd
 from soulbench.config import runs
 from soulbench.core.paths import ResultPaths
 from soulbench.core.records import write_json
-from soulbench.core.terms import TASKS
+from soulbench.core.terms import BANK, TASKS
 from tests.unit.records_factory import CATEGORIES
 
 SIDE = 32
 
 
-def write_images(folder: Path, settings: dict) -> None:
-    """Write a packed set, outputs.npz of the runs of the first seed, and the images of the ablations.
+def write_images(folder: Path, settings: dict, side: int = SIDE) -> None:
+    """Write a packed set, outputs.npz of the runs of the first seed and of the bank, and the images of the ablations.
 
-    Photographs are flat figures on a flat background. Outputs are photographs with noise; where a method masks or
-    retrains, the target is grey.
+    Photographs are flat figures on a flat background, with `side` pixels per side. Outputs are photographs with noise;
+    where a method masks or retrains, the target is grey.
     """
     paths = ResultPaths(str(folder))
     subset = pd.read_csv(paths.data("subset.csv"))
     ids = subset["image_id"].to_numpy()
-    truth = np.stack([_photograph(int(image_id)) for image_id in ids])
+    truth = np.stack([_photograph(int(image_id), side) for image_id in ids])
     _write_packed(Path(paths.data("packed")), ids, truth)
     for run in runs.planned(settings):
-        if run.seed == settings["seeds"][0]:
-            target = runs.request_ids(settings).index(run.request)
+        if run.seed == settings["seeds"][0] or run.method == BANK:
+            masked = run.method.startswith(("obj-mk", "retrain"))
+            if run.method == BANK:
+                masked = run.seed in runs.out_models(settings, run.request)
+            target = runs.request_ids(settings).index(run.request) if masked else None
             _write_outputs(paths.record(*run, "outputs.npz"), run, target, subset, truth)
     for request, seed in runs.ablation_runs(settings):
         for name in ("modules", "alpha"):
@@ -36,11 +39,14 @@ def write_images(folder: Path, settings: dict) -> None:
             np.savez(paths.ablation(name, request, seed, "npz"), **images)
 
 
-def _write_outputs(path: str, run: runs.Run, target: int, subset: pd.DataFrame, truth: np.ndarray) -> None:
+def _write_outputs(
+    path: str, run: runs.Run, masked: int | None, subset: pd.DataFrame, truth: np.ndarray
+) -> None:
     noise = np.random.default_rng(len(run.method)).normal(0, 12, truth.shape)
     images = np.clip(truth + noise, 0, 255).astype(np.uint8)
-    if run.method.startswith(("obj-mk", "retrain")):
-        images[target, int(0.2 * SIDE) : int(0.9 * SIDE), int(0.3 * SIDE) : int(0.7 * SIDE)] = 128
+    if masked is not None:
+        side = truth.shape[1]
+        images[masked, int(0.2 * side) : int(0.9 * side), int(0.3 * side) : int(0.7 * side)] = 128
     np.savez(
         path,
         image_ids=subset["image_id"].to_numpy(),
@@ -50,12 +56,12 @@ def _write_outputs(path: str, run: runs.Run, target: int, subset: pd.DataFrame, 
     )
 
 
-def _photograph(image_id: int) -> np.ndarray:
+def _photograph(image_id: int, side: int) -> np.ndarray:
     colours = np.random.default_rng(image_id).integers(30, 226, (4, 3))
-    image = np.full((SIDE, SIDE, 3), colours[0], np.uint8)
-    image[int(0.7 * SIDE) :] = colours[1]
-    image[int(0.2 * SIDE) : int(0.9 * SIDE), int(0.3 * SIDE) : int(0.7 * SIDE)] = colours[2]
-    image[int(0.25 * SIDE) : int(0.4 * SIDE), int(0.4 * SIDE) : int(0.6 * SIDE)] = colours[3]
+    image = np.full((side, side, 3), colours[0], np.uint8)
+    image[int(0.7 * side) :] = colours[1]
+    image[int(0.2 * side) : int(0.9 * side), int(0.3 * side) : int(0.7 * side)] = colours[2]
+    image[int(0.25 * side) : int(0.4 * side), int(0.4 * side) : int(0.6 * side)] = colours[3]
     return image
 
 

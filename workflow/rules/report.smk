@@ -1,5 +1,6 @@
 # The figures, one rule each, and the page that shows them.
 from soulbench import figures
+from soulbench.report import shown_models
 
 FIGURES = figures.planned(config)
 
@@ -44,6 +45,7 @@ rule page:
         [PATHS.record(*run, "record.json") for run in RUNS],
         sorted({beside(model(*run), "json") for run in RUNS}),
         [PATHS.figure(figure.name, suffix) for figure in FIGURES for suffix in ("png", "svg")],
+        shown_models.output_inputs(config, PATHS),
     output:
         PATHS.page(),
     log:
@@ -51,8 +53,8 @@ rule page:
     params:
         source=source_hash("soulbench.report.page", *[figure.module for figure in FIGURES]),
         settings=settings(
-            *[*STATISTICS, "device", "report", "data.image_size", "evaluation.lpips", "generator.synthesis"],
-            *["unlearning.snapshots", "unlearning.strengths"],
+            *[*STATISTICS, "device", "report", "data.image_size", "evaluation.lpips", "evaluation.identity"],
+            *["generator.synthesis", "unlearning.steps", "unlearning.snapshots", "unlearning.strengths"],
         ),
         captions={figure.name: figure.caption(config) for figure in FIGURES},
         configuration=configuration_text,

@@ -1,0 +1,139 @@
+"""What the views of the page are made of: numbers as in the tables, images within the space left, links that lead."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from soulbench.analysis import methods
+from soulbench.analysis.evidence import Evidence
+from soulbench.analysis.pairs import pairs
+from soulbench.config import runs
+from soulbench.core.tables import read_csv
+from soulbench.core.terms import TASKS
+from soulbench.report import pictures, shown_models
+from soulbench.report.claims import forest, links
+from soulbench.report.compact import compact_json
+from soulbench.report.measurements import measurements
+from tests.unit.records_factory import config
+from tests.unit.test_figures import prepare
+
+
+def settings(bank=False):
+    found = config(bootstrap=60)
+    if bank:
+        found["references"]["bank"] = {"models": 4, "share": 0.5}
+    return found
+
+
+@pytest.fixture(scope="module")
+def given(results):
+    return measurements(*results)
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["retrain", "bank"])
+def results(request, tmp_path_factory):
+    found = settings(request.param)
+    return found, prepare(tmp_path_factory.mktemp("results"), found)
+
+
+def test_the_plane_is_that_of_the_tables(results, given):
+    (found, paths), plane = results, given["plane"]["all"]
+    for row in read_csv(paths.table("scoreboard")).to_dict("records"):
+        points = plane[row["task"]]["mae"]["points"][row["method"]]
+        described = runs.described_budget(found, row["method"])
+        point = next(point for point in points if point["budget"] == described)
+        ends = [row["forgotten"], row["forgotten_low"], row["forgotten_high"]]
+        assert point["forgotten"] == pytest.approx(ends if np.isfinite(ends).all() else ends[:1])
+        assert point["harm"]["A3"][0] == pytest.approx(row["harm_A3"], nan_ok=True)
+    for row in read_csv(paths.table("paths")).to_dict("records"):
+        points = plane[row["task"]]["mae"]["points"][row["method"]]
+        point = next(point for point in points if point["budget"] == row["budget"])
+        assert point["forgotten"][0] == pytest.approx(row["forgotten"])
+        assert point["harm"]["A2"][0] == pytest.approx(row["harm"])
+
+
+def test_values_are_the_measurements(results, given):
+    found, paths = results
+    index = [request["id"] for request in given["requests"]].index("r2")
+    rows = read_csv(paths.table("metrics"))
+    rows = rows[(rows["request"] == "r2") & (rows["task"] == TASKS[1]) & (rows["metric"] == "ssim")]
+    for name in ("obj-if", "original", "reseed"):
+        own = rows[(rows["method"] == name) & (rows["dimension"] == "A2")].sort_values("seed")["value"]
+        assert given["values"][name][TASKS[1]]["A2"]["ssim"][index] == pytest.approx(own.tolist())
+    errors = rows[rows["dimension"] == "target_error"]
+    if found["references"]["bank"]:
+        out = errors[(errors["method"] == "bank") & errors["seed"].isin(runs.out_models(found, "r2"))]
+    else:
+        out = errors[errors["method"] == "retrain"]
+    expected = out.sort_values("seed")["value"].tolist()
+    assert given["values"]["retrained"][TASKS[1]]["target_error"]["ssim"][index] == pytest.approx(expected)
+
+
+def test_pairs_agree_with_contrasts_and_are_corrected_in_families(results):
+    found, paths = results
+    table = pairs(Evidence(found, read_csv(paths.table("metrics")), read_csv(paths.table("queries"))))
+    rows = table[(table["task"] == TASKS[0]) & (table["dimension"] == "A2")]
+    contrasts = read_csv(paths.table("contrasts"))
+    contrasts = contrasts[(contrasts["against"] == "noop-ft") & (contrasts["metric"] == "mae")]
+    contrasts = contrasts[(contrasts["task"] == TASKS[0]) & (contrasts["dimension"] == "A2")]
+    against = rows[(rows["a"] == "noop-ft") & (rows["family"] == "noop-ft")].set_index("b")
+    compared = contrasts[contrasts["method"].isin(methods.unlearners(found, contrasts["method"]))]
+    assert len(compared) == 9
+    for row in compared.to_dict("records"):
+        assert against.loc[row["method"], "difference"] == pytest.approx(-row["difference"])
+        assert against.loc[row["method"], "p"] == pytest.approx(row["p"])
+    own = rows[rows["family"] == ""]
+    assert len(own) == 9 * 8 / 2
+    assert (own["comparisons"] == len(own)).all()
+    assert own["p_holm"].max() <= 1
+    least = own.loc[own["p"].idxmin()]
+    assert least["p_holm"] == pytest.approx(min(least["p"] * len(own), 1.0))
+
+
+def test_sprites_hold_one_retrained_model_and_every_method(results):
+    found, paths = results
+    made = list(pictures.sprites(found, paths))
+    assert [sprite.request for sprite in made] == runs.request_ids(found)
+    first = made[0]
+    assert first.rows[:2] == ["truth", "retrained"]
+    assert {"original", "obj-if"} < set(first.rows)
+    side = first.pixels.shape[1] // len(TASKS)
+    assert first.pixels.shape == (side * len(first.rows), 2 * side, 3)
+    run = shown_models.of_request(found, "r1")["retrained"]
+    assert run.method == ("bank" if found["references"]["bank"] else "retrain")
+    assert paths.record(*run, "outputs.npz") in shown_models.output_inputs(found, paths)
+    assert all(Path(path).is_file() for path in shown_models.output_inputs(found, paths))
+
+
+def test_images_are_compressed_only_as_far_as_they_must_be_and_what_is_missing_is_named(results):
+    made = list(pictures.sprites(*results))
+    best = pictures.fitted(made, 10**8)
+    assert (best["words"], best["missing"]) == ("", [])
+    size = sum(len(sprite["uri"]) for sprite in best["sprites"])
+    smaller = pictures.fitted(made, size - 1)
+    assert smaller["words"] == pictures.FORMS[1].words
+    smallest = sum(len(sprite["uri"]) for sprite in pictures.fitted(made, 1)["sprites"])
+    assert smallest == 0
+    assert pictures.fitted(made, 1)["missing"] == [sprite.request for sprite in made]
+
+
+def test_a_forest_plot_has_the_threshold_in_its_middle():
+    part = {"effect": 3.0, "threshold": 2.0, "ci_low": 1.5, "ci_high": 4.0}
+    assert forest(part) == {"effect": 146.0, "low": 77.0, "high": 192.0}
+    assert forest(part | {"ci_low": float("nan")}) == {"effect": 192.0, "low": None, "high": None}
+    assert forest(part | {"effect": float("nan")}) is None
+
+
+def test_parts_link_to_the_methods_that_they_name():
+    methods = ["retrain", "retrain-sample", "obj-if", "noop-ft"]
+    assert links("retrain-sample removes it in synthesis", methods) == [
+        {"text": "retrain-sample", "href": "#explore?method=retrain-sample&task=synthesis"}
+    ]
+    assert links("obj-if less than noop-ft", methods)[0]["href"] == "#compare?a=obj-if&b=noop-ft"
+    assert links("the tasks differ", methods) == []
+
+
+def test_data_of_scripts_is_short_and_cannot_end_them():
+    value = {"a": [np.float64(0.123456), 12.0, float("nan"), np.array([True, False])], "b": "</script>"}
+    assert str(compact_json(value)) == '{"a":[0.1235,12,null,[true,false]],"b":"\\u003c/script>"}'
