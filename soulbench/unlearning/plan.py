@@ -1,7 +1,8 @@
 """The interface of a method: what it may change in images, graphs, losses and parameters. Data only, no torch.
 
-A method's file turns a request into a `Plan`; the training loop or the influence solver carries the plan out. So a
-method is a few declarative lines, and no method has a training loop of its own (docs/add-a-method.md).
+A declarative method's file turns a request into a `Plan`; the training loop or the influence solver carries the plan
+out. So such a method is a few lines. `soulbench.unlearning.task` has the second level; no method of either has a
+training loop of its own (docs/add-a-method.md).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
