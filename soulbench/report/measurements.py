@@ -83,7 +83,8 @@ def _method(evidence: Evidence, name: str, scores: pd.DataFrame) -> dict[str, An
     rows = scores[scores["method"] == name].drop_duplicates("task").set_index("task")
     return {
         "id": name,
-        "level": methods.level(config, name),
+        # What colours it: of the methods beyond the paper their group, whatever their level.
+        "level": methods.shown_group(config, name).replace(" ", "-"),
         "family": methods.family(config, name),
         "described": runs.described_budget(config, name),
         "outcome": rows["outcome"].to_dict(),
