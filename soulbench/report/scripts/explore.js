@@ -178,7 +178,7 @@ const explore = (() => {
     const request = model.requestOf(state.request);
     const images = element("div", { class: "pictures" });
     tiles.sprite(state.request).then((found) => images.replaceChildren(...(found ? pictures(found, request) : [tiles.missing(state.request)])));
-    const more = request.images > 1 ? ` Shown is the image of the first of ${request.targets} targets in ${request.images} images.` : "";
+    const more = request.images > 1 ? ` Shown is the image of the first of ${counted(request.targets, "target")} in ${counted(request.images, "image")}.` : "";
     const outline = element("input", { type: "checkbox", checked: state.outline === "yes", onchange: () => go({ outline: outline.checked ? "yes" : "no" }) });
     return element("section", { class: "detail", "aria-label": `Request ${request.id}` },
       element("h4", { text: `${request.id}: ${request.category} (${request.kind}), ${state.method}` }),
@@ -192,8 +192,8 @@ const explore = (() => {
 
   const words_of = ({ paths }) => {
     const count = model.kinds[state.kind].length;
-    const few = count < model.fewest ? ` ${count} requests are too few for intervals (${model.fewest} are needed): hollow points.` : "";
-    return `${Object.keys(paths).length} methods in ${state.task}. Bars: ${Math.round(100 * model.confidence)} % intervals. Shaded: within two standard deviations of the retrained models. Below the dotted line an eye sees no harm.${few}`
+    const few = count < model.fewest ? ` ${counted(count, "request")}: too few for intervals (${model.fewest} are needed), hence hollow points.` : "";
+    return `${counted(Object.keys(paths).length, "method")} in ${state.task}. Bars: ${Math.round(100 * model.confidence)} % intervals. Shaded: within two standard deviations of the retrained models. Below the dotted line an eye sees no harm.${few}`
       + (state.metric === model.primary ? "" : " Verdicts are reached in grey levels alone.");
   };
 
