@@ -21,6 +21,7 @@ from soulbench.analysis.evidence import Evidence  # noqa: E402
 from soulbench.analysis.references import distances_to_retraining, memorised  # noqa: E402
 from soulbench.analysis.scoreboard import scoreboard  # noqa: E402
 from soulbench.analysis.summary import contrasts, summarise  # noqa: E402
+from soulbench.core.terms import AS_DESCRIBED  # noqa: E402
 from tests.unit.records_factory import Factory, config  # noqa: E402
 
 REFERENCES = ("original", "retrain", "retrain-sample")
@@ -59,10 +60,10 @@ def main() -> None:
         "index": lambda: Evidence(settings, frames["metrics"], frames["queries"]),
         "summary": lambda: summarise(evidence),
         "contrasts": lambda: contrasts(evidence),
-        "scoreboard": lambda: scoreboard(evidence),
+        "scoreboard": lambda: scoreboard({AS_DESCRIBED: evidence}),
         "sod, memorised": lambda: (distances_to_retraining(evidence), memorised(evidence, requests)),
         "claims": lambda: evaluate_claims(
-            Tables(evidence, frames["latent"], factory.jobs(), **ablations, config=settings)
+            Tables({AS_DESCRIBED: evidence}, frames["latent"], factory.jobs(), **ablations, config=settings)
         ),
     }
     for name, step in steps.items():

@@ -61,7 +61,7 @@ def products(config: Mapping[str, Any], paths: ResultPaths) -> dict[str, float]:
     """Return how many products a solve took, by method: the mean over the models that are there."""
     found = {}
     for name, parameters in redactions(config).items():
-        planned = [run for run in runs.planned(config) if run.method == name]
+        planned = [run for run in runs.evaluated(config) if run.method == name]
         records = [Path(beside(runs.checkpoint(config, *run, paths=paths), "json")) for run in planned]
         steps = [read_model_record(path).timing.steps for path in records if path.is_file()]
         if steps:

@@ -51,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
         ("merge", _merge, "take in archives that other machines exported of the same benchmark"),
         ("publish", _publish, "write the tables of a run as compressed CSV, at most 2 MB"),
         ("compare", _compare, "compare the tables of a run with published ones, cell by cell"),
+        ("account", _account, "write what a run found as one page, its tables and figures beside it"),
         ("table", _table_text, "print a table of a run, or a part of it, as Markdown or LaTeX"),
     ):
         command = commands.add_parser(name, help=text, description=text)
@@ -90,7 +91,7 @@ def _add_table_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def _add_exchange_arguments(commands: Mapping[str, argparse.ArgumentParser]) -> None:
-    for name in ("export", "merge"):
+    for name in ("export", "merge", "account"):
         commands[name].add_argument(
             "--configfile", nargs="+", default=[], metavar="FILE", help="overlays, as for snakemake"
         )
@@ -101,10 +102,11 @@ def _add_exchange_arguments(commands: Mapping[str, argparse.ArgumentParser]) -> 
     commands["merge"].add_argument("archive", nargs="+", type=Path, help="what export wrote elsewhere")
     for name in ("publish", "compare"):
         commands[name].add_argument("folder", metavar="run", type=Path, help="results/<name>")
-    commands["publish"].add_argument("--out", type=Path, required=True, help="the folder: docs/evidence")
-    commands["publish"].add_argument(
-        "--without", nargs="+", default=[], metavar="TABLE", help="tables to leave out: metrics"
-    )
+    for name in ("publish", "account"):
+        commands[name].add_argument("--out", type=Path, required=True, help="the folder: docs/evidence")
+        commands[name].add_argument(
+            "--without", nargs="+", default=[], metavar="TABLE", help="tables to leave out: metrics"
+        )
     commands["compare"].add_argument("published", type=Path, help="a folder or zip archive of tables")
     commands["compare"].add_argument(
         "--tolerance",
@@ -134,8 +136,9 @@ def _check(options: argparse.Namespace) -> Iterator[str]:
     counts = {
         "methods": len(runs.methods(config)),
         "requests": len(runs.request_ids(config)),
+        "development requests": len(runs.development_ids(config)),
         "seeds": len(config["seeds"]),
-        "evaluated runs": len(runs.planned(config)),
+        "evaluated runs": len(runs.evaluated(config)),
         "ablations": 2 * len(runs.ablation_runs(config)),
     }
     yield f"{config['name']}: the configuration is valid"
@@ -211,6 +214,17 @@ def _publish(options: argparse.Namespace) -> Iterator[str]:
     from soulbench.exchange.published import publish
 
     return publish(options.folder, options.out, options.without)
+
+
+def _account(options: argparse.Namespace) -> Iterator[str]:
+    from soulbench.core.paths import ResultPaths
+    from soulbench.exchange.published import publish
+    from soulbench.report.account import write_account
+
+    config = _checked(options.configfile)
+    paths = ResultPaths.of(config)
+    yield from publish(Path(paths.table()).parent, options.out, options.without)
+    yield from write_account(config, paths, options.out, options.configfile)
 
 
 def _compare(options: argparse.Namespace) -> Iterator[str]:

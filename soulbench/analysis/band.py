@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from soulbench.analysis.bootstrap import RETRAINED, Bootstrap, Estimate, Interval
 from soulbench.analysis.statistics import mean_of_requests, paired, request_means
@@ -79,7 +79,7 @@ class Band:
         """
         _, degrees = self.pooled
         numbers = [np.maximum((~np.isnan(errors)).sum(axis=1), 1) for errors in (self.out, self.inside)]
-        factor = stats.t.ppf(quantile, degrees) if degrees else np.inf
+        factor = scipy.stats.t.ppf(quantile, degrees) if degrees else np.inf
         reach = factor * self.sigma * np.sqrt(1 / numbers[0] + 1 / numbers[1])
         return request_means(self.out) - request_means(self.inside), reach
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from scipy import optimize, special
+import scipy
 
 from soulbench.analysis.statistics import request_means
 from soulbench.core.seeds import derive_seed
@@ -86,7 +86,8 @@ class Moments:
     def reach(self, confidence: float) -> float:
         """Return how many standard errors the interval reaches to either side."""
         squares = (
-            share * special.stdtrit(number - 1, (1 + confidence) / 2) ** 2 for number, share in self.axes
+            share * scipy.special.stdtrit(number - 1, (1 + confidence) / 2) ** 2
+            for number, share in self.axes
         )
         return float(np.sqrt(sum(squares)))
 
@@ -112,11 +113,11 @@ class Moments:
             return float(distance == 0)
         errors = abs(distance) / np.sqrt(variance)
         if len(self.axes) == 1:
-            return float(2 * special.stdtr(self.axes[0][0] - 1, -errors))
+            return float(2 * scipy.special.stdtr(self.axes[0][0] - 1, -errors))
         if errors >= self.reach(1 - LEAST_P):
             return LEAST_P
         span = np.log(LEAST_P), -LEAST_P
-        return float(np.exp(optimize.brentq(lambda log: self.reach(-np.expm1(log)) - errors, *span)))
+        return float(np.exp(scipy.optimize.brentq(lambda log: self.reach(-np.expm1(log)) - errors, *span)))
 
 
 @dataclass(frozen=True)

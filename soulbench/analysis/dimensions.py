@@ -5,6 +5,8 @@ from typing import TypeVar
 
 import numpy as np
 
+from soulbench.core.terms import IDENTITY, OF_TWIN
+
 Value = TypeVar("Value", np.ndarray, float)
 # Grey levels need no backbone, no resizing and no window: every verdict is reached in them.
 PRIMARY = "mae"
@@ -53,7 +55,13 @@ _ERRORS = (
 _OTHER = (
     Dimension("diversity", "spread of the outputs of different graphs; constant output", TOWARDS_RETRAIN),
 )
-DIMENSIONS = {item.id: item for item in (*_CHANGES, *_AGAINST_RETRAIN, *_ERRORS, *_OTHER)}
+_IDENTITIES = (
+    Dimension(IDENTITY, "whether the requested individuals are identified in their regions", TOWARDS_RETRAIN),
+    Dimension(OF_TWIN, "whether their twins are identified in theirs", TOWARDS_RETRAIN),
+)
+#: Metrics of the identities that say what the others are worth; they are of the encoder, not of a model.
+FACTS = ("accuracy", "gallery")
+DIMENSIONS = {item.id: item for item in (*_CHANGES, *_AGAINST_RETRAIN, *_ERRORS, *_OTHER, *_IDENTITIES)}
 CHANGES = tuple(item.id for item in _CHANGES)
 AGAINST_RETRAIN = tuple(item.id for item in _AGAINST_RETRAIN)
 #: Dimensions of which a request compares as many objects as there happen to be.
@@ -77,7 +85,7 @@ def _of_metric(direction: str, metric: str) -> str:
 def better(dimension: str, metric: str) -> str:
     """Return which values are better: `towards retrain`, `lower`, `higher`; `not stated` of unknown dimensions."""
     known = DIMENSIONS.get(dimension)
-    return _of_metric(known.better, metric) if known else "not stated"
+    return _of_metric(known.better, metric) if known and metric not in FACTS else "not stated"
 
 
 def paper_better(dimension: str, metric: str) -> str:

@@ -19,8 +19,6 @@ from soulbench.analysis.dimensions import PRIMARY, REGION_GROUPS, as_distance
 from soulbench.analysis.findings import Finding
 from soulbench.analysis.statistics import paired, request_means
 from soulbench.config import runs
-from soulbench.core.paths import ResultPaths
-from soulbench.core.tables import read_csv
 from soulbench.core.terms import BANK, RESEED
 
 # Half way from the original (0) to the retrained model (1): beyond it, a model is more like the retrained one.
@@ -46,15 +44,30 @@ class Evidence:
         objects: how many regions a dimension compares over all requests.
     """
 
-    def __init__(self, config: dict[str, Any], metrics: pd.DataFrame, queries: pd.DataFrame):
-        """Index the tables; the requests and seeds of `metrics` are the axes of all arrays."""
+    def __init__(
+        self,
+        config: dict[str, Any],
+        metrics: pd.DataFrame,
+        queries: pd.DataFrame,
+        noops: pd.DataFrame | None = None,
+    ):
+        """Index the tables; the requests and seeds of `metrics` are the axes of all arrays.
+
+        Args:
+            config: the resolved configuration.
+            metrics, queries: the tables of that name.
+            noops: what noop-ft changes at the budget of a method, under the method's name and in the columns of
+                `metrics`, for methods that are at another budget than described.
+        """
         self.config = config
         self.bootstrap = Bootstrap.of(config)
         bank, metrics = _split(metrics)
         axes = metrics[metrics["method"] != RESEED]
         self.axes = axes[["request", "seed"]].drop_duplicates()
         self.methods = list(dict.fromkeys(axes["method"]))
-        self.arrays = RunArrays(metrics, ("method", "task", "dimension", "metric"), axes)
+        keys = ("method", "task", "dimension", "metric")
+        self.arrays = RunArrays(metrics, keys, axes)
+        self._noops = RunArrays(metrics.iloc[:0] if noops is None else noops, keys, axes)
         bank_queries, queries = _split(queries[queries["status"] == "ok"])
         self.queries = RunArrays(queries, ("method", "task", "query", "metric"), axes)
         self._bank = RunArrays(bank, ("task", "dimension", "metric"))
@@ -64,11 +77,6 @@ class Evidence:
             assert self._bank.requests == self.arrays.requests
         counts = axes.groupby(["dimension", "request"])["regions"].max()
         self.objects = counts.groupby("dimension").sum()
-
-    @classmethod
-    def read(cls, config: dict[str, Any], paths: ResultPaths) -> "Evidence":
-        """Read metrics.csv and queries.csv."""
-        return cls(config, read_csv(paths.table("metrics")), read_csv(paths.table("queries")))
 
     @property
     def level(self) -> float:
@@ -175,11 +183,14 @@ class Evidence:
         removed = way[memorised] > REMOVED * gap[memorised]
         return int((np.abs(band.sod(errors)) <= BAND).sum()), int(removed.sum()), int(memorised.sum())
 
-    def excess(self, errors: np.ndarray, task: str, dimension: str, metric: str = PRIMARY) -> Interval:
-        """Return distances [requests, seeds] minus those of noop-ft of the same request and seed."""
-        return self.bootstrap.interval(errors - self.error(NOOP, task, dimension, metric))
+    def noop(self, method: str, task: str, dimension: str, metric: str = PRIMARY) -> np.ndarray:
+        """Return the distances [requests, seeds] of noop-ft at the budget of a method."""
+        key = (method, task, dimension, metric)
+        return as_distance(metric, self._noops[key] if key in self._noops else self.arrays[NOOP, *key[1:]])
 
-    def harm(self, errors: Callable[[str], np.ndarray], task: str, dimension: str) -> Finding:
+    def harm(
+        self, errors: Callable[[str], np.ndarray], task: str, dimension: str, method: str = NOOP
+    ) -> Finding:
         """Tell whether a retained dimension is visibly worse than after the same training with nothing removed.
 
         SSIM or LPIPS must not contradict it: damage where one of them is certain to see less than after noop-ft, or no
@@ -189,16 +200,23 @@ class Evidence:
             errors: returns the distances [requests, seeds] of a metric.
             task: the task.
             dimension: what is retained.
+            method: with whose budget noop-ft is compared, by default its own.
         """
+
+        def excess(metric: str) -> Interval:
+            return self.bootstrap.interval(errors(metric) - self.noop(method, task, dimension, metric))
+
         unit = f"grey levels of {dimension} beyond noop-ft"
-        finding = Finding.above(self.excess(errors(PRIMARY), task, dimension), NEGLIGIBLE[PRIMARY], unit)
+        finding = Finding.above(excess(PRIMARY), NEGLIGIBLE[PRIMARY], unit)
         objects = int(self.objects.get(dimension, 0))
         if dimension in REGION_GROUPS and objects < FEWEST_OBJECTS:
             return finding.undecided(f"{objects} objects, {FEWEST_OBJECTS} needed")
         if finding.holds is None:
             return finding
         for metric in ("ssim", "lpips"):
-            other = self.excess(errors(metric), task, dimension, metric)
+            other = excess(metric)
+            if not other.requests:
+                finding = replace(finding, note="SSIM and LPIPS are not measured at this budget")
             contradicts = other.high < 0 if finding.holds else other.low > NEGLIGIBLE[metric]
             if contradicts:
                 return finding.undecided(f"{metric} contradicts: {other.mean:.2g} beyond noop-ft")
@@ -206,7 +224,7 @@ class Evidence:
 
     def damaged(self, method: str, task: str, dimension: str) -> Finding:
         """Tell whether a method damages a retained dimension."""
-        return self.harm(lambda metric: self.error(method, task, dimension, metric), task, dimension)
+        return self.harm(lambda metric: self.error(method, task, dimension, metric), task, dimension, method)
 
     def collapsed(self, method: str, task: str) -> Finding:
         """Tell whether a method's outputs are constant, or far from photographs, in most runs."""

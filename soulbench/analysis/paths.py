@@ -14,14 +14,16 @@ from soulbench.core.terms import TASKS
 BESIDE = "A2"
 
 
-def budget_paths(evidence: Evidence, budgets: pd.DataFrame) -> pd.DataFrame:
+def budget_paths(evidence: Evidence, budgets: pd.DataFrame, selected: pd.DataFrame) -> pd.DataFrame:
     """Return paths.csv, whose `forgotten` and `harm` (of `BESIDE`) are those of `Budgets`.
 
     Args:
         evidence: of the benchmark.
         budgets: budgets.csv, all records.
+        selected: selected.csv.
     """
     at = Budgets(evidence, budgets[budgets["metric"] == PRIMARY])
+    chosen = dict(zip(selected["method"], selected["budget"], strict=True))
     rows = []
     for method in methods.ordered(evidence.config, at.measured):
         described = runs.described_budget(evidence.config, method)
@@ -30,7 +32,7 @@ def budget_paths(evidence: Evidence, budgets: pd.DataFrame) -> pd.DataFrame:
                 share, harm = at.forgotten(method, budget, task), at.harm(method, budget, task, BESIDE)
                 rows.append(
                     (
-                        *(method, task, budget, budget == described),
+                        *(method, task, budget, budget == described, budget == chosen.get(method)),
                         *(share.mean, share.low, share.high),
                         *(harm.mean, harm.low, harm.high),
                         *(share.requests, share.seeds),

@@ -1,7 +1,7 @@
 """How many requests it would take to decide what is undecided, if effect and spread stay as observed."""
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from soulbench.analysis.findings import Finding
 
@@ -28,6 +28,6 @@ def requests_needed(finding: Finding, level: float, fewest: int) -> float:
     numbers = np.arange(max(fewest, 2), MOST + 1)
     own = moments.axes[0][1]  # the first axis is that of the requests
     variances = variance * (own * requests / numbers + 1 - own)
-    reach = stats.t.ppf(1 - level / 2, numbers - 1) + stats.t.ppf(POWER, numbers - 1)
+    reach = scipy.stats.t.ppf(1 - level / 2, numbers - 1) + scipy.stats.t.ppf(POWER, numbers - 1)
     enough = np.flatnonzero(reach * np.sqrt(variances) <= abs(distance))
     return float(numbers[enough[0]]) if len(enough) else np.inf

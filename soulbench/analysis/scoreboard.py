@@ -1,14 +1,15 @@
-"""scoreboard.csv: what each method forgets and damages, one row for each method and task.
+"""scoreboard.csv: what each method forgets and damages, one row for each operating point, method and task.
 
 The answers of a column are those that stand after Holm's correction over the methods of the task; those without it are
 beside them. References are not compared with each other, so theirs are not corrected.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
-from soulbench.analysis import methods
+from soulbench.analysis import identity, methods
 from soulbench.analysis.band import (
     DIFFERENT,
     FORGOTTEN,
@@ -24,7 +25,7 @@ from soulbench.analysis.evidence import NOOP, Evidence
 from soulbench.analysis.findings import Finding, corrected
 from soulbench.analysis.statistics import mean_of_requests, paired
 from soulbench.core.columns import TABLES
-from soulbench.core.terms import RESEED, TASKS
+from soulbench.core.terms import AS_DESCRIBED, IDENTITY, RESEED, TASKS
 
 # What a method may damage.
 RETAINED = ("A2", "A3", "retained_error", "heldout_error")
@@ -40,6 +41,9 @@ OUTCOMES = {
     OVERSHOT: "overshoots",
     UNDECIDED: UNDECIDED,
 }
+#: Where pixels and identity do not agree.
+STILL_IDENTIFIED = "gone in pixels, still identified"
+NOT_IDENTIFIED = "stays in pixels, no longer identified"
 #: The questions that `band.verdict` needs, in its order.
 QUESTIONS = ("removed", "remembered", "beyond", "unlike")
 Answers = dict[str, bool | None]
@@ -53,6 +57,7 @@ def answer(holds: bool | None) -> str:
 def findings(evidence: Evidence, method: str, task: str) -> dict[str, Finding]:
     """Return the answer to each question about a method in a task, before any correction."""
     asked = {name: getattr(evidence, name)(method, task) for name in (*QUESTIONS, "collapsed")}
+    asked["identified"] = identity.identified(evidence, method, task)
     return {**asked, **{name: evidence.damaged(method, task, name) for name in RETAINED}}
 
 
@@ -61,6 +66,8 @@ def outcome(found: dict[str, Finding], answers: Answers) -> str:
     if answers["collapsed"]:
         return COLLAPSED_WORD
     what = verdict(*(answers[name] for name in QUESTIONS))
+    if _disagree(what, answers["identified"]):
+        return STILL_IDENTIFIED if answers["identified"] else NOT_IDENTIFIED
     if what not in (FORGOTTEN, REMOVED):
         return OUTCOMES[what]
     kept, unclear, hurt = FORGETS if what == FORGOTTEN else REMOVES
@@ -71,8 +78,40 @@ def outcome(found: dict[str, Finding], answers: Answers) -> str:
     return unclear if None in damaged else kept
 
 
-def scoreboard(evidence: Evidence) -> pd.DataFrame:
-    """Return scoreboard.csv: every method and task. What a method costs is in timing.csv."""
+def _disagree(what: str, identified: bool | None) -> bool:
+    """Tell whether pixels say that the target is gone where it is identified, or that it stays where it is not."""
+    return what != UNDECIDED and identified is (what != NOT_FORGOTTEN)
+
+
+def _in_words(what: str, identified: bool | None, note: str) -> str:
+    """Return what identity says of the target beside the verdict by pixels."""
+    if identified is None:
+        return note or "identity is undecided"
+    words = "still identified" if identified else "no longer identified"
+    if what == UNDECIDED:
+        return words
+    return f"{'identity does not agree' if _disagree(what, identified) else 'identity agrees'}: {words}"
+
+
+def scoreboard(points: Mapping[str, Evidence]) -> pd.DataFrame:
+    """Return scoreboard.csv: every operating point, method and task. What a method costs is in timing.csv.
+
+    A reference has one budget and is listed as described alone.
+    """
+    tables = []
+    for point, evidence in points.items():
+        table = _at(evidence)
+        shown = (
+            evidence.methods
+            if point == AS_DESCRIBED
+            else methods.unlearners(evidence.config, evidence.methods)
+        )
+        tables.append(table[table["method"].isin(shown)].assign(operating_point=point))
+    return pd.concat(tables, ignore_index=True)[list(TABLES["scoreboard"])]
+
+
+def _at(evidence: Evidence) -> pd.DataFrame:
+    """Return the rows of one operating point."""
     in_order = methods.ordered(evidence.config, evidence.methods)
     compared = methods.unlearners(evidence.config, evidence.methods)
     rows = {}
@@ -86,8 +125,7 @@ def scoreboard(evidence: Evidence) -> pd.DataFrame:
         beside = _references(evidence, task)
         for name in in_order:
             rows[name, task] = _row(evidence, name, task, found[name], stands[name]) | beside
-    table = pd.DataFrame([rows[name, task] for name in in_order for task in TASKS])
-    return table[list(TABLES["scoreboard"])]
+    return pd.DataFrame([rows[name, task] for name in in_order for task in TASKS])
 
 
 def _references(evidence: Evidence, task: str) -> dict[str, float]:
@@ -120,6 +158,8 @@ def _row(
         "requests_inside": inside,
         "requests_removed": removed,
         "requests_memorised": memorised,
+        "identity": mean_of_requests(evidence.arrays[method, task, IDENTITY, identity.PRIMARY]),
+        "identity_retrain": mean_of_requests(evidence.retrained(task, IDENTITY, identity.PRIMARY)),
         "collapsed": answer(stands["collapsed"]),
         "collapsed_share": found["collapsed"].effect.mean,
         "n_requests": share.requests,
@@ -129,8 +169,11 @@ def _row(
         row[f"outcome{suffix}"] = TOO_FEW if few else outcome(found, answers)
         row[f"verdict{suffix}"] = verdict(*(answers[name] for name in QUESTIONS))
         row[f"removed{suffix}"] = answer(answers["removed"])
+        row[f"identified{suffix}"] = answer(answers["identified"])
         row |= {f"damaged{suffix}_{name}": answer(answers[name]) for name in RETAINED}
-    for column, question in (("sod", "remembered"), ("excess_A1", "unlike")):
+    by_pixels = verdict(*(stands[name] for name in QUESTIONS))
+    row["identity_note"] = _in_words(by_pixels, stands["identified"], found["identified"].note)
+    for column, question in (("sod", "remembered"), ("excess_A1", "unlike"), ("identity_kept", "identified")):
         row |= _ends(column, "", found[question])
     for name in RETAINED:
         row |= _ends("harm", f"_{name}", found[name]) | {f"harm_note_{name}": found[name].note}

@@ -12,6 +12,7 @@ from soulbench.analysis.dimensions import (
     CHANGES,
     DIMENSIONS,
     ERRORS,
+    FACTS,
     as_distance,
     better,
     is_similarity,
@@ -150,6 +151,7 @@ def contrasts(evidence: Evidence) -> pd.DataFrame:
         for against in AGAINST
         if key[0] not in (against, "original", RESEED)
         and key[2] in DIMENSIONS
+        and key[3] not in FACTS
         and not np.isnan(_reference(evidence, key, against)).all()
     ]
     if not rows:

@@ -4,9 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from soulbench.analysis import methods
 from soulbench.analysis.evidence import Evidence
 from soulbench.analysis.gather import check_records, gather, gather_ablation
+from soulbench.analysis.identity import identity_table
+from soulbench.analysis.operating import evidence_at, excess_by_budget, select
 from soulbench.analysis.paths import budget_paths
 from soulbench.analysis.references import (
     bank_against_exact,
@@ -21,6 +25,7 @@ from soulbench.config import runs
 from soulbench.core.columns import TABLES
 from soulbench.core.paths import RECORD_TABLES, ResultPaths
 from soulbench.core.tables import RESULT_FORMAT, read_csv, write_csv
+from soulbench.core.terms import AS_DESCRIBED
 
 Log = Callable[[str], Any]
 
@@ -41,7 +46,9 @@ def write_tables(config: dict[str, Any], results_dir: str | Path, log: Log) -> N
     records = {name: gather(paths, planned, name) for name in RECORD_TABLES}
     metrics, latent, queries = (records[name] for name in ("metrics", "latent", "queries"))
     log(f"{len(planned)} records: {len(metrics)} metrics, {len(latent)} distances, {len(queries)} queries")
-    evidence = Evidence(config, metrics, queries)
+    development, selected = _selection(config, paths)
+    points = evidence_at(config, metrics, queries, records["budgets"], selected)
+    evidence = points[AS_DESCRIBED]
     timing_jobs = training_runs(config, paths, planned)
     redactions = gather_ablation(config, paths, "modules")
     tables = {
@@ -56,12 +63,27 @@ def write_tables(config: dict[str, Any], results_dir: str | Path, log: Log) -> N
         "bank": bank_against_exact(evidence),
         "sod": distances_to_retraining(evidence),
         "memorised": memorised(evidence, read_csv(paths.data("requests.csv"))),
-        "scoreboard": scoreboard(evidence),
-        "paths": budget_paths(evidence, records["budgets"]),
+        "scoreboard": scoreboard(points),
+        "identity": identity_table(evidence),
+        "development": development,
+        "selected": selected,
+        "paths": budget_paths(evidence, records["budgets"], selected),
     }
     for name, table in tables.items():
         write_csv(table, paths.table(name), RESULT_FORMAT)
         log(f"{name}.csv: {len(table)} rows")
+
+
+def _selection(config: dict[str, Any], paths: ResultPaths) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return development.csv and selected.csv, which nothing but the records of development requests enters."""
+    planned = runs.development(config)
+    if not planned:
+        empty = (pd.DataFrame(columns=list(TABLES[name])) for name in ("development", "selected"))
+        return next(empty), next(empty)
+    check_records(paths, planned)
+    metrics, queries, budgets = (gather(paths, planned, name) for name in ("metrics", "queries", "budgets"))
+    development = excess_by_budget(Evidence(config, metrics, queries), budgets)
+    return development, select(config, development)
 
 
 def _planned(config: dict[str, Any]) -> list[runs.Run]:

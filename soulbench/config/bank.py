@@ -7,9 +7,11 @@ samples are audited this way (Carlini et al., "Membership Inference Attacks From
 
 import functools
 import itertools
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from soulbench.core.errors import UserError
 from soulbench.core.seeds import generator
 
 #: Patterns among which the next request's is chosen, where there are more.
@@ -37,6 +39,26 @@ def design(seed: int, requests: int, models: int, share: float) -> tuple[tuple[i
         best = np.lexsort((rng.random(len(patterns)), (uneven + lacked).round(9)))[0]
         chosen.append(patterns[best])
     return tuple(tuple((1 + np.flatnonzero(pattern)).tolist()) for pattern in chosen)
+
+
+def check_apart(objects: Mapping[str, Iterable[str]]) -> None:
+    """Check that no two requests share an object, so that a model can lack one of them and not the other.
+
+    Args:
+        objects: by request; each object in words.
+
+    Raises:
+        UserError: two requests share one.
+    """
+    owners: dict[str, str] = {}
+    for request, ones in objects.items():
+        for one in ones:
+            owner = owners.setdefault(one, request)
+            if owner != request:
+                raise UserError(
+                    f"requests {owner} and {request} share {one}, so that no model of the bank can lack one of them "
+                    "and not the other; allowed: requests without common objects, or references: {bank: null}"
+                )
 
 
 def _patterns(models: int, size: int, rng: np.random.Generator) -> np.ndarray:

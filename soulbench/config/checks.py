@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from soulbench.config import messages, runs
+from soulbench.config import bank, messages, requests_file, runs
 from soulbench.config.input_files import FIRST_TENSOR, is_file, is_folder, is_list, is_text, tensor_names
 from soulbench.core import registry
 from soulbench.core.errors import UserError
@@ -130,8 +130,15 @@ def _requests(config: Config) -> Iterator[str]:
     size = config["human"]["size"]
     if unreadable:
         return
-    ids = runs.request_ids(config)
+    development = runs.development_ids(config)
+    ids = [*runs.request_ids(config), *development]
     count = len(ids)
+    if development and config["references"]["bank"] is None:
+        where = "requests.development" if config["requests"]["file"] is None else "requests.file"
+        yield (
+            f"{where}: {len(development)} development requests, but references.bank is null, and what selects a budget "
+            "is the distance to retrained models; allowed: none, or a bank"
+        )
     by_folded: dict[str, str] = {}
     for name in ids:
         if name != (other := by_folded.setdefault(name.casefold(), name)):
@@ -144,6 +151,15 @@ def _requests(config: Config) -> Iterator[str]:
             f"human.size: {count} requests chosen by rule are meant to be in images of their own, but the subset has "
             f"{size}; allowed: at least {count}, or fewer requests"
         )
+
+
+def _bank(config: Config) -> Iterator[str]:
+    """No two requests name the same: what goes along with an object is looked at where the annotations are read."""
+    if config["references"]["bank"] is None or _messages(runs.request_ids, config):
+        return
+    named = requests_file.read(config) or {}
+    objects = {request: [line.words for line in lines] for request, lines in named.items()}
+    yield from (f"requests.file: {line}" for line in _messages(bank.check_apart, objects))
 
 
 def _individuals(config: Config) -> Iterator[str]:
@@ -163,5 +179,6 @@ CHECKS: tuple[Callable[[Config], Iterator[str]], ...] = (
     _weights,
     _data,
     _requests,
+    _bank,
     _individuals,
 )

@@ -67,6 +67,14 @@ def evaluation(config: Mapping[str, Any]) -> Job:
     )
 
 
+def identity_encoder(config: Mapping[str, Any]) -> Job:
+    """Return what the identity encoder depends on."""
+    return Job(
+        source_hash("soulbench.evaluation.identity_encoder"),
+        sections.select(config, "seed", "data.source", "data.root", "evaluation.identity"),
+    )
+
+
 def ablation(config: Mapping[str, Any]) -> Job:
     """Return what the ablations of obj-if depend on."""
     return Job(

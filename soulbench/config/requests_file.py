@@ -1,20 +1,21 @@
 """The requests that a user wrote by hand: read and checked without any data."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from soulbench.config.reserved import REQUEST_NAMES
 from soulbench.core.errors import UserError
 from soulbench.core.limits import LARGEST_CSV
-from soulbench.core.terms import ELSEWHERE
+from soulbench.core.terms import DEVELOPMENT, ELSEWHERE, SETS, TEST
 from soulbench.core.user_files import Row, read_rows
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")  # a request's id becomes a folder's name
 COLUMNS = ("request", "image_id", "object_id")
-#: Columns that a file may have; `kind` and `role` are those of the requests.csv that a run writes.
-OPTIONAL = ("with", "individual", "kind", "role")
+#: Columns that a file may have; `kind` and `role` are those of the requests.csv that a run writes. In `set`, blank is
+#: `test`.
+OPTIONAL = ("with", "individual", "kind", "role", "set")
 
 
 class Line(NamedTuple):
@@ -26,6 +27,7 @@ class Line(NamedTuple):
         individual: name of the person, blank if the line has none.
         along: predicates; what they lead to from the object goes along with it.
         kind: of the request, as far as the user wrote it; it is checked.
+        set: one of `soulbench.core.terms.SETS`.
     """
 
     place: str
@@ -34,11 +36,19 @@ class Line(NamedTuple):
     individual: str = ""
     along: tuple[str, ...] = ()
     kind: str = ""
+    set: str = TEST
 
     @property
     def key(self) -> tuple[Any, ...]:
         """Return what the line asks for: two objects are one whatever goes along with them."""
         return (self.individual,) if self.image_id is None else (self.image_id, self.object_id)
+
+    @property
+    def words(self) -> str:
+        """Return the same in words."""
+        if self.image_id is None:
+            return f"individual {self.individual}"
+        return f"object {self.object_id} of image {self.image_id}"
 
 
 def read(config: Mapping[str, Any]) -> dict[str, list[Line]] | None:
@@ -47,8 +57,9 @@ def read(config: Mapping[str, Any]) -> dict[str, list[Line]] | None:
     Lines whose role is `elsewhere` are left out, so that the requests.csv of a run can be read.
 
     Raises:
-        UserError: as `soulbench.core.user_files.read_rows`; or there is no request, an id or a number that is not
-            allowed, an object twice in a request, the lines of a request apart, or the same request twice.
+        UserError: as `soulbench.core.user_files.read_rows`; or there is no test request, an id, a number or a set that
+            is not allowed, an object twice in a request, the lines of a request apart or in different sets, the same
+            request twice, or an image or a person in requests of both sets.
     """
     if config["requests"]["file"] is None:
         return None
@@ -72,10 +83,48 @@ def read(config: Mapping[str, Any]) -> dict[str, list[Line]] | None:
             raise UserError(
                 f"{row.place}: {_words(line)} is there twice in request {request}; once is expected"
             )
+        if lines and line.set != lines[0].set:
+            raise UserError(
+                f"{row.place}: request {request} is {line.set} here, but {lines[0].set} before; one set is expected"
+            )
         lines.append(line)
         last = request
     _refuse_twice(requests)
+    if not any(lines[0].set == TEST for lines in requests.values()):
+        raise UserError(
+            f"{path}: all requests are in the set {DEVELOPMENT}; at least one of {TEST} is expected"
+        )
+    written = [
+        (request, line.set, line.place, _contents(line)) for request in requests for line in requests[request]
+    ]
+    refuse_overlap(written)
     return requests
+
+
+def refuse_overlap(written: Iterable[tuple[str, str, str, Iterable[str]]]) -> None:
+    """Refuse test and development requests that share anything.
+
+    Args:
+        written: of each object its request, set, place for messages, and the image and the person that it shows, in
+            words.
+
+    Raises:
+        UserError: two requests of different sets share an image or a person.
+    """
+    owners: dict[str, tuple[str, str]] = {}
+    for request, kind, place, contents in written:
+        for content in contents:
+            owner, other = owners.setdefault(content, (request, kind))
+            if other != kind:
+                raise UserError(
+                    f"{place}: the {other} request {owner} and the {kind} request {request} share {content}; "
+                    f"{TEST} and {DEVELOPMENT} requests must have different images and different people"
+                )
+
+
+def _contents(line: Line) -> list[str]:
+    image = [] if line.image_id is None else [f"image {line.image_id}"]
+    return image + ([f"individual {line.individual}"] if line.individual else [])
 
 
 def _id(row: Row) -> str:
@@ -92,7 +141,12 @@ def _id(row: Row) -> str:
 def _line(row: Row) -> Line:
     fields = row.fields
     along = tuple(filter(None, (predicate.strip() for predicate in fields.get("with", "").split(";"))))
-    more = fields.get("individual", ""), along, fields.get("kind", "")
+    name = fields.get("set", "") or TEST
+    if name not in SETS:
+        raise UserError(
+            f"{row.place}: set is {name[:40]!r}; allowed: {' | '.join(SETS)}, or nothing for {TEST}"
+        )
+    more = fields.get("individual", ""), along, fields.get("kind", ""), name
     if fields["image_id"] or fields["object_id"] or not more[0]:
         return Line(row.place, row.whole_number("image_id"), row.whole_number("object_id"), *more)
     if along:

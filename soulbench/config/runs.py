@@ -8,7 +8,7 @@ from soulbench.config import bank, requests_file
 from soulbench.config.reserved import ENTRY_KEYS
 from soulbench.core import registry
 from soulbench.core.paths import ResultPaths
-from soulbench.core.terms import ALL_REQUESTS, BANK, RESEED
+from soulbench.core.terms import ALL_REQUESTS, BANK, DEVELOPMENT, RESEED, TEST
 
 
 class Run(NamedTuple):
@@ -48,15 +48,24 @@ def parameters(config: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def request_ids(config: Mapping[str, Any]) -> list[str]:
-    """Return the ids of the requests: r1, r2, ... where they are chosen by rule, else the file's."""
+    """Return the ids of the test requests: r1, r2, ... where they are chosen by rule, else the file's."""
+    return _request_ids(config, TEST, "r", sum(config["requests"]["kinds"].values()))
+
+
+def development_ids(config: Mapping[str, Any]) -> list[str]:
+    """Return the ids of the development requests: d1, d2, ... where they are chosen by rule, else the file's."""
+    return _request_ids(config, DEVELOPMENT, "d", config["requests"]["development"])
+
+
+def _request_ids(config: Mapping[str, Any], which: str, letter: str, number: int) -> list[str]:
     listed = requests_file.read(config)
     if listed is None:
-        return [f"r{number}" for number in range(1, sum(config["requests"]["kinds"].values()) + 1)]
-    return list(listed)
+        return [f"{letter}{count}" for count in range(1, number + 1)]
+    return [request for request, lines in listed.items() if lines[0].set == which]
 
 
 def requests_of(config: Mapping[str, Any], name: str) -> list[str]:
-    """Return the requests that a configured method is run for."""
+    """Return the test requests that a configured method is run for."""
     return request_ids(config)[: config["methods"][name].get("requests")]
 
 
@@ -87,7 +96,10 @@ def further_budgets(config: Mapping[str, Any], name: str) -> list[float]:
 
 
 def planned(config: Mapping[str, Any]) -> list[Run]:
-    """Return all runs: each method for its requests and seeds, `reseed` if there are several seeds, and the bank's."""
+    """Return the runs of the test requests, which all statistics are made of.
+
+    Each method for its requests and seeds, `reseed` if there are several seeds, and the bank's models.
+    """
     planned_runs = [
         Run(name, request, seed)
         for name in methods(config)
@@ -102,6 +114,26 @@ def planned(config: Mapping[str, Any]) -> list[Run]:
         Run(BANK, request, number) for request in request_ids(config) for number in bank_models(config)
     ]
     return planned_runs
+
+
+def development(config: Mapping[str, Any]) -> list[Run]:
+    """Return the runs of the development requests: of every method that has a budget, and of what it is compared with.
+
+    They serve to select budgets, and no other number.
+    """
+    requests = development_ids(config)
+    names = [
+        name for name in methods(config) if name == "original" or described_budget(config, name) is not None
+    ]
+    own = [
+        Run(name, request, seed) for name in names for request in requests for seed in seeds_of(config, name)
+    ]
+    return own + [Run(BANK, request, number) for request in requests for number in bank_models(config)]
+
+
+def evaluated(config: Mapping[str, Any]) -> list[Run]:
+    """Return all runs: those of the test requests, then those of the development requests."""
+    return [*planned(config), *development(config)]
 
 
 def bank_models(config: Mapping[str, Any]) -> range:
@@ -121,7 +153,8 @@ def left_out(config: Mapping[str, Any], number: int) -> list[str]:
 
 
 def _without(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
-    requests = request_ids(config)
+    # Those that select come last, so that they change nothing of the others'.
+    requests = [*request_ids(config), *development_ids(config)]
     rows = bank.design(config["seed"], len(requests), **config["references"]["bank"])
     return dict(zip(requests, rows, strict=True))
 

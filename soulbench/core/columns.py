@@ -64,7 +64,7 @@ _DATA: Mapping[str, Schema] = {
     "human": _of(WHOLE, "image_id", "object_id") | _of(TEXT, "label") | _BOX | _of(TEXT, "split"),
     "subset": _of(WHOLE, "image_id") | _of(TEXT, "role"),
     "requests": (
-        _of(TEXT, "request", "kind", "role", "individual")
+        _of(TEXT, "request", "set", "kind", "role", "individual")
         | _of(WHOLE, "image_id", "object_id")
         | _of(TEXT, "category")
         | _BOX
@@ -115,16 +115,36 @@ _RESULTS: Mapping[str, Schema] = {
         | _of(NUMBER, "sod")
         | _of(FLAG, "inside_band")
     ),
+    "identity": (
+        _of(TEXT, "method", "task", "dimension", "metric", "unit")
+        | _of(NUMBER, "value", "value_low", "value_high", "control", "excess", "excess_low", "excess_high")
+        | _of(NUMBER, "chance", "gallery", "accuracy")
+        | _of(WHOLE, "n_requests", "n_seeds")
+        | _of(TEXT, "note")
+    ),
     "paths": (
         _of(TEXT, "method", "task")
         | _of(NUMBER, "budget")
-        | _of(FLAG, "described")
+        | _of(FLAG, "described", "selected")
         | _of(NUMBER, "forgotten", "forgotten_low", "forgotten_high", "harm", "harm_low", "harm_high")
         | _of(WHOLE, "n_requests", "n_seeds")
+    ),
+    "development": (
+        _of(TEXT, "method")
+        | _of(NUMBER, "budget")
+        | _of(FLAG, "described")
+        | _of(TEXT, "task", "dimension", "metric")
+        | _of(NUMBER, "to_retrain", "between_retrain", "excess")
+    ),
+    "selected": (
+        _of(TEXT, "method")
+        | _of(NUMBER, "budget", "described_budget", "excess_sum", "excess_sum_described")
+        | _of(WHOLE, "trials")
     ),
     "scoreboard": (
         _of(
             TEXT,
+            "operating_point",
             "method",
             "level",
             "task",
@@ -137,6 +157,10 @@ _RESULTS: Mapping[str, Schema] = {
         | _of(NUMBER, "sod", "sod_low", "sod_high", "excess_A1", "excess_A1_low", "excess_A1_high")
         | _of(TEXT, "removed", "removed_uncorrected")
         | _of(WHOLE, "requests_inside", "requests_removed", "requests_memorised")
+        | _of(
+            NUMBER, "identity", "identity_retrain", "identity_kept", "identity_kept_low", "identity_kept_high"
+        )
+        | _of(TEXT, "identified", "identified_uncorrected", "identity_note")
         | _of(TEXT, "collapsed")
         | _of(NUMBER, "collapsed_share")
         | {

@@ -10,10 +10,10 @@ from soulbench.core.columns import RECORDS
 
 #: The tables of one evaluated model.
 RECORD_TABLES = tuple(RECORDS)
+#: Beside the checkpoint of a training stage: the moments with which unlearning may start its optimiser.
+MOMENTS = "moments.safetensors"
 #: All files of one evaluated model.
 RECORD_FILES = ("record.json", "outputs.npz", *(f"{name}.csv" for name in RECORD_TABLES))
-
-
 #: Folder of the generated or downloaded data set, among the files of the data stage.
 SOURCE = "source"
 
@@ -36,6 +36,10 @@ class ResultPaths:
     def data(self, name: str = "") -> str:
         """Return a file of the data stage, such as `packed` or `requests.csv`; without a name, its folder."""
         return f"{self.root}/data/{name}".rstrip("/")
+
+    def identity(self) -> str:
+        """Return the checkpoint of the identity encoder."""
+        return self.data("identity.safetensors")
 
     def pretrained(self, seed: object) -> str:
         """Return the checkpoint of a pre-trained model."""
@@ -103,6 +107,7 @@ _RULES = {
     r"data/(human|subset)\.csv|data/summary\.json": "human_filter",
     r"data/requests\.csv": "requests",
     r"data/visual\.npy": "visual_features",
+    r"data/identity\.": "identity_encoder",
     r"models/pretrained/": "pretrain",
     r"models/original/": "finetune",
     r"models/bank/": "bank",

@@ -15,6 +15,7 @@ DATA_SUFFIXES = (".csv", ".json", ".html", ".css", ".js", ".j2", ".rst", ".yaml"
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
+@functools.cache
 def _file(module: str) -> Path | None:
     """Return the file of a module by its dotted name; None if there is no such module in the package."""
     base = ROOT.joinpath(*module.split("."))
@@ -23,23 +24,19 @@ def _file(module: str) -> Path | None:
 
 
 @functools.cache
-def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"), str(path))
-
-
-@functools.cache
-def _imported(module: str) -> tuple[str, ...]:
-    """Return the names that a module imports. Cached: the workflow asks for the closures of some 40 entries."""
-    return tuple(_imported_names(module))
-
-
-def _imported_names(module: str) -> Iterator[str]:
-    """Yield the names that a module imports, inside functions too; relative names are resolved."""
+def _code(module: str) -> tuple[tuple[str, ...], str]:
+    """Return the names that a module imports, and the hash of its code; read once for all entries that reach it."""
     path = _file(module)
-    if path is None:
-        return
+    assert path is not None, module
+    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    for node in ast.walk(_tree(path)):
+    imported = tuple(_imported_names(tree, package))
+    return imported, hashlib.sha256(_without_docstrings(tree).encode()).hexdigest()
+
+
+def _imported_names(tree: ast.Module, package: str) -> Iterator[str]:
+    """Yield the names that a module of a package imports, inside functions too; relative names are resolved."""
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -73,33 +70,29 @@ def closure(*entries: str) -> tuple[str, ...]:
         for name in _with_parents(pending.pop()):
             if name.split(".")[0] == PACKAGE and name not in reached and _file(name):
                 reached.add(name)
-                pending.extend(_imported(name))
+                pending.extend(_code(name)[0])
     return tuple(sorted(reached))
 
 
 def _without_docstrings(tree: ast.Module) -> str:
-    """Return a syntax tree as text, without comments, layout and docstrings."""
-    copy = ast.parse(ast.unparse(tree))
-    for node in ast.walk(copy):
+    """Take the docstrings out of a syntax tree and return it as text, without comments and layout."""
+    for node in ast.walk(tree):
         if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:]
-    return ast.dump(copy)
+    return ast.dump(tree)
 
 
 @functools.cache
-def _module_hash(module: str) -> str:
+def _data_hashes(module: str) -> tuple[str, ...]:
+    """Return one line for each data file in a package's folder and below it: templates, tables."""
     path = _file(module)
-    assert path is not None, module
-    return hashlib.sha256(_without_docstrings(_tree(path)).encode()).hexdigest()
-
-
-def _data_hashes(module: str) -> Iterator[str]:
-    """Yield one line for each data file in a package's folder and below it: templates, tables."""
-    path = _file(module)
-    if path is not None and path.name == "__init__.py":
-        for file in sorted(path.parent.rglob("*")):
-            if file.suffix in DATA_SUFFIXES:
-                yield f"{file.relative_to(path.parent)} {hashlib.sha256(file.read_bytes()).hexdigest()}"
+    if path is None or path.name != "__init__.py":
+        return ()
+    return tuple(
+        f"{file.relative_to(path.parent)} {hashlib.sha256(file.read_bytes()).hexdigest()}"
+        for file in sorted(path.parent.rglob("*"))
+        if file.suffix in DATA_SUFFIXES
+    )
 
 
 @functools.cache
@@ -109,7 +102,7 @@ def source_hash(*entries: str) -> str:
     Docstrings, comments and layout do not change it.
     """
     modules = closure(*entries)
-    lines = [f"{module} {_module_hash(module)}" for module in modules]
+    lines = [f"{module} {_code(module)[1]}" for module in modules]
     lines += [line for module in modules if module != PACKAGE for line in _data_hashes(module)]
     text = "\n".join(lines)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -8,6 +8,18 @@ TASKS = RECONSTRUCTION, SYNTHESIS = ("reconstruction", "synthesis")
 #: Metric -> unit of its values.
 UNITS = {"ssim": "index", "lpips": "lpips", "mae": "grey levels", "changed": "share"}
 METRICS = tuple(UNITS)
+#: Dimensions in which individuals are identified: the requested ones in their regions, and their twins in theirs.
+IDENTITIES = IDENTITY, OF_TWIN = ("identity", "identity-twin")
+#: An encoder that identifies fewer of the true crops of people whom it never saw says nothing about generated images.
+LEAST_ACCURACY = 0.9
+#: Metric of the identity dimensions -> unit of its values in one record (`soulbench.evaluation.identity`).
+IDENTITY_UNITS = {
+    "accuracy": "share",
+    "gallery": "identities",
+    "rank1": "identified",
+    "mrr": "reciprocal place",
+    "margin": "cosine",
+}
 
 #: The request of a model that serves all requests; no request may have this id.
 ALL_REQUESTS = "all-requests"
@@ -20,6 +32,12 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 #: What a row of requests.csv is: a target that was asked for; a target that goes along with one by a relationship; or
 #: no target, but another appearance of a target's individual in a training image.
 REQUESTED, ATTACHED, ELSEWHERE = ROLES = ("requested", "attached", "elsewhere")
+
+#: What a request is for: methods are judged on test requests; their budgets are selected on development requests.
+TEST, DEVELOPMENT = SETS = ("test", "development")
+
+#: Where a method is judged: at the budget that it is described with, or at the one that was selected for it.
+AS_DESCRIBED, SELECTED = OPERATING_POINTS = ("as described", "selected")
 
 #: The original model of the next training seed, compared as if it were a method.
 RESEED = "reseed"

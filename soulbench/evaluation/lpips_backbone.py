@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from soulbench.models.backbones import convolutions, torchvision_models
+from soulbench.models.backbones import convolutions
 
 ARCHITECTURES = {"alex": "alex", "squeeze": "squeeze", "vgg": "vgg16"}
 
@@ -22,8 +22,7 @@ def build(settings: Mapping[str, str]) -> nn.Module:
     Args:
         settings: `evaluation.lpips` of the configuration: net and weights.
     """
-    torchvision_models()  # first: the package imports torchvision as it comes
-    import lpips
+    from soulbench.evaluation.lpips_package import lpips
 
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")  # torchvision's, about a keyword that the package still uses

@@ -1,5 +1,6 @@
 """Evaluate the models of a method: every metric, latent distance and query of a run in one job."""
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from torch import nn
 
 from soulbench.core import device as devices
 from soulbench.core import registry
@@ -16,11 +18,12 @@ from soulbench.core.log import Log, Progress
 from soulbench.core.records import file_hash, write_json
 from soulbench.core.seeds import generator
 from soulbench.core.tables import write_csv
-from soulbench.core.terms import TASKS, UNITS
+from soulbench.core.terms import IDENTITY_UNITS, TASKS, UNITS
 from soulbench.data.packed import Scene
 from soulbench.data.requests.request import Request
 from soulbench.evaluation import collapse, latent, lpips_backbone
 from soulbench.evaluation.dimensions import compared_regions
+from soulbench.evaluation.identity import Identification
 from soulbench.evaluation.metrics import ComparedRegion, Comparison
 from soulbench.evaluation.outputs import ModelOutputs, OutputGenerator
 from soulbench.training.dataset import BenchmarkData
@@ -31,13 +34,14 @@ AGAINST_ORIGINAL = ("A1", "A2", "A2-people", "A2-rest", "A3", "A3-heldout", "A4"
 AGAINST_RETRAINED = ("A1", "A2", "A3", "A4")
 #: Dimension against the true pixels -> its regions.
 AGAINST_TRUTH = {"target_error": "A1", "retained_error": "retained", "heldout_error": "heldout"}
-#: Columns of metrics.csv that budgets.csv has as well. What is measured at every budget takes no time: pixels alone.
+#: Columns of metrics.csv that budgets.csv has as well, and the metrics in it: those that take hardly any time.
 BUDGET_KEYS = ("task", "dimension", "metric", "value")
+BUDGET_METRICS = ("mae", "changed", "collapsed", *IDENTITY_UNITS)
 #: The unaltered scene graph, in queries.csv.
 NO_QUERY = "none"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # compared by identity: arrays have no single truth value
 class RequestContext:
     """What every model of a request is evaluated on.
 
@@ -67,6 +71,11 @@ class RequestContext:
         people = [category for category, name in enumerate(names) if name in data.config["human"]["labels"]]
         regions = compared_regions(scenes, roles, request, people, data.scenes.image_size, margin)
         return cls(request, rows, scenes, roles, np.stack([s.pixels for s in scenes]), regions)
+
+    @property
+    def retained(self) -> list[int]:
+        """Indices of the images without the target."""
+        return [region.image_index for region in self.regions["retained"]]
 
 
 @dataclass(frozen=True)
@@ -116,6 +125,7 @@ def evaluate(
     data_dir: str,
     source: str,
     log: Log,
+    identity: str | None = None,
 ) -> None:
     """Evaluate a method's models of one training seed and write one record folder per run.
 
@@ -130,10 +140,13 @@ def evaluate(
         data_dir: results/<name>/data.
         source: hash of the sources, for the records.
         log: writes a line.
+        identity: the identity encoder's checkpoint; None where identities are not measured.
     """
     device = devices.prepare(config["device"])
     data = BenchmarkData.open(config, data_dir)
     compare, networks = comparison(config), data.networks(seed)
+    identify = Identification.load(identity) if identity else None
+    output_generator = OutputGenerator(networks.generator, config, device)
     provenance = origin(config, config, seed, source)
     # A model that serves all requests generates its outputs once.
     remembered, generated_for = dict[str, ModelOutputs](), None
@@ -143,16 +156,15 @@ def evaluate(
             with Meter(device) as meter:
                 if run.model != generated_for:
                     remembered, generated_for = {}, run.model
-                for path in {*run.budgets.values(), run.model} - {*remembered}:
+                # The run's own model comes last: queries are then put to it without loading it again.
+                others = [path for path in run.budgets.values() if path != run.model]
+                for path in [path for path in (*others, run.model) if path not in remembered]:
                     networks.load(path)
-                    output_generator = OutputGenerator(networks.generator, config, device)
                     remembered[path] = output_generator.generate_all(
                         data.batches(), context.rows, _noise_samples(config, run)
                     )
-                networks.load(run.model)
-                output_generator = OutputGenerator(networks.generator, config, device)
                 query_outputs = list(_query_outputs(output_generator, data, context))
-                tables = _tables(run, remembered, query_outputs, context, compare)
+                tables = _tables(run, remembered, query_outputs, context, compare, identify)
             _save(run, tables, remembered[run.model], query_outputs, context)
             keys = {"method": method, "request": run.request, "seed": seed}
             # A table that lost whole lines would still be a table: the digests tell.
@@ -172,19 +184,24 @@ def _tables(
     query_outputs: Sequence[QueryOutput],
     context: RequestContext,
     compare: Comparison,
+    identify: Identification | None,
 ) -> dict[str, list[dict[str, Any]]]:
     """Return the rows of each table of a record; `generated` has the outputs of its checkpoints."""
     outputs = generated[run.model]
     original = ModelOutputs.load(run.original / "outputs.npz") if run.original else _other_noise(outputs)
     references = [ModelOutputs.load(folder / "outputs.npz") for folder in run.references]
+    collapsed = collapse_test(context, compare)
     return {
-        "metrics": list(metric_rows(outputs, original, references, context, compare)),
+        "metrics": list(metric_rows(outputs, original, references, context, compare, collapsed, identify)),
         "latent": list(latent.rows(outputs, original, latent.groups(context.scenes, context.request))),
         "queries": list(_query_rows(query_outputs, context, compare)),
         "budgets": [
             {"budget": budget, **{key: row[key] for key in BUDGET_KEYS}}
             for budget, path in run.budgets.items()
-            for row in metric_rows(generated[path], original, references, context, compare.of_pixels())
+            for row in metric_rows(
+                generated[path], original, references, context, compare.of_pixels(), collapsed, identify
+            )
+            if row["metric"] in BUDGET_METRICS
         ],
     }
 
@@ -222,14 +239,17 @@ def metric_rows(
     references: Sequence[ModelOutputs],
     context: RequestContext,
     compare: Comparison,
+    collapsed: collapse.CollapseTest | None = None,
+    identify: Identification | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Return the rows of metrics.csv: every dimension and metric in both tasks, averaged over the noise samples.
 
     Where several models were retrained without the object, the distance from them is the mean over all; SSIM and LPIPS
-    are computed for the first one only, because they take most of an evaluation's time.
+    are computed for the first one only, because they take most of an evaluation's time. The test for collapse is that
+    of the comparison, where none is given.
     """
-    retained = [region.image_index for region in context.regions["retained"]]
-    collapsed = compare.distance and collapse.CollapseTest(compare.distance, context.truth[retained])
+    collapsed = collapsed or collapse_test(context, compare)
+    retained = context.retained
     for task in TASKS:
         images = outputs.images[task]
         truth = np.broadcast_to(context.truth, images.shape)
@@ -250,6 +270,21 @@ def metric_rows(
                 yield _metric_row(task, dimension, metric, value, UNITS[metric], count)
         for metric, value in collapsed(images[:, retained]) if collapsed else ():
             yield _metric_row(task, "diversity", metric, value, collapse.UNITS[metric], len(retained))
+        if identify is not None:
+            for found in identify.measured(context.request.id, context.scenes, images):
+                dimension, metric, value, count = found
+                yield _metric_row(task, dimension, metric, value, IDENTITY_UNITS[metric], count)
+
+
+def collapse_test(context: RequestContext, compare: Comparison) -> collapse.CollapseTest | None:
+    """Return the test for collapse on the retained images; None if only pixels are compared."""
+    return _collapse_test(compare.distance, context) if compare.distance else None
+
+
+@functools.lru_cache(maxsize=1)
+def _collapse_test(distance: nn.Module, context: RequestContext) -> collapse.CollapseTest:
+    """Return the test against the photographs without the target, whose features all models of a request share."""
+    return collapse.CollapseTest(distance, context.truth[context.retained])
 
 
 def _metric_row(

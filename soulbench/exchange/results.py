@@ -53,7 +53,7 @@ def planned(config: Mapping[str, Any]) -> dict[str, Result]:
     results = [
         *(result for seed in config["seeds"] for result in _stages(config, seed)),
         *(_bank_model(config, number) for number in runs.bank_models(config)),
-        *(_unlearned(config, run) for run in runs.planned(config) if run.method not in UNTRAINED),
+        *(_unlearned(config, run) for run in runs.evaluated(config) if run.method not in UNTRAINED),
         *_records(config),
         *(_ablation(config, request, seed) for request, seed in runs.ablation_runs(config)),
     ]
@@ -113,7 +113,7 @@ def _records(config: Mapping[str, Any]) -> Iterator[Result]:
     """Yield the records, those first that others are compared with."""
     paths, job = ResultPaths.of(config), jobs.evaluation(config)
     # Whatever a record is compared with is compared with fewer.
-    for run in sorted(runs.planned(config), key=lambda run: len(runs.compared(config, run))):
+    for run in sorted(runs.evaluated(config), key=lambda run: len(runs.compared(config, run))):
         files = {file: _inside(config, paths.record(*run, file)) for file in RECORD_FILES}
         name, images = files.pop("record.json"), files.pop("outputs.npz")
         others = runs.compared(config, run)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from soulbench.core.columns import TABLES
-from soulbench.core.terms import UNITS
+from soulbench.core.terms import IDENTITY_UNITS, UNITS
 
 #: What depends on the machine and the moment is not compared.
 COMPARED = tuple(name for name in TABLES if not name.startswith("timing"))
@@ -21,7 +21,13 @@ KEYS = {
     *("claim", "statement", "operating_point", "part", "budget"),
 }
 #: Prose that repeats numbers of its row.
-PROSE = {"why", "note", "power", *(name for name in TABLES["scoreboard"] if name.startswith("harm_note"))}
+PROSE = {
+    "why",
+    "note",
+    "power",
+    "identity_note",
+    *(name for name in TABLES["scoreboard"] if name.startswith("harm_note")),
+}
 
 #: Unit -> tolerance. The first is one level of 256, and the others are as little: what the analysis takes for rounding
 #: (`soulbench.analysis.band.SIGMA_FLOOR`). Between the original and the retrained model lie twenty levels or more.
@@ -32,6 +38,14 @@ BY_UNIT: Mapping[str, float] = {
     "share": 0.01,
     "share of the way": 0.05,
     "flag": 0.0,
+    # On another processor the encoder has other last digits, and one place may be another; the means are compared.
+    "identified": 1.0,
+    "reciprocal place": 1.0,
+    "identities": 0.0,
+    "share identified": 0.05,
+    "mean reciprocal place": 0.05,
+    "cosine": 0.05,
+    "mean cosine": 0.05,
 }
 #: Of a number whose unit is none of these, such as a distance between representations: a share of its magnitude, which
 #: is one level in twenty, too.
@@ -43,8 +57,12 @@ BY_COLUMN: Mapping[str, str] = {
     **dict.fromkeys(
         ("error", "error_original", "error_retrain", "sigma", "exact", "difference"), "grey levels"
     ),
+    **dict.fromkeys(("identity", "identity_retrain"), "mean reciprocal place"),
+    **dict.fromkeys(("identity_kept", "identity_kept_low", "identity_kept_high"), "share of the way"),
+    **dict.fromkeys(("accuracy", "chance"), "share"),
+    "gallery": "identities",
 }
-BY_PREFIX: Mapping[str, str] = dict.fromkeys(("harm", "excess_A1", "gap", "sod"), "grey levels")
+BY_PREFIX: Mapping[str, str] = dict.fromkeys(("harm", "excess_A1", "excess_sum", "gap", "sod"), "grey levels")
 #: Metrics of the diversity, which `UNITS` does not have.
 DIVERSITY = {"spread": "grey levels", "noise_spread": "grey levels", "collapsed": "flag"}
 
@@ -63,7 +81,7 @@ def tolerances(rows: pd.DataFrame, column: str, values: np.ndarray) -> np.ndarra
         if "unit" in rows:
             units = rows["unit"]
         elif "metric" in rows:
-            units = rows["metric"].map({**UNITS, **DIVERSITY}).fillna("")
+            units = rows["metric"].map({**UNITS, **DIVERSITY, **IDENTITY_UNITS}).fillna("")
     by_text = {text: _of_unit(text) for text in units.unique()}
     known = units.map(by_text).to_numpy(dtype=float)
     return np.where(np.isnan(known), RELATIVE * np.abs(values), known)

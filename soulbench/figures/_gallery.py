@@ -17,7 +17,7 @@ from soulbench.core.damage import read_arrays
 from soulbench.core.errors import UserError
 from soulbench.core.paths import ResultPaths
 from soulbench.core.tables import read_csv
-from soulbench.core.terms import BANK, ELSEWHERE, TASKS
+from soulbench.core.terms import BANK, ELSEWHERE, TASKS, TEST
 from soulbench.data.packed import PackedScenes
 from soulbench.figures import _style
 
@@ -72,7 +72,7 @@ class BenchmarkImages:
         self.config, self.paths = config, paths
         self.scenes = PackedScenes.open(Path(paths.data("packed")))
         objects = read_csv(Path(paths.data("requests.csv")))
-        self.targets = objects[objects["role"] != ELSEWHERE]
+        self.targets = objects[(objects["role"] != ELSEWHERE) & (objects["set"] == TEST)]
         self.requests = list(dict.fromkeys(self.targets["request"]))
         subset = read_csv(Path(paths.data("subset.csv")))
         self.subset = subset.loc[subset["role"] == "subset", "image_id"].tolist()

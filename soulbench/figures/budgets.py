@@ -23,10 +23,11 @@ POSITION = 12
 CONFIG = ("methods", "unlearning", "analysis", "seeds")
 CAPTION = """\
 Both tasks, one path per method, along which the budget grows: {{ config.unlearning.snapshots | join(", ") }} and
-{{ config.unlearning.steps }} steps of fine-tuning, or growing strengths of one redaction; large points: as described.
-Horizontal: how far the error of the target has moved from the original model's (0) to that of retrained models (100),
-whose band is shaded. Vertical: change of the other objects of its image beyond that of ``noop-ft`` of the same budget;
-below the dotted line an eye sees none. Intervals are in ``paths.csv``; device: {{ config.device }}.
+{{ config.unlearning.steps }} steps of fine-tuning, or growing strengths of one redaction; large points: as described;
+rings: the budget that was selected on development requests. Horizontal: how far the error of the target has moved from
+the original model's (0) to that of retrained models (100), whose band is shaded. Vertical: change of the other objects
+of its image beyond that of ``noop-ft`` of the same budget; below the dotted line an eye sees none. Intervals are in
+``paths.csv``; device: {{ config.device }}.
 """
 #: From here on the axes are logarithmic: a destroyed model is far away.
 LINEAR_SHARE, LINEAR_HARM = 200, 5
@@ -61,8 +62,9 @@ def plot(config: dict[str, Any], paths: ResultPaths, out_stem: Path, log: Callab
             Line2D([], [], color=_style.colour(config, name), marker=shape, linewidth=1.2, label=name)
             for name, shape in shapes.items()
         ]
+        rings = "rings: selected on development requests; " if table["selected"].any() else ""
         _style.outside_legend(
-            fig, handles, 7, "large points: as described; shaded: the band of the retrained models"
+            fig, handles, 7, f"large points: as described; {rings}shaded: the band of the retrained models"
         )
     log(f"{len(shapes)} methods, {len(table)} points")
 
@@ -83,6 +85,10 @@ def _panel(
         axes.plot(x, y, color=colour, linewidth=1.2, marker=shape, markersize=4)
         described = path[path["described"]]
         axes.plot(100 * described["forgotten"], described["harm"], shape, color=colour, markersize=9)
+        chosen = path[path["selected"]]
+        axes.plot(
+            100 * chosen["forgotten"], chosen["harm"], "o", color=colour, fillstyle="none", markersize=14
+        )
     axes.set_xscale("symlog", linthresh=LINEAR_SHARE, linscale=2)
     axes.set_yscale("symlog", linthresh=LINEAR_HARM, linscale=1)
     low, high = axes.get_xlim()

@@ -14,7 +14,7 @@ from soulbench.analysis.dimensions import PRIMARY
 from soulbench.analysis.methods import level, ordered
 from soulbench.core.paths import ResultPaths
 from soulbench.core.tables import read_csv
-from soulbench.core.terms import RESEED, TASKS
+from soulbench.core.terms import AS_DESCRIBED, RESEED, TASKS
 from soulbench.figures import _style
 
 TITLE = "Forgetting against the error of retained images"
@@ -41,6 +41,7 @@ def inputs(config: Mapping[str, Any], paths: ResultPaths) -> list[str]:
 def plot(config: dict[str, Any], paths: ResultPaths, out_stem: Path, log: Callable[[str], Any]) -> None:
     """Plot the scoreboard's share of forgetting against the summary's error of retained images."""
     scoreboard = read_csv(Path(paths.table("scoreboard")))
+    scoreboard = scoreboard[scoreboard["operating_point"] == AS_DESCRIBED]
     summary = read_csv(Path(paths.table("summary")))
     retained = summary[(summary["dimension"] == "retained_error") & (summary["metric"] == PRIMARY)]
     points = scoreboard.merge(retained, on=["method", "task"], suffixes=("_scoreboard", ""))

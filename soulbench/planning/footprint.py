@@ -49,7 +49,7 @@ def disk(config: Mapping[str, Any], sizes: Sizes, counter: WorkCounter) -> float
     are counted as they are, which is the most.
     """
     pixels = 3 * config["data"]["image_size"] ** 2
-    planned = runs.planned(config)
+    planned = runs.evaluated(config)
     models = {runs.checkpoint(config, *run) for run in planned}
     scenes = sizes.subset + sizes.heldout
     width = config["generator"]["embedding"]
@@ -63,4 +63,6 @@ def disk(config: Mapping[str, Any], sizes: Sizes, counter: WorkCounter) -> float
         sizes.images * (pixels + features)
         + len(planned) * outputs
         + (len(models) + len(config["seeds"])) * (counter.bytes_of_checkpoint() + snapshots)
+        # Adam's two moments, beside the models of both training stages.
+        + 2 * len(config["seeds"]) * 2 * counter.bytes_of_checkpoint()
     )

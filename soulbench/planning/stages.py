@@ -13,7 +13,7 @@ from soulbench.evaluation.ablations import METHOD
 from soulbench.planning.counting import WorkCounter
 from soulbench.planning.sizes import Sizes
 from soulbench.training.early_stop import MAX_IMAGES
-from soulbench.training.monitor import SNAPSHOT_SHARES
+from soulbench.training.monitor import snapshot_steps
 from soulbench.training.stages import SNAPSHOT_IMAGES
 
 Config = Mapping[str, Any]
@@ -71,7 +71,7 @@ class Plan:
         most = {name: most_products(parameters) for name, parameters in self.redactions.items()}
         self.products = most | dict(products or {})
         self.each_module = each_module
-        self.runs = runs.planned(config)
+        self.runs = runs.evaluated(config)
         unlearned = [run for run in self.runs if run.method not in ("original", RESEED, BANK)]
         #: Number of models by method.
         self.models = Counter({runs.checkpoint(config, *run): run.method for run in unlearned}.values())
@@ -116,7 +116,7 @@ class Plan:
 
     def _updates(self, stage: Mapping[str, Any], optimiser: str, images: int) -> float:
         """Return the multiply-adds of a stage's updates, and of the snapshots meanwhile."""
-        snapshots = len({round(share * stage["steps"]) for share in SNAPSHOT_SHARES})
+        snapshots = len(snapshot_steps(stage["steps"]))
         shown = snapshots * len(TASKS) * min(SNAPSHOT_IMAGES, self.sizes.subset)
         batch = max(1, min(stage["batch"], images))
         return stage["steps"] * self.counter.step(batch, optimiser).work + shown * self.counter.output
@@ -182,4 +182,6 @@ class Plan:
     def _data_jobs(self) -> int:
         data = self.config["data"]
         downloads = len(FILES) if data["root"] is None else 0
-        return {"demo": 1, "local": 0, "visual_genome": downloads}[data["source"]] + len(PREPARING)
+        encoder = self.config["evaluation"]["identity"] is not None
+        sources = {"demo": 1, "local": 0, "visual_genome": downloads}
+        return sources[data["source"]] + len(PREPARING) + encoder

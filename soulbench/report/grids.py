@@ -67,9 +67,22 @@ GRIDS = (
         "gap: error of the target of the retrained model minus that of the original model, grey levels.",
     ),
     Grid(
+        "identity",
+        "Who is identified in the images",
+        "Mean, that of the models that never saw the target (control), and the difference. identity-twin: the twin, in "
+        "its own region. accuracy: of the encoder; where it is too small, the note says so, and nothing is shown.",
+        {"task": TASKS[0], "metric": "mrr"},
+    ),
+    Grid(
         "bank",
         "The bank's models against exact retrained models",
         "Exact: only the request's own objects are left out. Grey levels; within: the interval contains 0.",
+    ),
+    Grid(
+        "selected",
+        "The budgets that were selected",
+        "On development requests, which serve for nothing else: of so many trials the budget whose outputs are nearest "
+        "to retrained models' (excess in grey levels, over A1 to A4). Budgets are steps, or a redaction's alpha.",
     ),
     Grid("timing", "Cost", "Seconds and peak memory: medians over n jobs, without their start-up."),
     Grid("claim_parts", "The parts of the claims", "As judged above, with thresholds, tests and numbers."),

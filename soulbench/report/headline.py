@@ -11,9 +11,11 @@ from soulbench.analysis.methods import unlearners
 from soulbench.analysis.scoreboard import (
     COLLAPSED_WORD,
     FORGETS,
+    NOT_IDENTIFIED,
     OUTCOMES,
     REMOVES,
     RETAINED,
+    STILL_IDENTIFIED,
     TOO_FEW,
 )
 from soulbench.core.terms import TASKS
@@ -37,6 +39,8 @@ SHOWN = {
         "Forgets the object, but draws something else than retraining in its place",
     ),
     OUTCOMES[OVERSHOT]: ("!", "warn", "Overshoots: farther from the truth than retraining"),
+    STILL_IDENTIFIED: ("!", "warn", "Gone in pixels, but the individual is still identified"),
+    NOT_IDENTIFIED: ("!", "warn", "Stays in pixels, but the individual is no longer identified"),
     OUTCOMES[PARTLY]: ("≈", "fair", "Forgets the object in part"),
     OUTCOMES[UNDECIDED]: ("?", "fair", "Undecided"),
     STAYS: ("✗", "bad", "The object stays"),
@@ -121,10 +125,16 @@ def _listed(rows: pd.DataFrame, outcome: str) -> str | None:
     selected = rows[rows["outcome"] == outcome]
     selected = selected.assign(distance=(selected["forgotten"] - 1).abs()).sort_values("distance")
     texts = [
-        f"{row['method']} ({percent(row['forgotten'])} forgotten, relative cost {cost(row['ratio_to_retrain'])})"
+        f"{row['method']} ({percent(row['forgotten'])} forgotten{_relative_cost(row)})"
         for row in selected.to_dict("records")
     ]
     return ", ".join(texts) or None
+
+
+def _relative_cost(row: dict[Any, Any]) -> str:
+    """Return the cost of a method as part of a text; nothing where it was not measured."""
+    ratio = row["ratio_to_retrain"]
+    return f", relative cost {cost(ratio)}" if np.isfinite(ratio) else ""
 
 
 def _failures(config: dict[str, Any], scores: pd.DataFrame) -> str:

@@ -19,7 +19,7 @@ from soulbench.core.errors import UserError
 from soulbench.core.paths import ResultPaths, beside
 from soulbench.core.records import atomic_path
 from soulbench.core.tables import read_csv
-from soulbench.core.terms import TASKS
+from soulbench.core.terms import AS_DESCRIBED, SELECTED, TASKS, TEST
 from soulbench.report import headline, photographs, pictures
 from soulbench.report.claims import claims
 from soulbench.report.compact import compact_json
@@ -85,16 +85,26 @@ def write_page(
 def _content(config: dict[str, Any], paths: ResultPaths, captions: Mapping[str, str]) -> dict[str, Any]:
     """Return every variable of the template."""
     costs = read_csv(paths.table("timing"))[["method", "seconds", "ratio_to_retrain"]]
-    scores = read_csv(paths.table("scoreboard")).merge(costs, on="method", how="left")
+    points = read_csv(paths.table("scoreboard"))
+    scores = points[points["operating_point"] == AS_DESCRIBED].merge(costs, on="method", how="left")
+    # What a method costs at another budget than described is not measured.
+    selected = points[points["operating_point"] == SELECTED].assign(ratio_to_retrain=np.nan)
     judged = claims(config, paths)
     memorised = read_csv(paths.table("memorised"))
     requests = read_csv(paths.data("requests.csv"))
+    requests = requests[requests["set"] == TEST]
     data = Path(paths.data())
     return {
         "config": config,
         "tasks": TASKS,
         "sentences": headline.sentences(config, scores),
         "outcomes": headline.outcomes(config, scores),
+        "selected": {
+            "sentences": headline.sentences(config, selected),
+            "outcomes": headline.outcomes(config, selected),
+        }
+        if len(selected)
+        else None,
         "scores": {task: _scores(config, scores, task) for task in TASKS},
         "claims": judged,
         "operating_points": len({claim["operating_point"] for claim in judged}) > 1,

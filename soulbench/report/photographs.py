@@ -10,7 +10,7 @@ from PIL import Image
 
 from soulbench.core.records import read_json
 from soulbench.core.tables import read_csv
-from soulbench.core.terms import ELSEWHERE
+from soulbench.core.terms import ELSEWHERE, TEST
 from soulbench.data.packed import PackedScenes
 from soulbench.data.prepare.splits import SPLITS
 
@@ -27,7 +27,7 @@ def contact_sheet(data_dir: Path) -> list[dict[str, Any]]:
     """Return images of the subset, then held-out ones, target images first, with the boxes of their targets."""
     scenes = PackedScenes.open(data_dir / "packed")
     requests, images = read_csv(data_dir / "requests.csv"), read_csv(data_dir / "subset.csv")
-    requests = requests[requests["role"] != ELSEWHERE]
+    requests = requests[(requests["role"] != ELSEWHERE) & (requests["set"] == TEST)]
     images = images.assign(requested=images["image_id"].isin(requests["image_id"]))
     images = images.sort_values(["role", "requested"], ascending=[False, False], kind="stable")[:SHOWN]
     return [

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
-from torch import nn
 from torch.optim.adam import adam
 
 
@@ -19,7 +18,7 @@ class Adam:
         parameters: what is trained.
     """
 
-    def __init__(self, parameters: Iterable[nn.Parameter]):
+    def __init__(self, parameters: Iterable[torch.Tensor]):
         self.parameters = list(parameters)
         self.state: dict[str, list[torch.Tensor]] = {
             "exp_avgs": [torch.zeros_like(p) for p in self.parameters],

@@ -22,6 +22,17 @@ COLUMNS = ("stage", "step", "learning_rate", "images_per_second", "loss")
 MAX_ROWS = 500  # of losses per stage
 #: Shares of a stage's steps after which a snapshot is taken.
 SNAPSHOT_SHARES = (0, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1)
+#: Steps between two snapshots at least, except the last: one takes about as long as a step.
+SNAPSHOT_DISTANCE = 5
+
+
+def snapshot_steps(steps: int) -> list[int]:
+    """Return after which of its steps a stage takes snapshots, in ascending order, from 0 to its end."""
+    taken = [0]
+    for step in (round(share * steps) for share in SNAPSHOT_SHARES):
+        if step - taken[-1] >= SNAPSHOT_DISTANCE:
+            taken.append(step)
+    return taken if taken[-1] == steps else [*taken, steps]
 
 
 class TrainingMonitor:
@@ -45,7 +56,7 @@ class TrainingMonitor:
         self.shown = shown
         self.rows: list[dict[str, Any]] = []
         self.snapshots: list[dict[str, Any]] = []
-        self.seconds = 0.0  # spent on monitoring, which is not part of what training costs
+        self.seconds = 0.0  # spent beside training, which are no part of what it costs
         self._writer: Any = None
 
     @classmethod
@@ -104,7 +115,7 @@ class TrainingMonitor:
             **losses,
         }
         self.rows.append(row if validation is None else {**row, "validation": validation})
-        with self._timed():
+        with self.beside_training():
             self._show_row(self.rows[-1])
 
     def snapshot(self, model: Generator, stage: Stage, step: int, final: bool = False) -> None:
@@ -116,11 +127,11 @@ class TrainingMonitor:
             step: number of steps made.
             final: whether the stage ends here, which makes a snapshot due.
         """
-        due = final or step in {round(share * stage.steps) for share in SNAPSHOT_SHARES}
+        due = final or step in snapshot_steps(stage.steps)
         taken = any(one["stage"] == stage.name and one["step"] == step for one in self.snapshots)
         if self.batch is None or not due or taken:
             return
-        with self._timed():
+        with self.beside_training():
             was_training = model.training
             images = {
                 task: torch.from_numpy(generate_images(model.eval(), self.batch, task, self.settings)[0])
@@ -131,7 +142,8 @@ class TrainingMonitor:
             self._show_snapshot(self.snapshots[-1])
 
     @contextlib.contextmanager
-    def _timed(self) -> Iterator[None]:
+    def beside_training(self) -> Iterator[None]:
+        """Measure the block's seconds, which are no part of what training costs: pictures, models for other budgets."""
         started = time.perf_counter()
         yield
         self.seconds += time.perf_counter() - started

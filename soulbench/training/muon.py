@@ -60,6 +60,8 @@ class Muon:
         self.parameters = [*self.matrices, *self.adam.parameters]
         self.matrix_rate = matrix_rate
         self.momenta = [torch.zeros_like(weight) for weight in self.matrices]
+        #: Adam's moments of the matrices, which no step here uses: unlearning may start with them.
+        self.watched = Adam(self.matrices)
 
     def zero_grad(self) -> None:
         """Delete the gradients."""
@@ -70,6 +72,7 @@ class Muon:
     def step(self, learning_rate: float) -> None:
         """Update every parameter that has a gradient."""
         self.adam.step(learning_rate)
+        self.watched.step(0.0)
         for weight, momentum in zip(self.matrices, self.momenta, strict=True):
             if weight.grad is None:
                 continue
@@ -83,11 +86,16 @@ class Muon:
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything that a resumed training run needs."""
-        return {"adam": self.adam.state_dict(), "momenta": self.momenta}
+        return {
+            "adam": self.adam.state_dict(),
+            "momenta": self.momenta,
+            "watched": self.watched.state_dict(),
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from a saved state."""
         self.adam.load_state_dict(state["adam"])
+        self.watched.load_state_dict(state["watched"])
         for momentum, saved in zip(self.momenta, state["momenta"], strict=True):
             momentum.copy_(saved)
 

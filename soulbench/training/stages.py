@@ -11,6 +11,7 @@ from soulbench.core import device as devices
 from soulbench.core.device import ExecutionContext
 from soulbench.core.log import Log
 from soulbench.core.model_record import ModelRecord, write_model_record
+from soulbench.core.paths import MOMENTS, beside
 from soulbench.core.records import provenance
 from soulbench.core.running_state import WorkFolder, work_folder
 from soulbench.core.terms import ALL_REQUESTS
@@ -37,6 +38,7 @@ def train_stage(
     log: Log,
     monitor: TrainingMonitor | None = None,
     keep: bool = False,
+    moments: str | None = None,
 ) -> TrainingResult:
     """Run one of the two stages in place.
 
@@ -50,6 +52,7 @@ def train_stage(
         log: takes a line.
         monitor: records losses and snapshots; None for neither.
         keep: whether another stage follows in the same job (`Trainer.fit`).
+        moments: the file to which Adam's moments at the end are written; None for none.
     """
     settings = data.config["training"]
     rows = data.without(data.train if which == "pretrain" else data.subset, changes)
@@ -64,7 +67,10 @@ def train_stage(
     if which == "pretrain":
         early_stop = EarlyStop.of(data.batches(), data.validation, settings["early_stop"])
     trainer = Trainer(networks, objective, data.batches(changes), rows, stage, context, monitor, early_stop)
-    return trainer.fit(work, log, keep)
+    result = trainer.fit(work, log, keep)
+    if moments is not None:
+        trainer.save_moments(moments)
+    return result
 
 
 def stage_of(
@@ -110,7 +116,7 @@ def between_stages(data: BenchmarkData, networks: Networks, seed: int) -> Networ
 def pretrain(
     config: Mapping[str, Any], data_dir: str, seed: int, out_model: str, source: str, log: Log
 ) -> None:
-    """Pre-train on the whole training split; write the checkpoint, its record, curves and snapshots.
+    """Pre-train on the whole training split; write the checkpoint, its moments, record, curves and snapshots.
 
     Args:
         config: the whole configuration.
@@ -150,7 +156,8 @@ def _train_and_save(
     made_by = origin(data.config, data.config, seed, source)
     with work_folder(out_model, made_by) as work:
         monitor = monitor_for(data, data.subset[:SNAPSHOT_IMAGES], out_model)
-        result = train_stage(data, networks, which, UNCHANGED, seed, work, log, monitor)
+        moments = beside(str(out_model), MOMENTS)
+        result = train_stage(data, networks, which, UNCHANGED, seed, work, log, monitor, moments=moments)
         if monitor.batch is None:  # not the first of several processes
             return
         networks.save(out_model, seed=seed)

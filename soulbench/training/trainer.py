@@ -23,6 +23,7 @@ from soulbench.training.early_stop import EarlyStop
 from soulbench.training.finite import StepLosses, check_weights, finite_losses
 from soulbench.training.losses import Objective
 from soulbench.training.masking import Masking
+from soulbench.training.moments import load_moments, save_moments
 from soulbench.training.monitor import TrainingMonitor
 from soulbench.training.networks import Networks
 from soulbench.training.optimiser import generator_optimiser
@@ -59,9 +60,10 @@ class Trainer:
         context: where to train.
         monitor: records losses and snapshots; None for neither.
         early_stop: ends the training run early and restores the best weights; None for all steps.
+        moments: file with the moments that Adam starts with; None for none.
 
     Raises:
-        UserError: there are fewer images than micro-batches in a step.
+        UserError: there are fewer images than micro-batches in a step, or there are no such moments.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class Trainer:
         context: ExecutionContext,
         monitor: TrainingMonitor | None = None,
         early_stop: EarlyStop | None = None,
+        moments: str | Path | None = None,
     ):
         self.networks, self.objective, self.batches, self.rows = networks, objective, batches, rows
         self.stage, self.context, self.early_stop = stage, context, early_stop
@@ -90,6 +93,7 @@ class Trainer:
         self.optimisers = {"generator": generator_optimiser(networks.generator, stage)}
         if networks.discriminators is not None:
             self.optimisers["discriminators"] = Adam(networks.discriminators.parameters())
+        self.moments = None if moments is None else load_moments(moments, networks, self.optimisers)
         averaged = {} if stage.ema_decay is None else networks.generator.state_dict()
         self.ema = {name: value.clone() for name, value in averaged.items()} or None
 
@@ -147,7 +151,8 @@ class Trainer:
             unread.append(StepLosses(step, image_ids, self.train_step(step, micro_batches)))
             self.step = step + 1
             if self.step in saved and self.context.rank == 0:
-                self.networks.save(saved[self.step])
+                with self.monitor.beside_training():
+                    self.networks.save(saved[self.step])
             validates = self.early_stop is not None and self.early_stop.due(self.step)
             if self.step % CHECK_EVERY == 0 or self.step == self.stage.steps or validates:
                 self.losses = finite_losses(unread, state, self.context)
@@ -164,7 +169,7 @@ class Trainer:
             progress.advance(images=len(image_ids), **total)
 
     def _now(self) -> float:
-        """Return the seconds of a clock that stands still while the monitor works."""
+        """Return the seconds of a clock that stands still while something is done beside training."""
         return time.perf_counter() - self.monitor.seconds
 
     def micro_batches(self, step: int) -> list[Batch]:
@@ -239,6 +244,11 @@ class Trainer:
         if self.ema is not None:
             self.networks.generator.load_state_dict(self.ema)
 
+    def save_moments(self, path: str | Path) -> None:
+        """Write Adam's moments as they are now; of several processes, the first one does."""
+        if self.context.rank == 0:
+            save_moments(path, self.networks, self.optimisers)
+
     def state_dict(self) -> dict[str, Any]:
         """Return everything that a resumed training run needs."""
         return {
@@ -274,6 +284,7 @@ class Trainer:
             "scenes": self.batches.digest(self.rows),
             "validation": None if self.early_stop is None else self.early_stop.digest(),
             "snapshots": self.monitor.shown,
+            "moments": self.moments,
         }
 
     def _resume(self, state: RunningState, log: Log) -> None:

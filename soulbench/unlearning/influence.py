@@ -4,7 +4,7 @@ theta' = theta + alpha h, (H + damping) h = v, v = (g_kept - g_removed) / n (GIF
 ICML 2017). H is the Hessian of the learning loss, a mean over n images, and the removed term is one of its n terms. The
 two g are gradients of the discrepancy between the generated and the true RoI, with the object's visual feature kept
 and set to zero. H is never formed: a product with it takes two passes of automatic differentiation (Pearlmutter,
-1994). All passes use the same noise and hide the same pixels.
+1994). By default, all passes use the same noise; they hide the same pixels.
 """
 
 import contextlib
@@ -190,28 +190,52 @@ def discrepancy(
     return (1 - value).sum()
 
 
-def difference_of_gradients(
-    redaction: Redaction, batch: Batch, condition: Condition, objects: Sequence[int], settings: Parameters
-) -> Tensor:
-    """Return g_kept - g_removed [P], the gradients summed over objects.
+@dataclass(frozen=True)
+class RightSide:
+    """What (H + damping) h = v is solved for.
+
+    Attributes:
+        v: [P], the right-hand side.
+        start: [P], what the LiSSA recursion starts from; equal to v unless v is the minuend alone.
+    """
+
+    v: Tensor
+    start: Tensor
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> "RightSide":
+        """Return both vectors under a function."""
+        return RightSide(function(self.v), function(self.start))
+
+
+def right_side(
+    redaction: Redaction,
+    batch: Batch,
+    conditions: tuple[Condition, Condition],
+    objects: Sequence[int],
+    settings: Parameters,
+) -> RightSide:
+    """Return the difference g_kept - g_removed of gradients summed over objects, as the method's parameters ask for it.
 
     Args:
         redaction: of the model.
         batch: the scenes.
-        condition: with the objects' visual features given.
+        conditions: of the pass that keeps the visual features, and of the one that removes them; both give all.
         objects: indices into the batch's objects.
         settings: the method's parameters.
     """
-    removed = condition.features.clone()
+    kept, other = conditions
+    features = other.features.clone()
     if settings.edit == "all":
-        removed[:] = 0
+        features[:] = 0
     else:
-        removed[torch.as_tensor(objects, device=removed.device)] = 0
-    kept_loss = discrepancy(redaction.model, batch, condition, objects, settings.discrepancy)
-    g_kept = redaction.gradient(kept_loss)
-    edited = replace(condition, features=removed)
-    g_removed = redaction.gradient(discrepancy(redaction.model, batch, edited, objects, settings.discrepancy))
-    return g_removed - g_kept if settings.reverse else g_kept - g_removed
+        features[torch.as_tensor(objects, device=features.device)] = 0
+    removed = replace(other, features=features)
+    minuend, subtrahend = (
+        redaction.gradient(discrepancy(redaction.model, batch, condition, objects, settings.discrepancy))
+        for condition in ((removed, kept) if settings.reverse else (kept, removed))
+    )
+    difference = minuend - subtrahend
+    return RightSide(minuend if settings.right_side == "minuend" else difference, difference)
 
 
 def learning_loss(objective: Objective, model: Generator, batch: Batch, condition: Condition) -> Tensor:
@@ -219,23 +243,23 @@ def learning_loss(objective: Objective, model: Generator, batch: Batch, conditio
     return total(objective(model(batch, condition), batch, condition).generator)
 
 
-def solve(product: Product, v: Tensor, settings: Parameters, log: Log) -> Solution:
+def solve(product: Product, side: RightSide, settings: Parameters, log: Log) -> Solution:
     """Solve (H + damping) h = v by damped conjugate gradients or by LiSSA.
 
     Args:
         product: returns H times a vector [P].
-        v: [P], the right-hand side.
+        side: v, and where LiSSA starts.
         settings: the method's parameters.
         log: takes a line.
 
     Raises:
         UserError: the solver diverged; a step that is not finite would destroy the model.
     """
-    if not v.any():
-        return Solution(torch.zeros_like(v), 0.0, 0, True, settings.damping)
+    if not side.v.any():
+        return Solution(torch.zeros_like(side.v), 0.0, 0, True, settings.damping)
     with Progress(f"solving by {settings.solver}", settings.iterations, log) as progress:
         solver = {"cg": _conjugate_gradients, "lissa": _lissa}[settings.solver]
-        step, residual, iterations, damping = solver(product, v, settings, progress)
+        step, residual, iterations, damping = solver(product, side, settings, progress)
     if not step.isfinite().all():
         raise UserError(
             f"the influence on module {settings.module} is not finite after {iterations} steps of "
@@ -245,7 +269,7 @@ def solve(product: Product, v: Tensor, settings: Parameters, log: Log) -> Soluti
 
 
 def _conjugate_gradients(
-    product: Product, v: Tensor, settings: Parameters, progress: Progress
+    product: Product, side: RightSide, settings: Parameters, progress: Progress
 ) -> tuple[Tensor, float, int, float]:
     """Solve in the Krylov space of H and v; the damping is a multiple of the largest curvature in it.
 
@@ -255,12 +279,12 @@ def _conjugate_gradients(
     Returns:
         The step, its relative residual, the products with H, and the value added to the diagonal.
     """
-    basis, curvature = KrylovBasis(product, v), 0.0
+    basis, curvature = KrylovBasis(product, side.v), 0.0
     while True:
         basis.extend()
         progress.advance()
         if not math.isfinite(basis.beside[-1]):
-            return torch.full_like(v, math.nan), math.nan, basis.size, math.nan
+            return torch.full_like(side.v, math.nan), math.nan, basis.size, math.nan
         before, curvature = curvature, basis.curvature()
         damping = settings.damping * curvature
         step, residual = basis.solve(damping)
@@ -270,7 +294,7 @@ def _conjugate_gradients(
 
 
 def _lissa(
-    product: Product, v: Tensor, settings: Parameters, progress: Progress
+    product: Product, side: RightSide, settings: Parameters, progress: Progress
 ) -> tuple[Tensor, float, int, float]:
     """Solve by the recursion h <- v + (1 - damping) h - H h / scale (Agarwal et al., 2017).
 
@@ -279,7 +303,7 @@ def _lissa(
     Returns:
         As `_conjugate_gradients`; the residual takes one product more.
     """
-    h = v.clone()
+    h, v = side.start, side.v
     for _ in range(settings.iterations):
         h = v + (1 - settings.damping) * h - product(h) / settings.scale
         progress.advance()

@@ -29,6 +29,10 @@ class Parameters:
         scale: divides H in the LiSSA recursion.
         discrepancy: between the generated and the true RoI: 1 - the "mean" of SSIM's map, or 1 - its "sum" (release).
         reverse: whether the sign of the parameter change is reversed (release).
+        right_side: v of the linear system: the "difference" of the two gradients, or its "minuend" alone (release).
+            LiSSA starts from the difference in both cases.
+        noise: the input noise of the passes with and without the visual features: the "same", so that the edit alone
+            makes the difference, or "fresh" in the second one (release).
     """
 
     alpha: NotNegative = 1.0
@@ -43,3 +47,5 @@ class Parameters:
     scale: Positive = 100.0
     discrepancy: Literal["mean", "sum"] = "mean"
     reverse: bool = False
+    right_side: Literal["difference", "minuend"] = "difference"
+    noise: Literal["same", "fresh"] = "same"

@@ -80,15 +80,16 @@ class InfluenceSystem:
         subset = self.settings.hessian == "subset"
         rows = data.subset if subset else [data.scenes.find(image_id) for image_id in chosen]
         losses = _learning_losses(data, networks, rows, self.settings.chunk, seed, device)
-        self.v = _difference(data, self.whole, removed, device) / len(rows)
+        side = _right_side(data, self.whole, removed, device)
+        self.side = side.map(lambda vector: vector / len(rows))
         self.hessian = self.whole.hessian(*losses)
 
     def solve(self, module: Module, log: Log) -> tuple[influence.Redaction, influence.Solution]:
         """Return the parameter change of one module that removes the influence, not yet applied."""
         part = influence.Redaction(self.whole.model, module)
-        v = part.join(self.whole.split(self.v))
+        side = self.side.map(lambda vector: part.join(self.whole.split(vector)))
         settings = replace(self.settings, module=module)
-        return part, influence.solve(self.hessian.block(part), v, settings, log)
+        return part, influence.solve(self.hessian.block(part), side, settings, log)
 
 
 def _learning_losses(
@@ -115,16 +116,20 @@ def _learning_losses(
         yield loss
 
 
-def _difference(
+def _right_side(
     data: BenchmarkData, redaction: influence.Redaction, removed: Influence, device: torch.device
-) -> torch.Tensor:
-    """Return n v: the difference of gradients in reconstruction, where visual features are inputs."""
+) -> influence.RightSide:
+    """Return n v and n times LiSSA's start: gradients in reconstruction, where visual features are inputs."""
     image_ids = sorted({image_id for image_id, _ in removed.objects})
     batch = data.batches().batch([data.scenes.find(image_id) for image_id in image_ids])
     image_of = batch.image_of.tolist()
     pairs = [(batch.image_ids[i], o) for i, o in zip(image_of, batch.object_ids, strict=True)]
     objects = [pairs.index(pair) for pair in removed.objects]
-    noise = noise_for(batch.image_ids, batch.images.shape[-1], data.config["seed"], 0)
-    condition = task_condition(batch, "reconstruction", noise, data.config["generator"]["synthesis"])
-    batch, condition = moved(batch, device), moved(condition, device)
-    return influence.difference_of_gradients(redaction, batch, condition, objects, removed.settings)
+
+    def condition(noise_sample: int) -> Condition:
+        noise = noise_for(batch.image_ids, batch.images.shape[-1], data.config["seed"], noise_sample)
+        given = task_condition(batch, "reconstruction", noise, data.config["generator"]["synthesis"])
+        return moved(given, device)
+
+    conditions = condition(0), condition(int(removed.settings.noise == "fresh"))
+    return influence.right_side(redaction, moved(batch, device), conditions, objects, removed.settings)

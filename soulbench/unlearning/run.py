@@ -9,7 +9,7 @@ from soulbench.core.device import ExecutionContext
 from soulbench.core.errors import UserError
 from soulbench.core.log import Log
 from soulbench.core.model_record import ModelRecord, Timing, write_model_record
-from soulbench.core.paths import at_budget
+from soulbench.core.paths import MOMENTS, at_budget, beside
 from soulbench.core.registry import Method, suggest
 from soulbench.core.running_state import WorkFolder, work_folder
 from soulbench.core.terms import ALL_REQUESTS
@@ -54,7 +54,8 @@ def unlearn(
         request: a request's id; `ALL_REQUESTS` for a method whose one model serves all requests.
         seed: training seed, also of the original model.
         data_dir: `results/<name>/data`.
-        original, pretrained: checkpoints of that seed. A method never gets a retrained model.
+        original, pretrained: checkpoints of that seed, with their moments beside them where fine-tuning resumes the
+            optimiser. A method never gets a retrained model.
         out_model: the checkpoint to write.
         source: hash of the sources, for the record.
         log: takes a line.
@@ -79,14 +80,17 @@ def unlearn(
             networks, result = retrain(data, networks, changes, seed, work, log, monitor)
             facts = vars(result)
         else:
-            networks.load(original if config["unlearning"]["start"] == "original" else pretrained)
+            start = str(original if config["unlearning"]["start"] == "original" else pretrained)
+            networks.load(start)
             if plan.influence is not None:
                 timing, solver = redact(data, networks, plan.influence, seed, log, on_the_way)
                 facts = {"timing": timing, "solver": solver}
             else:
                 changes = apply_plan(data, plan, planned.id)
                 steps = {int(step): path for step, path in on_the_way.items()}
-                result = _finetune(data, networks, changes, seed, work, log, monitor, steps)
+                resumed = config["unlearning"]["optimiser"] == "resumed"
+                moments = beside(start, MOMENTS) if resumed else None
+                result = _finetune(data, networks, changes, seed, work, log, monitor, steps, moments)
                 facts = vars(result)
         if monitor.batch is None:  # not the first of several processes
             return
@@ -170,8 +174,13 @@ def _finetune(
     log: Log,
     monitor: TrainingMonitor,
     saved: Mapping[int, str],
+    moments: str | None,
 ) -> TrainingResult:
-    """Fine-tune in place; `saved` names the checkpoints of the networks after other numbers of steps."""
+    """Fine-tune in place.
+
+    `saved` names the checkpoints of the networks after other numbers of steps, `moments` the file with those that Adam
+    starts with.
+    """
     settings, training = data.config["unlearning"], data.config["training"]
     # No EMA: it would average a method's weights with those that it starts from.
     specific = {**settings, "name": "unlearning", "ema_decay": None, "optimiser": "adam"}
@@ -179,7 +188,8 @@ def _finetune(
     stage = stage_of(specific, training, seed, frozen=settings["norm_statistics"] == "frozen")
     context, rows = ExecutionContext.of(data.config), data.without(data.subset, changes)
     objective = objective_for(data.config, networks, changes)
-    trainer = Trainer(networks, objective, data.batches(changes), rows, stage, context, monitor)
+    batches = data.batches(changes)
+    trainer = Trainer(networks, objective, batches, rows, stage, context, monitor, moments=moments)
     result = trainer.fit(work, log, save_after=saved)
     if context.rank == 0:
         for step, path in saved.items():

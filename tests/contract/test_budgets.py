@@ -9,6 +9,7 @@ from soulbench.config import runs
 from soulbench.core.checkpoint import load
 from soulbench.core.paths import at_budget
 from soulbench.evaluation.run import EvaluationRun, evaluate
+from soulbench.training.networks import Networks
 
 
 def assert_equal(first, second):
@@ -48,9 +49,15 @@ def test_retrained_models_have_no_budget(benchmark, tmp_path):
     assert [file.name for file in tmp_path.glob("*.safetensors")] == ["model.safetensors"]
 
 
-def test_every_budget_is_evaluated_on_pixels(benchmark, tmp_path):
+def test_every_budget_is_evaluated_on_pixels_and_for_collapse_and_each_model_loaded_once(
+    benchmark, tmp_path, monkeypatch
+):
     path = tmp_path / "model.safetensors"
     benchmark.unlearn("obj-mk-pa", path)
+    loaded, load_networks = [], Networks.load
+    monkeypatch.setattr(
+        Networks, "load", lambda self, path: loaded.append(str(path)) or load_networks(self, path)
+    )
     original = EvaluationRun("r1", benchmark.original, None, [], tmp_path / "original")
     evaluate(benchmark.config, "original", 1, [original], benchmark.data, "source", no_log)
     budgets = {2.0: at_budget(str(path), 2), 4.0: str(path)}
@@ -58,10 +65,11 @@ def test_every_budget_is_evaluated_on_pixels(benchmark, tmp_path):
     shorter = EvaluationRun("r1", budgets[2.0], original.out, [original.out], tmp_path / "shorter")
     for run in (own, shorter):
         evaluate(benchmark.config, "obj-mk-pa", 1, [run], benchmark.data, "source", no_log)
+    assert loaded == [str(benchmark.original), budgets[2.0], str(path), budgets[2.0]]
     table = pd.read_csv(own.out / "budgets.csv")
     keys = ["task", "dimension", "metric"]
     for budget, run in ((2.0, shorter), (4.0, own)):
-        expected = pd.read_csv(run.out / "metrics.csv").query("metric in ('mae', 'changed')")
+        expected = pd.read_csv(run.out / "metrics.csv").query("metric in ('mae', 'changed', 'collapsed')")
         found = table[table["budget"] == budget].set_index(keys)["value"]
         pd.testing.assert_series_equal(found, expected.set_index(keys)["value"])
     assert pd.read_csv(shorter.out / "budgets.csv").empty

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,13 +12,16 @@ from benchmark_factory import HELDOUT, SUBSET
 from scenes_factory import no_log
 
 from soulbench.analysis.dimensions import DIMENSIONS
+from soulbench.core import checkpoint
 from soulbench.core.paths import RECORD_TABLES
 from soulbench.core.records import file_hash
-from soulbench.core.terms import UNITS
+from soulbench.core.terms import IDENTITIES, IDENTITY, IDENTITY_UNITS, OF_TWIN, UNITS
 from soulbench.evaluation import collapse
 from soulbench.evaluation.ablations import ablate
+from soulbench.evaluation.identity import Identification, Subject
 from soulbench.evaluation.outputs import ModelOutputs
 from soulbench.evaluation.run import EvaluationRun, RequestContext, comparison, evaluate, metric_rows
+from soulbench.models.identity_encoder import IdentityEncoder, crops_of
 from soulbench.training.dataset import BenchmarkData
 
 FILES = (*(f"{name}.csv" for name in RECORD_TABLES), "outputs.npz")
@@ -78,7 +82,7 @@ def test_metrics_are_complete(records, name):
     assert not metrics.duplicated(["task", "dimension", "metric"]).any()
     assert metrics["value"].notna().all()
     if name == "method":
-        assert {*metrics["dimension"]} == {*DIMENSIONS}
+        assert {*metrics["dimension"]} == {*DIMENSIONS} - {*IDENTITIES}
     assert all(UNITS[row.metric] == row.unit for row in compared.itertuples())
     rest = metrics[metrics["dimension"] == "diversity"]
     # The original alone has a second noise sample.
@@ -269,6 +273,85 @@ def test_a_collapsed_model_is_flagged(rows_of_images, kind):
     context, rows = rows_of_images
     images = np.zeros_like(context.truth) + 128 if kind == "constant" else 255 - context.truth
     assert rows(images)["diversity", "collapsed"] == 1
+
+
+@pytest.fixture(scope="module")
+def identity(benchmark, tmp_path_factory):
+    """An encoder, untrained, with prototypes of the targets' true crops, of others, and of the first target's twin."""
+    data = BenchmarkData.open(benchmark.config, benchmark.data)
+    encoder, members = IdentityEncoder.initialised(0), [(1, 11), (2, 22), (3, 32), (4, 42), (5, 52)]
+    found = []
+    for image, object_id in members:
+        scene = data.scenes.scene(data.scenes.find(image))
+        box = scene.boxes[scene.object_ids.tolist().index(object_id)]
+        found.append(encoder(crops_of(torch.tensor(scene.pixels)[None], torch.tensor(box)[None]))[0])
+    everybody = list(range(len(members)))
+    subjects = [
+        Subject("r1", IDENTITY, 1, 11, everybody, 1),
+        Subject("r1", OF_TWIN, 2, 22, [1, 0, 2, 3, 4], 0),
+        Subject("r2", IDENTITY, 2, 22, [1, 0, 2, 3, 4], None),
+    ]
+    path = tmp_path_factory.mktemp("identity") / "identity.safetensors"
+    tensors = {f"encoder.{name}": tensor for name, tensor in encoder.state_dict().items()}
+    meta = {"accuracy": 0.95, "subjects": [msgspec.to_builtins(one) for one in subjects]}
+    checkpoint.save(path, {**tensors, "prototypes": torch.stack(found)}, meta)
+    return path
+
+
+def test_identities_are_measured_at_every_budget(benchmark, model, records, identity, tmp_path):
+    plain, original = records["method"]
+    for name in ("a", "b"):
+        run = replace(plain, out=tmp_path / name, budgets={4.0: str(model)})
+        evaluate(benchmark.config, "obj-mk-pa", 1, [run], benchmark.data, "source", no_log, str(identity))
+    metrics, budgets = (pd.read_csv(tmp_path / "a" / f"{name}.csv") for name in ("metrics", "budgets"))
+    for name in ("metrics", "budgets"):
+        assert file_hash(tmp_path / "a" / f"{name}.csv") == file_hash(tmp_path / "b" / f"{name}.csv")
+    own = metrics[metrics["dimension"].isin(IDENTITIES)]
+    assert len(own) == len(TASKS) * len(IDENTITIES) * len(IDENTITY_UNITS)
+    assert (own["metric"].map(IDENTITY_UNITS) == own["unit"]).all()
+    keys = ["task", "dimension", "metric"]
+    found = budgets[budgets["dimension"].isin(IDENTITIES)].set_index(keys)["value"]
+    pd.testing.assert_series_equal(found, own.set_index(keys)["value"])
+    # Nothing else is changed by it.
+    pd.testing.assert_frame_equal(
+        metrics[~metrics["dimension"].isin(IDENTITIES)].reset_index(drop=True), original["metrics"]
+    )
+
+
+def test_whoever_is_drawn_is_identified(benchmark, identity):
+    data = BenchmarkData.open(benchmark.config, benchmark.data)
+    context, identify = RequestContext.of(data, data.requests["r1"]), Identification.load(identity)
+
+    def found(images):
+        rows = identify.measured("r1", context.scenes, images)
+        return {(dimension, metric): value for dimension, metric, value, _ in rows}
+
+    true = found(context.truth[None])
+    assert (true[IDENTITY, "rank1"], true[IDENTITY, "mrr"], true[OF_TWIN, "rank1"]) == (1, 1, 1)
+    assert true[IDENTITY, "margin"] > 0
+    # Everybody's pixels in place of everybody else's.
+    swapped = context.truth.copy()
+    first = [scene.image_id for scene in context.scenes].index(1)
+    others = context.scenes[[scene.image_id for scene in context.scenes].index(2)]
+    scene = context.scenes[first]
+    target, stranger = (
+        (one.boxes[one.object_ids.tolist().index(object_id)] * 16).round().astype(int)
+        for one, object_id in ((scene, 11), (others, 22))
+    )
+    pixels = others.pixels[stranger[1] : stranger[3], stranger[0] : stranger[2]]
+    down, right = (
+        np.linspace(0, length - 1, end - start).round().astype(int)
+        for length, start, end in zip(
+            pixels.shape[:2], (target[1], target[0]), (target[3], target[2]), strict=True
+        )
+    )
+    swapped[first, target[1] : target[3], target[0] : target[2]] = pixels[down][:, right]
+    other = found(swapped[None])
+    assert other[IDENTITY, "rank1"] == 0
+    assert other[IDENTITY, "margin"] < true[IDENTITY, "margin"]
+    # Averaged over noise samples.
+    both = found(np.stack([context.truth, swapped]))
+    assert both[IDENTITY, "rank1"] == 0.5
 
 
 def test_ablations_measure_and_undo_every_redaction(benchmark, tmp_path):

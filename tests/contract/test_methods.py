@@ -1,6 +1,7 @@
 """Every file in soulbench/unlearning/methods keeps the contract of a method, on a tiny benchmark."""
 
 import copy
+import itertools
 import json
 import shutil
 from dataclasses import replace
@@ -17,7 +18,9 @@ from soulbench.core.records import file_hash
 from soulbench.core.terms import ALL_REQUESTS
 from soulbench.data.regions import region
 from soulbench.evaluation.run import EvaluationRun, evaluate
+from soulbench.training.conditions import noise_for
 from soulbench.training.dataset import BenchmarkData
+from soulbench.unlearning import redaction
 from soulbench.unlearning.edits import subset_of
 from soulbench.unlearning.influence import Redaction
 from soulbench.unlearning.plan import Edit, Plan
@@ -104,6 +107,19 @@ def test_another_request_gives_another_model(benchmark, runs, tmp_path, name):
     assert same(other, runs(name)[0]) != registry.method(name).per_request
 
 
+@pytest.mark.parametrize("name", METHODS)
+def test_a_plan_for_a_request_knows_no_other_request(benchmark, name):
+    """Neither what development requests are for nor what other test requests ask for reaches a method."""
+    data = BenchmarkData.open(benchmark.config, benchmark.data)
+    code, wanted = registry.method(name), data.requests["r1"]
+    exchanged = {"r1": wanted, "r2": replace(data.requests["set"], id="r2"), "d1": data.requests["r2"]}
+    plans = [
+        code.plan(wanted, subset_of(replace(data, requests=requests)), code.parameters())
+        for requests in (data.requests, {"r1": wanted}, exchanged)
+    ]
+    assert plans[0] == plans[1] == plans[2]
+
+
 @pytest.mark.parametrize("name", [m for m in METHODS if registry.method(m).family == "finetune"])
 def test_a_learning_rate_of_0_changes_nothing(benchmark, original, tmp_path, name):
     overlay = {"unlearning": {"learning_rate": 0.0, "norm_statistics": "frozen"}}
@@ -131,6 +147,34 @@ def test_a_redaction_changes_its_module_alone(benchmark, original, runs, name):
 def test_alpha_0_changes_nothing(benchmark, original, tmp_path, name):
     overlay = {"methods": {name: {"alpha": 0.0}}}
     assert same(benchmark.unlearn(name, tmp_path / "model.safetensors", "r1", overlay), original)
+
+
+@pytest.mark.parametrize(
+    ("settings", "noise_samples"), [({}, [0, 0]), ({"noise": "fresh"}, [0, 1])], ids=["same", "fresh"]
+)
+def test_the_passes_of_a_redaction_see_the_same_or_fresh_noise(
+    benchmark, tmp_path, monkeypatch, settings, noise_samples
+):
+    drawn = []
+
+    def drawing(image_ids, size, base_seed, noise_sample):
+        drawn.append((image_ids, noise_sample))
+        return noise_for(image_ids, size, base_seed, noise_sample)
+
+    monkeypatch.setattr(redaction, "noise_for", drawing)
+    benchmark.unlearn("obj-if", tmp_path / "model.safetensors", "r1", {"methods": {"obj-if": settings}})
+    assert drawn == [((1,), sample) for sample in noise_samples]
+
+
+def test_the_switches_of_the_right_side_reach_the_model(benchmark, tmp_path):
+    lissa = {"solver": "lissa", "iterations": 2, "scale": 1000.0, "damping": 0.0}
+    models = [
+        benchmark.unlearn(
+            "obj-if", tmp_path / f"{n}.safetensors", "r1", {"methods": {"obj-if": lissa | more}}
+        )
+        for n, more in enumerate(({}, {"right_side": "minuend"}, {"noise": "fresh"}))
+    ]
+    assert not any(same(*pair) for pair in itertools.combinations(models, 2))
 
 
 def test_a_hessian_in_chunks_equals_the_whole(benchmark, tmp_path):

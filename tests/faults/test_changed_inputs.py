@@ -1,10 +1,7 @@
 """A file of the user that changes reruns the jobs that read it, and those after them; a file that does not, none."""
 
-import contextlib
 import json
-import multiprocessing
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -17,11 +14,7 @@ sys.path.append(str(ROOT / "tests" / "unit"))  # the factories
 sys.path.append(str(ROOT / "tests" / "workflow"))  # the calls of Snakemake
 
 from scenes_factory import edge, entry, write_source
-from snakemake import cli
-from snakemake_runs import Run
-
-import soulbench.analysis.arrays
-import soulbench.config.model  # noqa: F401  what the Snakefile imports slowly, as forks need it
+from snakemake_runs import Run, forked
 
 OVERLAY = """
 name: photos
@@ -73,20 +66,9 @@ class Benchmark:
         (self.folder / "split.json").write_text(json.dumps({"train": train, "val": val, "test": []}))
 
     def run(self, *arguments: str) -> Run:
-        """Run Snakemake in a fork of this process, which has imported it: imports are most of a plan's time."""
-        command = ["--snakefile", f"{ROOT}/Snakefile", "--configfile", "overlay.yaml", *arguments]
-        process = multiprocessing.get_context("fork").Process(target=self.main, args=(command,))
-        process.start()
-        process.join()
-        output = (self.folder / "output.txt").read_text()
-        assert process.exitcode == 0, output
-        return Run(subprocess.CompletedProcess(command, 0, output, ""))
-
-    def main(self, command: list[str]) -> None:
-        os.chdir(self.folder)
-        os.environ.update(PYTHONPATH=str(ROOT), OMP_NUM_THREADS="1")
-        with Path("output.txt").open("w") as sys.stdout, contextlib.redirect_stderr(sys.stdout):
-            cli.main(command)
+        run = forked(self.folder, "--configfile", "overlay.yaml", *arguments)
+        assert run.status == 0, run.text
+        return run
 
     def planned(self) -> set[str]:
         return set(self.run("--dry-run", "--", "all").jobs)
@@ -122,7 +104,15 @@ TAIL = {"tables", "claims", "page", "all"}
 UNLEARNING = {"bank", "obj-mk-pa", "retrain"}
 TRAINING = {"pretrain", "finetune", *UNLEARNING}
 EVALUATION = {f"evaluate_{name}" for name in ("original", "retrain", "bank", "obj-mk-pa")} | TAIL
-FROM_PACK = {"pack", "human_filter", "requests", "visual_features", *TRAINING, *EVALUATION}
+FROM_PACK = {
+    "pack",
+    "human_filter",
+    "requests",
+    "visual_features",
+    "identity_encoder",
+    *TRAINING,
+    *EVALUATION,
+}
 
 
 def append(path: Path) -> None:
@@ -147,11 +137,11 @@ EDITS = {
     ),
     "individuals": (
         lambda bench: (bench.root / "individuals.csv").write_text("image_id,object_id,individual,twin\n"),
-        {"requests", *UNLEARNING, *EVALUATION},
+        {"requests", "identity_encoder", *UNLEARNING, *EVALUATION},
     ),
     "requests": (
         lambda bench: replace_by_older(bench.folder / "requests.csv"),
-        {"human_filter", "requests", "finetune", *UNLEARNING, *EVALUATION},
+        {"human_filter", "requests", "identity_encoder", "finetune", *UNLEARNING, *EVALUATION},
     ),
     "weights of the visual features": (
         lambda bench: append(bench.folder / "visual.pth"),

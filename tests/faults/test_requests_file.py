@@ -9,6 +9,7 @@ from soulbench.core.errors import UserError
 from soulbench.core.limits import LARGEST_CSV
 
 HEADER = b"request,image_id,object_id\n"
+SETS = b"request,image_id,object_id,set\n"
 MORE = b"request,image_id,object_id,with,individual\n"
 
 
@@ -66,7 +67,26 @@ def test_the_table_of_a_run_can_be_read(tmp_path):
     assert {line.kind for line in read["r1"]} == {"person"}
 
 
+def test_requests_are_of_the_test_set_unless_they_say_development(tmp_path):
+    read = requests(tmp_path, SETS + b"a,1,2,\nb,3,4,test\nc,5,6,development\nc,7,8,development\n")
+    assert {name: {line.set for line in lines} for name, lines in read.items()} == {
+        "a": {"test"},
+        "b": {"test"},
+        "c": {"development"},
+    }
+
+
 REFUSED = {
+    "an unknown set": (SETS + b"a,1,2,dev\n", "line 2: set is 'dev'; allowed: test | development"),
+    "two sets in a request": (
+        SETS + b"a,1,2,\na,3,4,development\n",
+        "line 3: request a is development here, but",
+    ),
+    "no test request": (SETS + b"a,1,2,development\n", "all requests are in the set development"),
+    "an image in both sets": (
+        SETS + b"a,1,2,\nb,1,3,development\n",
+        "line 3: the test request a and the development request b share image 1",
+    ),
     # content; what the message says
     "a field too many": (HEADER + b"a,1,2,b\n", "line 2: 4 fields; 3 are expected, as in the header"),
     "two requests in a line": (HEADER + b"a,1,2,b,3,4\n", "line 2: 6 fields"),

@@ -20,6 +20,7 @@ def settings(
     small["methods"] = {"original": {}, **{method: {} for method in methods}}
     small["requests"]["kinds"] = kinds(object=2)
     small["references"]["bank"] = None
+    small["requests"]["development"] = 0
     small["ablations"] |= {
         "requests": int("obj-if" in methods),
         "seeds": 1,

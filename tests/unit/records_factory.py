@@ -18,8 +18,20 @@ from soulbench.core.columns import RECORDS
 from soulbench.core.model_record import ModelRecord, Timing, write_model_record
 from soulbench.core.paths import RECORD_TABLES, ResultPaths, beside
 from soulbench.core.records import file_hash, write_json
-from soulbench.core.terms import ALL_REQUESTS, BANK, RESEED, TASKS, UNITS
-from tests.unit.planted_methods import ORIGINAL, PAPER, RETRAINED, PlantedMethod
+from soulbench.core.terms import (
+    ALL_REQUESTS,
+    BANK,
+    DEVELOPMENT,
+    IDENTITY,
+    IDENTITY_UNITS,
+    LEAST_ACCURACY,
+    OF_TWIN,
+    RESEED,
+    TASKS,
+    TEST,
+    UNITS,
+)
+from tests.unit.planted_methods import ORIGINAL, PAPER, RETRAINED, STRANGER, PlantedMethod
 
 ROOT = Path(__file__).resolve().parents[2]
 CATEGORIES = ("man", "woman", "boy", "girl", "lady", "child", "person", "face")
@@ -39,6 +51,7 @@ def config(name: str = "demo", **analysis: object) -> dict:
     """Return the demo's configuration with a short bootstrap, and `retrain` for all requests in place of the bank."""
     loaded = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
     loaded["references"] = {"bank": None}
+    loaded["requests"]["development"] = 0
     loaded["methods"]["retrain"] = {"seeds": 1}
     loaded["name"] = name
     loaded["analysis"] = {**loaded["analysis"], "bootstrap": 400, **analysis}
@@ -54,16 +67,19 @@ class Factory:
         settings: dict,
         planted: dict[str, PlantedMethod] | None = None,
         slowness: float = 1.0,
+        accuracy: float = 0.97,
     ):
-        """Take a configuration, the effects that differ from the paper's, and how slow the machine is.
+        """Take a configuration, the effects that differ from the paper's, how slow the machine is, and an accuracy.
+
+        The accuracy is that of the identity encoder.
 
         Nothing is written yet.
         """
-        self.slowness = slowness
+        self.slowness, self.accuracy = slowness, accuracy
         self.paths, self.settings = ResultPaths(str(folder)), copy.deepcopy(settings)
         self.planted = {**PAPER, **(planted or {})}
-        self.runs = runs.planned(self.settings)
-        self.requests = runs.request_ids(self.settings)
+        self.runs = runs.evaluated(self.settings)
+        self.requests = [*runs.request_ids(self.settings), *runs.development_ids(self.settings)]
 
     def effects(self, run: Run) -> PlantedMethod:
         """Return the effects of a run's method; a variant has those of its base."""
@@ -97,6 +113,7 @@ class Factory:
             collapsed = self.effects(run).collapsed[TASKS.index(task)]
             rows.append((task, "diversity", "spread", 2.0 if collapsed else 40 + rng.normal(), "grey levels"))
             rows.append((task, "diversity", "collapsed", float(collapsed), "flag"))
+            rows += self._identities(run, task)
         return pd.DataFrame(rows, columns=[*EFFECT, "unit"]).assign(regions=4)
 
     def _distances(self, run: Run, task: str) -> dict[str, float]:
@@ -122,6 +139,23 @@ class Factory:
             compared = {k: changes[k] + 4 for k in ("A2", "A3", "A4")}
             compared["A1"] = 7 + abs(error - self.target_error(run._replace(method="retrain"), task))
         return {**changes, **errors, **{f"retrain-{dimension}": grey for dimension, grey in compared.items()}}
+
+    def _identities(self, run: Run, task: str) -> list[tuple]:
+        """Return the rows of the requested individual; the first request's has a twin, whom nobody asks for."""
+        if self.settings["evaluation"]["identity"] is None:
+            return []
+        rows, noise = [], self.noise("identity", *run, task)
+        effects, share = self.effects(run), self.effects(run).share[TASKS.index(task)]
+        kept = min(max(1 - share, 0.0), 1.0) if effects.kept is None else effects.kept
+        found = {IDENTITY: kept} | ({OF_TWIN: 1.0} if run.request == self.requests[0] else {})
+        for dimension, much in found.items():
+            much = min(1.0, max(0.0, much + noise.normal(0, 0.02)))
+            values = {"accuracy": self.accuracy, "gallery": 12.0}
+            if self.accuracy >= LEAST_ACCURACY:
+                values |= {"rank1": much, "mrr": STRANGER + (1 - STRANGER) * much}
+                values |= {"margin": much / 2} if len(found) > 1 else {}
+            rows += [(task, dimension, name, value, IDENTITY_UNITS[name]) for name, value in values.items()]
+        return rows
 
     @staticmethod
     def _metrics_of(task: str, dimension: str, grey: float) -> list[tuple]:
@@ -179,10 +213,10 @@ class Factory:
         for budget in (described, *runs.further_budgets(self.settings, run.method)):
             share = tuple(min(budget / described, 2.0) * share for share in effects.share)
             planted = replace(effects, share=share) if budget != described else effects
-            frame = self._ablated(planted, f"{run.method}-{budget}", run.request, run.seed)
-            if budget == described:
-                frame = self.metrics(run)[EFFECT]
-            frames.append(frame[frame["metric"].isin(["mae", "changed"])].assign(budget=budget))
+            name = run.method if budget == described else f"{run.method}-{budget}"
+            self.planted[name] = planted
+            frame = self.metrics(run._replace(method=name))[EFFECT]
+            frames.append(frame[frame["metric"].isin(["mae", "changed", "collapsed"])].assign(budget=budget))
         return pd.concat(frames)[columns]
 
     def timing(self, run: Run) -> Timing:
@@ -191,13 +225,14 @@ class Factory:
         return Timing(seconds=self.slowness * self.effects(run).seconds * factor, peak_mib=900.0, steps=40)
 
     def table(self, name: str) -> pd.DataFrame:
-        """Return `metrics`, `latent` or `queries` of every run as one table."""
-        frames = [getattr(self, name)(run).assign(**run._asdict()) for run in self.runs]
+        """Return `metrics`, `latent` or `queries` of every run of the test requests as one table."""
+        frames = [getattr(self, name)(run).assign(**run._asdict()) for run in runs.planned(self.settings)]
         return pd.concat(frames, ignore_index=True)
 
     def jobs(self) -> pd.DataFrame:
         """Return timing_jobs.csv, as far as the claims read it."""
-        per_request = [run for run in self.runs if run.method not in ("original", "noop-ft", RESEED, BANK)]
+        planned = runs.planned(self.settings)
+        per_request = [run for run in planned if run.method not in ("original", "noop-ft", RESEED, BANK)]
         rows = [
             (*run, runs.method(self.settings, run.method).family, self.timing(run).seconds)
             for run in per_request
@@ -258,6 +293,7 @@ class Factory:
         rows = [
             (
                 request,
+                DEVELOPMENT if request in runs.development_ids(self.settings) else TEST,
                 "object",
                 "requested",
                 "",
@@ -276,6 +312,7 @@ class Factory:
         ]
         columns = [
             "request",
+            "set",
             "kind",
             "role",
             "individual",

@@ -25,7 +25,7 @@ def config(data=None, human=None, requests=None, **top):
         "split_shares": {"val": 0.0, "test": 0.0},
     } | (data or {})
     found["human"] |= {"size": 1, "heldout": 1} | (human or {})
-    found["requests"] |= {"kinds": kinds()} | (requests or {})
+    found["requests"] |= {"kinds": kinds(), "development": 0} | (requests or {})
     return found | top
 
 

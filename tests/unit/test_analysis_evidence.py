@@ -12,7 +12,7 @@ from soulbench.analysis.evidence import Evidence
 from soulbench.analysis.findings import corrected
 from soulbench.analysis.references import bank_against_exact
 from soulbench.analysis.scoreboard import scoreboard
-from soulbench.core.terms import RECONSTRUCTION
+from soulbench.core.terms import AS_DESCRIBED, RECONSTRUCTION
 from tests.unit.planted_methods import PAPER, PlantedMethod
 from tests.unit.records_factory import Factory, config
 
@@ -34,7 +34,7 @@ def tables(planted, change=None, seeds=2, bank=None):
 
 def scores(planted, change=None, seeds=2):
     """Return the scoreboard in reconstruction, with as many retrained models a request as `seeds`."""
-    table = scoreboard(Evidence(*tables(planted, change, seeds)))
+    table = scoreboard({AS_DESCRIBED: Evidence(*tables(planted, change, seeds))})
     return table[table["task"] == RECONSTRUCTION].set_index("method")
 
 
@@ -132,7 +132,7 @@ def test_the_models_of_a_bank_are_the_retrained_ones():
     assert (band.models, band.sigma_of) == (2, "retrain")
     assert (np.isnan(band.out) != np.isnan(memory.inside)).all()
     assert np.nanmin(band.out) > np.nanmax(memory.inside) + 5
-    table = scoreboard(evidence)
+    table = scoreboard({AS_DESCRIBED: evidence})
     rows = table[table["task"] == RECONSTRUCTION].set_index("method")
     assert rows["verdict"][["obj-mk-pa", "obj-if", "noop-ft"]].tolist() == [
         "forgotten",

@@ -154,7 +154,35 @@ WRONG = {
         ["evaluation.lpips.weights: there is no file alex.pth", "seeded"],
     ),
     "no requests file": ({"requests": {"file": "wanted.csv"}}, ["requests.file", "wanted.csv"]),
-    "more requests than images": ({"requests": {"kinds": {"object": 22}}}, ["human.size", "25 requests"]),
+    "more requests than images": ({"requests": {"kinds": {"object": 22}}}, ["human.size", "27 requests"]),
+    "development without a bank": (
+        {"references": {"bank": None}},
+        ["requests.development", "2 development requests", "references.bank is null"],
+    ),
+    "a small bank": (
+        {"references": {"bank": {"models": 2, "share": 0.5}}},
+        ["references.bank.models: 2", ">= 4"],
+    ),
+    "an odd bank": (
+        {"references": {"bank": {"models": 5, "share": 0.4}}},
+        ["references.bank.models: 5 is odd", "an even number from 4 on"],
+    ),
+    "a bank that cannot be shared out": (
+        {"references": {"bank": {"models": 6, "share": 0.4}}},
+        ["references.bank.share: 0.4 of 6 models", "a whole number of models", "0.333333, 0.5"],
+    ),
+    "snapshots beyond the budget": (
+        {"unlearning": {"steps": 25, "snapshots": [6, 30]}},
+        ["unlearning.snapshots: 30", "unlearning.steps = 25", "smaller numbers"],
+    ),
+    "fewer strengths than snapshots": (
+        {"unlearning": {"snapshots": [3, 6, 12], "strengths": [10]}},
+        ["unlearning.strengths: 1 of redactions, but 3 snapshots"],
+    ),
+    "a rule for requests that is none": (
+        {"requests": {"selection": "first"}},
+        ["requests.selection", "varied", "first_instance"],
+    ),
     "ablations of a method that is off": ({"methods": {"obj-if": None}}, ["ablations.requests", "obj-if"]),
 }
 
@@ -207,7 +235,7 @@ def test_the_schema_describes_every_key_and_forbids_others():
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_break_nothing_that_can_be_checked_here(name, tmp_path, monkeypatch):
     # The release's choice of images needs more people than the demo has.
-    below = [ROOT / "configs" / "visual-genome.yaml"] if name in ("paper4.yaml", "released.yaml") else []
+    below = [ROOT / "configs" / "visual-genome.yaml"] if name == "paper4.yaml" else []
     config = files.merge(BASE, files.load(*below, ROOT / "configs" / name))
     if config["data"]["source"] == "local":
         for file in ("image_data", "objects", "relationships"):
@@ -319,6 +347,35 @@ def test_with_a_bank_each_run_is_compared_with_the_models_that_lack_its_request(
     assert references(config, "original", "r2", 1) == []
     for number in runs.bank_models(config):
         assert ("r2" in runs.left_out(config, number)) == (number in (first, second, third))
+
+
+def test_methods_with_budgets_and_their_references_run_for_development_requests():
+    config = changed(
+        seeds=[1, 2],
+        requests={"kinds": kinds(object=2), "development": 2},
+        methods={
+            **dict.fromkeys(BASE["methods"]),
+            "original": {},
+            "retrain": {},
+            "noop-ft": {},
+            "obj-if": {"seeds": 1},
+        },
+        references={"bank": {"models": 4, "share": 0.5}},
+    )
+    found = runs.development(config)
+    assert {run.request for run in found} == {"d1", "d2"}
+    seeds = {
+        name: [run.seed for run in found if run[:2] == (name, "d2")]
+        for name in ("original", "noop-ft", "obj-if")
+    }
+    assert seeds == {"original": [1, 2], "noop-ft": [1, 2], "obj-if": [1]}
+    assert {run.method for run in found} == {*seeds, BANK}
+    assert runs.evaluated(config) == runs.planned(config) + found
+    without = changed(**{"requests": {"kinds": kinds(object=2), "development": 0}})
+    more = changed(requests={"kinds": kinds(object=2), "development": 2})
+    assert all(runs.out_models(without, name) == runs.out_models(more, name) for name in ("r1", "r2"))
+    assert all(len(runs.out_models(more, name)) == 2 for name in ("d1", "d2"))
+    assert any("d1" in runs.left_out(more, number) for number in runs.bank_models(more))
 
 
 def test_a_file_names_the_requests(tmp_path):

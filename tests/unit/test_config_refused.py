@@ -98,6 +98,10 @@ OTHER = {
         {"ablations": {"alphas": [1.0, 1]}},
         "ablations.alphas: [1.0, 1] names something twice",
     ),
+    "too few for a group": (
+        {"evaluation": {"identity": {"extra_people": 3}}},
+        "evaluation.identity.extra_people: 3 people make no group of 5; allowed: 0, or 5 or more",
+    ),
     "doubled query": ({"evaluation": {"queries": ["fuzzy", "fuzzy"]}}, "evaluation.queries: "),
     "doubled label": ({"human": {"labels": ["man", "man"]}}, "human.labels: "),
     "no seeds": ({"seeds": []}, "seeds: [] is not allowed; allowed: a list of at least 1"),
@@ -192,7 +196,8 @@ OTHER = {
     ),
     "the number of requests, as it was": (
         {"requests": {"count": 6}},
-        "requests.count: there is no such key; it is requests.kinds now; known here: file, kinds, with",
+        "requests.count: there is no such key; it is requests.kinds now; known here: file, kinds, development, "
+        "selection, with",
     ),
     "number as a key": ({1: 2}, "the key 1 is not text"),
     "truth as a key": ({"data": {True: 2}}, "data: the key true is not text"),

@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 from scenes_factory import config, edge, entry, kinds, write_source
-from scenes_steps import everything, human, packing, requests, vocabulary
+from scenes_steps import everything, vocabulary
 
 from soulbench.core.errors import UserError
 
@@ -134,6 +134,7 @@ def test_requests_of_the_user(source, tmp_path):
     found = table(tmp_path, "requests")
     assert found.columns.tolist() == [
         "request",
+        "set",
         "kind",
         "role",
         "individual",
@@ -244,10 +245,7 @@ def test_a_twin_comes_first_and_names_the_other(source, tmp_path):
 
 
 def test_too_few_people_to_choose_from(source, tmp_path):
-    chosen = setting({"size": 2}, {"kinds": kinds(object=9)})
-    for step in (vocabulary, packing, human):
-        step(chosen, source, tmp_path)
     with pytest.raises(
         UserError, match=r"requests.kinds.object: 9 are wanted, but the subset has too few people"
     ):
-        requests(chosen, source, tmp_path)
+        vocabulary(setting({"size": 2}, {"kinds": kinds(object=9)}), source, tmp_path)

@@ -16,9 +16,10 @@ from soulbench.training.losses import Objective
 from soulbench.unlearning import influence
 from soulbench.unlearning.influence import (
     Redaction,
-    difference_of_gradients,
+    RightSide,
     discrepancy,
     learning_loss,
+    right_side,
     solve,
 )
 from soulbench.unlearning.influence_parameters import Parameters
@@ -40,7 +41,7 @@ def vector(size, seed=1):
 
 
 def solved(matrix, v, **settings):
-    return solve(lambda h: matrix @ h, v, Parameters(**settings), no_log)
+    return solve(lambda h: matrix @ h, RightSide(v, v), Parameters(**settings), no_log)
 
 
 SPECTRA = {
@@ -79,6 +80,25 @@ def test_lissa_follows_its_recursion():
     assert solution.iterations == 3
 
 
+def test_lissa_starts_where_it_is_told_to():
+    """As released: h0 is the difference of two gradients, and v the first of them alone."""
+    matrix, v, start = symmetric(SPECTRA["positive"]), vector(6), vector(6, seed=2)
+    settings = Parameters(solver="lissa", damping=0.0, scale=5.0, iterations=2)
+    solution = solve(lambda h: matrix @ h, RightSide(v, start), settings, no_log)
+    h1 = v + start - matrix @ start / 5.0
+    h2 = v + h1 - matrix @ h1 / 5.0
+    torch.testing.assert_close(solution.step, h2 / 5.0)
+    assert solution.residual == pytest.approx(float((v - matrix @ h2 / 5.0).norm() / v.norm()))
+
+
+@pytest.mark.parametrize("solver", ["cg", "lissa"])
+def test_dividing_v_by_n_divides_the_step_by_n(solver):
+    """So the release, which does not divide, is the default with n times its alpha."""
+    matrix, v = symmetric(SPECTRA["positive"]), vector(6)
+    whole, part = (solved(matrix, one, solver=solver, iterations=4) for one in (v, v / 16))
+    torch.testing.assert_close(16 * part.step, whole.step)
+
+
 @pytest.mark.parametrize("solver", ["cg", "lissa"])
 def test_the_residual_is_that_of_the_damped_system(solver):
     matrix, v = symmetric([100.0, 10.0, 1.0, 0.5, 0.1, 0.01]), vector(6)
@@ -98,7 +118,7 @@ def test_every_product_with_the_hessian_is_counted(settings):
         calls.append(1)
         return matrix @ h
 
-    solution = solve(product, vector(6), Parameters(**settings), no_log)
+    solution = solve(product, RightSide(vector(6), vector(6)), Parameters(**settings), no_log)
     assert len(calls) == solution.iterations
     assert solution.iterations <= settings.get("iterations", 6)
 
@@ -182,7 +202,8 @@ def test_a_networks_step_agrees_with_the_exact_inverse(setting, redacted_loss, e
     model, batch, condition = setting
     redaction, objective, *_ = redacted_loss
     product = redaction.hessian(lambda: learning_loss(objective, model, batch, condition))
-    solution = solve(product, vector(36), Parameters(tolerance=1e-11, iterations=500), no_log)
+    side = RightSide(vector(36), vector(36))
+    solution = solve(product, side, Parameters(tolerance=1e-11, iterations=500), no_log)
     damped = exact + solution.damping * torch.eye(36, dtype=torch.float64)
     assert solution.converged
     torch.testing.assert_close(solution.step, torch.linalg.solve(damped, vector(36)), rtol=1e-7, atol=1e-9)
@@ -237,26 +258,49 @@ def test_the_discrepancy_is_one_minus_the_similarity_of_the_crops(setting):
         assert float(summed.detach()) == pytest.approx(value, rel=1e-9)
 
 
+def gradients(redaction, batch, conditions, edit="object"):
+    """Return the gradients with the features of object 1 kept, and with them, or all, set to zero."""
+    removed = conditions[1].features.clone()
+    removed[[1] if edit == "object" else slice(None)] = 0
+    edited = conditions[0], replace(conditions[1], features=removed)
+    return [
+        redaction.gradient(discrepancy(redaction.model, batch, condition, [1], "mean"))
+        for condition in edited
+    ]
+
+
 @pytest.mark.parametrize("edit", ["object", "all"])
 def test_the_difference_of_gradients(setting, edit):
     model, batch, condition = setting
-    redaction, objects = Redaction(model, "graph"), [1]
-    removed = condition.features.clone()
-    removed[[1] if edit == "object" else slice(None)] = 0
-
-    def gradient(features):
-        edited = replace(condition, features=features)
-        return redaction.gradient(discrepancy(model, batch, edited, objects, "mean"))
-
-    expected = gradient(condition.features) - gradient(removed)
-    assert expected.any()
-    difference = difference_of_gradients(redaction, batch, condition, objects, Parameters(edit=edit))
-    torch.testing.assert_close(difference, expected)
-    reversed_sign = difference_of_gradients(
-        redaction, batch, condition, objects, Parameters(edit=edit, reverse=True)
-    )
-    torch.testing.assert_close(reversed_sign, -expected)
+    redaction, twice = Redaction(model, "graph"), (condition, condition)
+    kept, removed = gradients(redaction, batch, twice, edit)
+    assert (kept - removed).any()
+    for reverse, expected in ((False, kept - removed), (True, removed - kept)):
+        side = right_side(redaction, batch, twice, [1], Parameters(edit=edit, reverse=reverse))
+        torch.testing.assert_close(side.v, expected)
+        assert torch.equal(side.v, side.start)
     assert condition.features.all()
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_as_released_v_is_the_first_gradient_and_lissa_starts_from_the_difference(setting, reverse):
+    model, batch, condition = setting
+    redaction, twice = Redaction(model, "graph"), (condition, condition)
+    first, second = gradients(redaction, batch, twice)[:: -1 if reverse else 1]
+    settings = Parameters(right_side="minuend", reverse=reverse)
+    side = right_side(redaction, batch, twice, [1], settings)
+    torch.testing.assert_close(side.v, first)
+    torch.testing.assert_close(side.start, first - second)
+
+
+def test_the_pass_without_features_sees_the_noise_of_its_own_condition(setting):
+    model, batch, condition = setting
+    other = replace(condition, noise=torch.randn_like(condition.noise))
+    redaction, fresh = Redaction(model, "graph"), (condition, other)
+    kept, removed = gradients(redaction, batch, fresh)
+    side = right_side(redaction, batch, fresh, [1], Parameters())
+    torch.testing.assert_close(side.v, kept - removed)
+    assert not torch.allclose(side.v, right_side(redaction, batch, fresh[:1] * 2, [1], Parameters()).v)
 
 
 def test_a_step_is_added_to_its_module_alone():

@@ -36,7 +36,7 @@ def stages(settings, taken=None, each_module=True, **parts):
 def models(settings, family):
     return {
         runs.checkpoint(settings, *run): run.method
-        for run in runs.planned(settings)
+        for run in runs.evaluated(settings)
         if run.method not in ("original", "reseed", "bank")
         and runs.method(settings, run.method).family == family
     }
@@ -96,7 +96,7 @@ def test_the_modules_of_the_ablation_are_counted_one_by_one_if_asked():
 
 def test_outputs_are_generated_once_for_a_model_and_seed():
     images = len(("reconstruction", "synthesis")) * (DEMO["human"]["size"] + DEMO["human"]["heldout"])
-    planned = runs.planned(DEMO)
+    planned = runs.evaluated(DEMO)
     once = {(runs.checkpoint(DEMO, *run), run.method) for run in planned}
     own = sum(method == "original" for _, method in once)  # a second noise sample
     queries = 2 * (1 + len(DEMO["evaluation"]["queries"])) * len(planned)

@@ -5,7 +5,7 @@ import torch
 
 from soulbench.config.checks import check
 from soulbench.config.files import load
-from soulbench.config.runs import parameters
+from soulbench.config.runs import bank_models, out_models, parameters, request_ids
 from soulbench.core.sources import ROOT
 from soulbench.models.generator import Generator, module_parameters
 
@@ -60,6 +60,9 @@ PAPER = {  # published numbers of sg2im's preprocessing, of the generator and of
     "evaluation": {"lpips": {"net": "alex", "weights": "imagenet"}},
 }
 EPOCHS = 50
+OVERLAYS = sorted(
+    {*(ROOT / "configs" / "divergences").iterdir()} - {ROOT / "configs/divergences/methods.yaml"}
+)
 
 
 def preset(*names):
@@ -79,9 +82,14 @@ def part(config, wanted):
         [],
         ["smoke"],
         ["divergences"],
+        *(["divergences/methods", f"divergences/{path.stem}"] for path in OVERLAYS),
+        ["described"],
+        ["released"],
         ["visual-genome"],
+        ["described", "visual-genome"],
         ["visual-genome", "paper4"],
         ["visual-genome", "released"],
+        ["visual-genome", "paper4", "released"],
     ],
     ids=" ".join,
 )
@@ -96,7 +104,9 @@ def test_visual_genome_has_the_published_numbers_of_its_own(over):
     assert part(own | {"unlearning": {**own["unlearning"], "roi_margin": 2}}, PAPER) == PAPER
     config = preset("visual-genome", *filter(None, [over]))
     assert config["unlearning"]["roi_margin"] == 2
-    assert config["unlearning"]["steps"] == EPOCHS * config["human"]["size"]
+    # The release makes 200 iterations, 50 epochs over the window of paper4, whatever the subset.
+    images = 4 if over == "released" else config["human"]["size"]
+    assert config["unlearning"]["steps"] == EPOCHS * images
     sizes = {section: PAPER[section] for section in ("generator", "training")}
     assert part(config, sizes) == sizes
 
@@ -121,14 +131,92 @@ def test_paper4_is_a_window_of_four_behind_one_target():
         "heldout": 0,
     }
     assert config["requests"] == plain["requests"] | {
-        "kinds": {"object": 1, "attached": 0, "person": 0, "group": 0}
+        "kinds": {"object": 1, "attached": 0, "person": 0, "group": 0},
+        "development": 0,
+        "selection": "first_instance",  # S1 is the target
     }
+    assert (plain["requests"]["selection"], plain["human"]["selection"]) == ("varied", "labels")
+
+
+@pytest.mark.parametrize("names", [[], ["visual-genome"], ["described"], ["released"]], ids=" ".join)
+def test_every_request_has_references_of_the_bank(names):
+    config = preset(*names)
+    for request in request_ids(config):
+        assert len(out_models(config, request)) == len(bank_models(config)) / 2 >= 2
+
+
+def test_photographs_have_six_requests_two_seeds_and_a_bank():
+    config = preset("photos")
+    assert (len(request_ids(config)), len(config["seeds"])) == (6, 2)
+    assert config["references"]["bank"] == {"models": 4, "share": 0.5}
+
+
+@pytest.mark.parametrize("names", [["described"], ["described", "visual-genome"]], ids=" ".join)
+def test_described_follows_the_papers_text(names):
+    config = preset(*names)
+    unlearning, images = config["unlearning"], config["human"]["size"]
+    assert unlearning["steps"] * unlearning["batch"] == EPOCHS * images
+    assert (unlearning["start"], unlearning["norm_statistics"]) == ("original", "frozen")
+    masks = {name: parameters(config, name) for name in ("feat-mk", "obj-mk-pa", "obj-mk-ns")}
+    for (
+        mask
+    ) in masks.values():  # eq. 7: the masked image is the input, and the loss is of the unmasked regions
+        assert (mask["mask_on"], mask["loss_region"]) == ("input", "outside")
+    assert (masks["obj-mk-ns"]["fill"], masks["obj-mk-ns"]["noise"]) == ("noise", 0.5)
+    assert masks["feat-mk"]["instances"] == parameters(config, "feat-ng")["instances"] == "all"
+    for name in ("feat-ng", "obj-ng"):
+        assert parameters(config, name)["guidance_while"] == "always"
+    for name in ("feat-if", "obj-if"):
+        influence = parameters(config, name)
+        assert (
+            influence | {"module": "graph", "edit": "object", "hessian": "subset", "reverse": False}
+            == influence
+        )
+
+
+@pytest.mark.parametrize("name", ["described", "released"])
+def test_presets_of_the_methods_are_of_the_demos_size(name):
+    config, demo = preset(name), preset()
+    for section in ("human", "references", "seeds", "evaluation"):
+        kept = {key: value for key, value in config.items() if key == section}
+        if section == "evaluation":  # the release has three queries
+            kept[section] = kept[section] | {"queries": demo[section]["queries"]}
+        assert kept[section] == demo[section]
+    assert config["requests"]["kinds"] == demo["requests"]["kinds"]
+    images = config["unlearning"]["steps"] * config["unlearning"]["batch"]
+    assert images <= 4 * demo["unlearning"]["steps"] * demo["unlearning"]["batch"]
+
+
+def test_released_makes_the_same_of_the_methods_on_every_data_set():
+    demo, genome, window = (
+        preset(*names)
+        for names in (["released"], ["visual-genome", "released"], ["visual-genome", "paper4", "released"])
+    )
+    for name in ("feat-ng", "feat-mk", "feat-if", "obj-ng", "obj-mk-pa", "obj-mk-ns", "obj-if"):
+        both = [parameters(config, name) | {"chunk": 0} for config in (demo, genome, window)]
+        assert both[0] == both[1] == both[2]
+    same = ("start", "steps", "batch", "learning_rate", "norm_statistics", "schedule", "warmup")
+    for key in same:
+        assert demo["unlearning"][key] == genome["unlearning"][key] == window["unlearning"][key]
+    assert window["human"]["selection"] == "first_instance"
+    assert window["unlearning"]["steps"] == EPOCHS * window["human"]["size"]
+
+
+def test_each_further_run_of_the_divergences_differs_in_one_value():
+    methods, found = preset("divergences/methods"), set()
+    for path in OVERLAYS:
+        config = preset("divergences/methods", f"divergences/{path.stem}")
+        sections = [key for key in config if config[key] != methods[key] and key != "name"]
+        assert len(sections) == 1
+        found.add(config["name"])
+        assert {**config, sections[0]: methods[sections[0]], "name": methods["name"]} == methods
+    assert len(found) == len(OVERLAYS) == 4
 
 
 def test_released_switches_every_defect_on_that_a_value_can():
     config, plain = preset("visual-genome", "released"), preset("visual-genome")
     assert config["data"]["alias_predicates"] == "train"
-    assert (config["human"]["selection"], config["human"]["size"]) == ("first_instance", 200)
+    assert config["requests"]["selection"] == "first_instance"
     assert config["generator"]["synthesis"] == {
         "layernorm": False,
         "boxes": "truth",
@@ -159,7 +247,8 @@ def test_released_switches_every_defect_on_that_a_value_can():
     assert influence | {"reverse": False} == parameters(config, "feat-if")
     unlike = {key for key, value in parameters(plain, "obj-if").items() if influence[key] != value}
     assert unlike == {
-        *("module", "edit", "hessian", "solver", "iterations", "damping", "scale", "discrepancy", "reverse")
+        *("module", "edit", "hessian", "solver", "iterations", "damping", "scale", "discrepancy", "reverse"),
+        *("right_side", "noise"),
     }
 
 

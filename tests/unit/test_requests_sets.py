@@ -7,6 +7,7 @@ import pytest
 from scenes_factory import config, edge, entry, kinds, write_source
 from scenes_steps import everything, human, packing, requests, vocabulary
 
+from soulbench.config.checks import _bank
 from soulbench.core.errors import UserError
 from soulbench.training.dataset import _requests
 
@@ -37,9 +38,10 @@ def source(tmp_path):
     return folder
 
 
-def setting(size=6, **wanted):
+def setting(size=6, bank=None, **wanted):
     labels = ["boy", "girl", "man"]
-    return config({"min_objects": 2}, {"size": size, "heldout": 1, "labels": labels}, wanted)
+    people = {"size": size, "heldout": 1, "labels": labels}
+    return config({"min_objects": 2}, people, wanted, references={"bank": bank})
 
 
 def mine(tmp_path, *lines, header="request,image_id,object_id,with,individual"):
@@ -123,6 +125,60 @@ def test_requests_of_different_kinds_may_share_an_object(source, tmp_path):
     assert read["c"].primary.object_id == 20  # the widest of those that are wide enough
 
 
+SHARING = {
+    # lines -> the object, and whether the file alone tells of it, before any job
+    "an object named twice": (
+        ["a,1,10,,", "b,1,10,wearing,"],
+        "object 10 of image 1",
+        True,
+    ),
+    "a person named twice": (
+        ["a,,,,p1", "b,,,,p1", "b,6,60,,"],
+        "object 20 of image 2",
+        True,
+    ),
+    "somebody who goes along": (
+        ["a,3,31,near,", "b,,,,p1"],
+        "object 30 of image 3",
+        False,
+    ),
+    "an appearance of a person": (
+        ["a,2,20,,", "b,,,,p1"],
+        "object 20 of image 2",
+        False,
+    ),
+}
+BANK = {"models": 4, "share": 0.5}
+
+
+@pytest.mark.parametrize("name", SHARING)
+def test_no_model_of_a_bank_can_tell_requests_apart_that_share_an_object(source, tmp_path, name):
+    lines, shared, is_named = SHARING[name]
+    message = "requests a and b share "
+    chosen = setting(bank=BANK, **mine(tmp_path, *lines))
+    chosen["data"]["root"] = str(source)
+    problems = list(_bank(chosen))
+    assert [message in problem and "requests.file" in problem for problem in problems] == [True] * is_named
+    with pytest.raises(UserError, match=rf"mine\.csv: {message}{shared}, .* references: {{bank: null}}"):
+        vocabulary(chosen, source, tmp_path)
+    # A file that is written after the first step is seen by the last one.
+    mine(tmp_path, "c,1,10,,")
+    for step in (vocabulary, packing, human):
+        step(chosen, source, tmp_path)
+    mine(tmp_path, *lines)
+    with pytest.raises(UserError, match=message):
+        requests(chosen, source, tmp_path)
+    assert not list(_bank({**chosen, "references": {"bank": None}}))
+
+
+def test_a_bank_takes_requests_in_one_image(source, tmp_path):
+    chosen = setting(bank=BANK, **mine(tmp_path, "a,3,31,,", "b,4,40,,", "b,3,30,,"))
+    chosen["data"]["root"] = str(source)
+    assert not list(_bank(chosen))
+    everything(chosen, source, tmp_path)
+    assert table(tmp_path)["request"].nunique() == 2
+
+
 REFUSED = {
     "an individual nobody is": (
         ["a,,,,p9"],
@@ -149,6 +205,37 @@ REFUSED = {
         "line 3: requests a and b are both of the kind person",
     ),
 }
+
+
+SET_HEADER = "request,image_id,object_id,with,individual,set"
+OVERLAPS = {
+    "the same image": (["a,4,40,,,test", "b,4,42,,,development"], "line 3: .* share image 4"),
+    "the same person by name": (["a,,,,p2,", "b,3,31,,p2,development"], "line 3: .* share individual p2"),
+    "the same person in another image": (
+        ["a,1,10,,,", "b,2,20,,,development"],
+        "line 3: .* share individual p1",
+    ),
+    "a whole person and an image": (["a,,,,p1,development", "b,1,10,,,"], "line 3: .* share image 1"),
+}
+
+
+@pytest.mark.parametrize("name", OVERLAPS)
+def test_development_requests_share_nothing_with_test_requests(source, tmp_path, name):
+    lines, message = OVERLAPS[name]
+    with pytest.raises(UserError, match=rf"mine\.csv, {message}; test and development requests must"):
+        chosen = setting(**mine(tmp_path, *lines, header=SET_HEADER))
+        vocabulary(chosen, source, tmp_path)
+
+
+def test_a_file_names_development_requests(source, tmp_path):
+    lines = ["dev,5,50,,,development", "a,1,10,,,test", "b,4,42,,,"]
+    everything(setting(**mine(tmp_path, *lines, header=SET_HEADER)), source, tmp_path)
+    rows = table(tmp_path).query("role == 'requested'")
+    assert dict(zip(rows["request"], rows["set"], strict=True)) == {
+        "dev": "development",
+        "a": "test",
+        "b": "test",
+    }
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -180,6 +267,52 @@ def test_requests_of_all_kinds_are_chosen_by_rule(source, tmp_path):
     assert targets["object_id"].is_unique
 
 
+@pytest.mark.parametrize("wanted", [kinds(object=2), kinds(object=1, attached=1), kinds(object=1, group=1)])
+def test_development_requests_are_chosen_after_the_others_and_apart_from_them(source, tmp_path, wanted):
+    chosen = {"kinds": wanted, "with": ["wearing"]}
+    everything(setting(**chosen), source, tmp_path)
+    before = table(tmp_path)
+    everything(setting(**chosen, development=1), source, tmp_path)
+    rows = table(tmp_path)
+    test, development = (rows[rows["set"] == name].reset_index(drop=True) for name in ("test", "development"))
+    pd.testing.assert_frame_equal(test, before)
+    assert set(development["request"]) == {"d1"}
+    targets = [part[part["role"] != "elsewhere"] for part in (test, development)]
+    for column in ("image_id", "individual"):
+        first, second = (set(part[column]) - {""} for part in targets)
+        assert second and not first & second
+
+
+def test_too_few_people_for_development(source, tmp_path):
+    chosen = setting(kinds=kinds(object=1), development=9)
+    for step in (vocabulary, packing, human):
+        step(chosen, source, tmp_path)
+    with pytest.raises(UserError, match=r"requests\.development: 9 are wanted, but only \d can be chosen"):
+        requests(chosen, source, tmp_path)
+
+
+def test_as_released_the_first_wide_person_of_each_image_is_the_target(source, tmp_path):
+    wanted = {"kinds": kinds(object=6), "selection": "first_instance"}
+    everything(setting(**wanted), source, tmp_path)
+    targets = table(tmp_path).query("role == 'requested'")
+    assert targets["object_id"].tolist() == [10, 20, 31, 40, 50, 60]
+    everything(setting(**wanted | {"selection": "varied"}), source, tmp_path / "varied")
+    assert table(tmp_path / "varied").query("role == 'requested'")["object_id"].tolist() != [
+        *targets["object_id"]
+    ]
+
+
+def test_requests_chosen_by_rule_share_no_object(source, tmp_path):
+    """The person p1 would be in the image that another request has an object of."""
+    for selection in ("varied", "first_instance"):
+        wanted = {"kinds": kinds(object=1, person=2), "selection": selection}
+        chosen = setting(**wanted)
+        for step in (vocabulary, packing, human):
+            step(chosen, source, tmp_path / selection)
+        with pytest.raises(UserError, match=r"requests\.kinds\.person: 2 are wanted, .* in other requests"):
+            requests(chosen, source, tmp_path / selection)
+
+
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
@@ -194,9 +327,6 @@ def test_requests_of_all_kinds_are_chosen_by_rule(source, tmp_path):
         ),
     ],
 )
-def test_too_few_of_a_kind(source, tmp_path, wanted, message):
-    chosen = setting(**{"kinds": wanted, "with": ["near"]})
-    for step in (vocabulary, packing, human):
-        step(chosen, source, tmp_path)
+def test_too_few_of_a_kind_are_noticed_before_photographs_are_read(source, tmp_path, wanted, message):
     with pytest.raises(UserError, match=message):
-        requests(chosen, source, tmp_path)
+        vocabulary(setting(**{"kinds": wanted, "with": ["near"]}), source, tmp_path)

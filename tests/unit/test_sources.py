@@ -65,9 +65,9 @@ def package(tmp_path, monkeypatch):
 
 def forget():
     for cached in (
-        sources._tree,
-        sources._imported,
-        sources._module_hash,
+        sources._file,
+        sources._code,
+        sources._data_hashes,
         sources.closure,
         sources.source_hash,
     ):

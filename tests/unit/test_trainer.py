@@ -16,6 +16,8 @@ from soulbench.core.errors import UserError
 from soulbench.core.running_state import WorkFolder
 from soulbench.training import monitor as monitor_module
 from soulbench.training.losses import Objective
+from soulbench.training.monitor import TrainingMonitor
+from soulbench.training.networks import Networks
 from soulbench.training.schedule import rows_of_step
 from soulbench.training.stages import monitor_for
 from soulbench.training.trainer import Trainer
@@ -330,8 +332,26 @@ def test_monitoring_is_not_part_of_the_cost(data, tmp_path, monkeypatch):
         monitor_module, "generate_images", lambda *arguments: time.sleep(0.5) or original(*arguments)
     )
     started = time.perf_counter()
-    _, result = train(data, tmp_path, replace(STAGE, steps=4), monitor=monitor)
+    _, result = train(data, tmp_path, replace(STAGE, steps=25), monitor=monitor)
     elapsed = time.perf_counter() - started
-    assert [snapshot["step"] for snapshot in monitor.snapshots] == [0, 1, 2, 4]
+    assert [snapshot["step"] for snapshot in monitor.snapshots] == [0, 6, 12, 25]
     assert monitor.seconds > 4.0
+    assert result.timing.seconds <= elapsed - monitor.seconds
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"), [(350, [0, 22, 44, 88, 175, 350]), (20, [0, 5, 10, 20]), (4, [0, 4]), (0, [0])]
+)
+def test_snapshots_are_not_closer_than_a_few_steps(steps, expected):
+    assert monitor_module.snapshot_steps(steps) == expected
+
+
+def test_saving_networks_on_the_way_is_not_part_of_the_cost(data, tmp_path, monkeypatch):
+    original = Networks.save
+    monkeypatch.setattr(Networks, "save", lambda *arguments: time.sleep(0.5) or original(*arguments))
+    monitor = TrainingMonitor.off()
+    started = time.perf_counter()
+    _, result = train(data, tmp_path, replace(STAGE, steps=4), monitor=monitor, save_after=(1, 2))
+    elapsed = time.perf_counter() - started
+    assert monitor.seconds >= 1.0
     assert result.timing.seconds <= elapsed - monitor.seconds

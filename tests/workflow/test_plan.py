@@ -16,6 +16,7 @@ from soulbench.planning.stages import Plan
 FIGURES = {
     "tradeoff",
     "budgets",
+    "identity",
     "metrics",
     "qualitative",
     "qualitative_more",
@@ -41,7 +42,7 @@ def figures(jobs):
 
 def test_the_demo_has_a_job_for_each_model_and_one_for_its_records(plan):
     config = files.load(ROOT / "config.yaml")
-    requests, seeds = len(runs.request_ids(config)), len(config["seeds"])
+    requests, seeds = len(runs.request_ids(config)) + len(runs.development_ids(config)), len(config["seeds"])
     jobs = plan().jobs
     assert jobs["pretrain"] == jobs["finetune"] == seeds
     assert jobs["obj-mk-pa"] == jobs["sample-ng"] == requests * seeds
@@ -50,7 +51,7 @@ def test_the_demo_has_a_job_for_each_model_and_one_for_its_records(plan):
     assert jobs["bank"] == 4
     assert jobs["retrain-sample"] == 2
     assert jobs["retrain-person"] == 1
-    evaluated = {(run.method, run.seed) for run in runs.planned(config)}
+    evaluated = {(run.method, run.seed) for run in runs.evaluated(config)}
     assert evaluations(jobs) == len(evaluated) == 12 * seeds + 3 + 4
     assert jobs["ablate"] == 2
     assert figures(jobs) == FIGURES
@@ -78,7 +79,7 @@ def test_a_variant_and_a_method_that_is_off(plan):
         "methods: {feat-ng: null, variant: {variant_of: obj-mk-pa, mask_on: input, requests: 2, seeds: 1}}"
     ).jobs
     assert "feat-ng" not in jobs
-    assert jobs["variant"] == 2
+    assert jobs["variant"] == 2 + 2  # test and development requests
 
 
 def test_one_seed_and_one_request(plan):

@@ -8,7 +8,7 @@ rule bank:
         record=beside(PATHS.bank("{number}"), "json"),
     log:
         PATHS.log("bank", "model{number}"),
-    cache: True
+    cache: CACHED
     priority: 80
     threads: PROCESSES
     resources:

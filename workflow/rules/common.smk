@@ -1,4 +1,5 @@
 # What the rules share: the plan, the paths and the functions that they call. No rules are defined here.
+import os
 import shutil
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from soulbench.config.checks import check
 from soulbench.core import fork_server, lock
 from soulbench.core.errors import UserError
 from soulbench.core.file_states import file_state, folder_state
-from soulbench.core.paths import RECORD_FILES, RECORD_TABLES, SOURCE, ResultPaths, at_budget, beside
+from soulbench.core.paths import MOMENTS, RECORD_FILES, RECORD_TABLES, SOURCE, ResultPaths, at_budget, beside
 from soulbench.core.sources import source_hash
 from soulbench.core.terms import ALL_REQUESTS, BANK, RESEED
 from soulbench.data.prepare.download import FILES
@@ -30,7 +31,7 @@ except UserError as error:
     raise WorkflowError(f"the configuration is wrong\n{error}") from None
 
 PATHS = ResultPaths.of(config)
-RUNS = runs.planned(config)
+RUNS = runs.evaluated(config)
 
 # The prepared data, which every job that runs a model reads. Its folder is that of `packed`.
 PREPARED = {
@@ -51,6 +52,9 @@ STATISTICS = [*PLAN, "seed", "analysis"]
 GPU = int(
     config["device"] == "gpu" or (config["device"] == "auto" and shutil.which("nvidia-smi") is not None)
 )
+
+# Trained models may come from other runs (docs/scale-out.md). Snakemake mentions every rule of which that is true.
+CACHED = "SNAKEMAKE_OUTPUT_CACHE" in os.environ
 
 # Pre-training, fine-tuning and retraining share out their batches among so many processes, each on its own GPU.
 PROCESSES = config["training"]["processes"]
@@ -123,12 +127,14 @@ def seed_of(wildcards):
 
 
 def unlearning_start(method):
-    """Return the checkpoints, by name, that a method starts from. Retraining starts from scratch."""
+    """Return the checkpoints and moments, by name, that a method starts from. Retraining starts from scratch."""
     if runs.method(config, method).family == "retrain":
         return {}
     start = {"original": PATHS.original("{seed}")}
     if config["unlearning"]["start"] == "pretrained":
         start["pretrained"] = PATHS.pretrained("{seed}")
+    if config["unlearning"]["optimiser"] == "resumed" and runs.method(config, method).family == "finetune":
+        start["moments"] = beside(start[config["unlearning"]["start"]], MOMENTS)
     return start
 
 
@@ -151,6 +157,11 @@ def unlearning_outputs(method):
 def unlearning_processes(method):
     """Return the number of processes that a method trains on. Only retraining shares out its batches."""
     return PROCESSES if runs.method(config, method).family == "retrain" else 1
+
+
+def identity_checkpoint():
+    """Return the checkpoint of the identity encoder; none where identities are not measured."""
+    return [] if config["evaluation"]["identity"] is None else PATHS.identity()
 
 
 def evaluation_cases(wildcards):

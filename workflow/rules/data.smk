@@ -95,6 +95,7 @@ rule requests:
     params:
         source=source_hash("soulbench.data.requests.resolve"),
         settings=settings("seed", "data.source", "data.root", "human", "requests"),
+        bank=config["references"]["bank"] is not None,
         requests=file_state(config["requests"]["file"]),
         individuals=individuals_state,
     script:

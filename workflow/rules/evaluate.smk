@@ -1,3 +1,24 @@
+if config["evaluation"]["identity"] is not None:
+
+    # One encoder tells for all models who is drawn. It is never trained on anybody whom a request asks for.
+    rule identity_encoder:
+        input:
+            source_files(),
+            packed=PREPARED["packed"],
+            subset=PREPARED["subset"],
+            requests=PREPARED["requests"],
+        output:
+            model=PATHS.identity(),
+            record=beside(PATHS.identity(), "json"),
+        log:
+            PATHS.log("identity_encoder"),
+        params:
+            **jobs.identity_encoder(config)._asdict(),
+            individuals=individuals_state,
+        script:
+            "../scripts/identity_encoder.py"
+
+
 # One rule per method. A job evaluates the models of one seed for all requests, because starting a job costs more than
 # evaluating a model.
 for name in sorted({run.method for run in RUNS}):
@@ -9,6 +30,7 @@ for name in sorted({run.method for run in RUNS}):
             PATHS.data("human.csv"),
             **PREPARED,
             models=evaluated_models,
+            identity=identity_checkpoint(),
             compared=compared_outputs,
         output:
             [

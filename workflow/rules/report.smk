@@ -52,8 +52,8 @@ rule page:
     params:
         source=source_hash("soulbench.report.page", *[figure.module for figure in FIGURES]),
         settings=settings(
-            *[*STATISTICS, "device", "report", "data.image_size", "evaluation.lpips", "generator.synthesis"],
-            *["unlearning.steps", "unlearning.snapshots", "unlearning.strengths"],
+            *[*STATISTICS, "device", "report", "data.image_size", "evaluation.lpips", "evaluation.identity"],
+            *["generator.synthesis", "unlearning.steps", "unlearning.snapshots", "unlearning.strengths"],
         ),
         captions={figure.name: figure.caption(config) for figure in FIGURES},
         configuration=configuration_text,

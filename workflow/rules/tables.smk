@@ -1,6 +1,17 @@
 # All records are gathered into tidy tables; the paper's claims are checked on these.
 TABLES_BY_SUBJECT = {
-    "results": ["summary", "scoreboard", "paths", "contrasts", "memorised", "bank", "sod"],
+    "results": [
+        "summary",
+        "scoreboard",
+        "identity",
+        "paths",
+        "development",
+        "selected",
+        "contrasts",
+        "memorised",
+        "bank",
+        "sod",
+    ],
     "measurements": list(RECORD_TABLES),
     "cost": ["timing", "timing_jobs", "timing_modules"],
     "ablations": ["ablation_modules", "ablation_alpha"],

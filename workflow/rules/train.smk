@@ -8,10 +8,11 @@ rule pretrain:
     output:
         **{name: beside(PATHS.pretrained("{seed}"), suffix) for name, suffix in MONITORED.items()},
         model=PATHS.pretrained("{seed}"),
+        moments=beside(PATHS.pretrained("{seed}"), MOMENTS),
         record=beside(PATHS.pretrained("{seed}"), "json"),
     log:
         PATHS.log("pretrain", "seed{seed}"),
-    cache: True
+    cache: CACHED
     priority: 100
     threads: PROCESSES
     resources:
@@ -31,10 +32,11 @@ rule finetune:
     output:
         **{name: beside(PATHS.original("{seed}"), suffix) for name, suffix in MONITORED.items()},
         model=PATHS.original("{seed}"),
+        moments=beside(PATHS.original("{seed}"), MOMENTS),
         record=beside(PATHS.original("{seed}"), "json"),
     log:
         PATHS.log("finetune", "seed{seed}"),
-    cache: True
+    cache: CACHED
     priority: 100
     threads: PROCESSES
     resources:

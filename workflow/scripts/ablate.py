@@ -2,7 +2,7 @@
 
 from soulbench.core import fork_server
 
-fork_server.fork("soulbench.evaluation.ablations", "lpips")
+fork_server.fork("soulbench.evaluation.ablations", "soulbench.evaluation.lpips_package")
 
 from pathlib import Path
 

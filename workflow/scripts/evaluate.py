@@ -2,7 +2,7 @@
 
 from soulbench.core import fork_server
 
-fork_server.fork("soulbench.evaluation.run", "lpips")
+fork_server.fork("soulbench.evaluation.run", "soulbench.evaluation.lpips_package")
 
 from pathlib import Path
 
@@ -28,4 +28,5 @@ with job(snakemake.log[0]) as log:
         data_dir=Path(snakemake.input.packed).parent,
         source=snakemake.params.source,
         log=log,
+        identity=snakemake.input.identity or None,
     )

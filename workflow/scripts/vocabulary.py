@@ -10,9 +10,9 @@ from soulbench.core.paths import source_beside
 from soulbench.data.prepare.vocabulary import build_vocabulary
 
 with job(snakemake.log[0]) as log:
-    # `human` and `requests` serve an early check only. They do not change the outputs, so they are no `params`, which
+    # These sections serve an early check only. They do not change the outputs, so they are no `params`, which
     # would rerun the whole benchmark when a request is added.
-    checked = sections.select(snakemake.config, "human", "requests")
+    checked = sections.select(snakemake.config, "human", "requests", "references")
     build_vocabulary(
         config={**snakemake.params.settings, **checked},
         source_dir=source_beside(snakemake.output.vocabulary),

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 from soulbench.analysis.arrays import RunArrays
 from soulbench.analysis.claims.parts import Part, Verdict
@@ -78,7 +78,7 @@ def rank_correlation(redactions: Redactions, dimension: str, task: str) -> np.nd
     correlations = np.full(errors.shape[:2], np.nan)
     for run in zip(*np.nonzero(~np.isnan(errors).any(axis=-1)), strict=True):
         if np.ptp(errors[run]) > 0:
-            correlations[run] = stats.spearmanr(values, errors[run]).statistic
+            correlations[run] = scipy.stats.spearmanr(values, errors[run]).statistic
     return correlations
 
 

@@ -1,7 +1,7 @@
 """The table of the claims: each with its verdict, its parts, and what it would take to decide it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +9,16 @@ import numpy as np
 import pandas as pd
 
 from soulbench.analysis.bootstrap import NOTHING
-from soulbench.analysis.claims import ablations, cost, latent, queries, verdicts
+from soulbench.analysis.claims import ablations, cost, identity, latent, queries, verdicts
 from soulbench.analysis.claims.parts import UNDECIDED, Verdict
 from soulbench.analysis.evidence import Evidence
+from soulbench.analysis.identity import is_measured
+from soulbench.analysis.operating import evidence_at
 from soulbench.analysis.scoreboard import answer
 from soulbench.core.columns import TABLES
 from soulbench.core.paths import ResultPaths
 from soulbench.core.tables import RESULT_FORMAT, read_csv, write_csv
-
-#: The operating point of the paper: its budget and settings.
-AS_DESCRIBED = "as described"
+from soulbench.core.terms import AS_DESCRIBED
 
 
 @dataclass(frozen=True)
@@ -26,20 +26,27 @@ class Tables:
     """What the claims are evaluated on.
 
     Attributes:
-        evidence: metrics.csv and queries.csv.
+        points: metrics.csv and queries.csv at each operating point.
         latent: latent.csv.
         jobs: timing_jobs.csv.
         modules: ablation_modules.csv.
         alpha: ablation_alpha.csv.
         config: the configuration.
+        point: the operating point at which a claim is judged.
     """
 
-    evidence: Evidence
+    points: Mapping[str, Evidence]
     latent: pd.DataFrame
     jobs: pd.DataFrame
     modules: pd.DataFrame
     alpha: pd.DataFrame
     config: dict[str, Any] = field(repr=False)
+    point: str = AS_DESCRIBED
+
+    @property
+    def evidence(self) -> Evidence:
+        """The evidence at `point`."""
+        return self.points[self.point]
 
 
 def _of_evidence(claim: Callable[[Evidence], Verdict]) -> Callable[[Tables], Verdict]:
@@ -78,7 +85,7 @@ CLAIMS: dict[str, tuple[str, Callable[[Tables], Verdict]]] = {
     "C11": ("A larger alpha removes more and damages more", ablations.c11),
     "C12": (
         "Metrics may suggest success while the object stays recognisable",
-        _lacks("whether the target can be identified in the outputs"),
+        _of_evidence(identity.c12),
     ),
     "C13": (
         "The masking methods leak through the difference between the two models",
@@ -87,24 +94,37 @@ CLAIMS: dict[str, tuple[str, Callable[[Tables], Verdict]]] = {
 }
 #: Claims whose numbers rest on seconds, and so on the machine and the moment.
 TIMED = ("C9",)
+#: Claims on what is measured at every budget: they are judged at every operating point.
+BY_BUDGET = ("C1", "C2", "C3", "C3-described", "C4", "C5", "C12")
+#: Claims that depend on the budget as well, but are judged as described alone -> why.
+AS_DESCRIBED_ALONE = {
+    "C6": "latent distances are not measured at other budgets",
+    "C7": "latent distances are not measured at other budgets",
+    "C8": "queries are not evaluated at other budgets",
+}
 
 
-def evaluate_claims(tables: Tables, operating_point: str = AS_DESCRIBED) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the rows of claims.csv, and those of claim_parts.csv, at one operating point.
+def evaluate_claims(tables: Tables) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows of claims.csv, and those of claim_parts.csv, at each operating point.
 
-    The claim on the paper's mask is left out if no configured method has it.
+    The claim on the paper's mask is left out if no configured method has it, that on identity if none is measured.
     """
     claims, parts = [], []
     for claim, (statement, conclusion) in CLAIMS.items():
         if claim == "C3-described" and not verdicts.masking(tables.evidence, verdicts.DESCRIBED):
             continue
-        verdict = conclusion(tables)
-        finding = verdict.deciding.finding if verdict.deciding else None
-        effect, unit = (finding.effect, finding.unit) if finding else (NOTHING, "")
-        words = verdict.verdict, verdict.uncorrected
-        ends = effect.mean, effect.low, effect.high, unit
-        claims.append((claim, statement, operating_point, *words, *ends, verdict.why, verdict.power))
-        parts += [(claim, operating_point, *_part_row(*row)) for row in verdict.parts]
+        if claim == "C12" and not is_measured(tables.evidence):
+            continue
+        for point in tables.points if claim in BY_BUDGET else (AS_DESCRIBED,):
+            verdict = conclusion(replace(tables, point=point))
+            finding = verdict.deciding.finding if verdict.deciding else None
+            effect, unit = (finding.effect, finding.unit) if finding else (NOTHING, "")
+            words = verdict.verdict, verdict.uncorrected
+            ends = effect.mean, effect.low, effect.high, unit
+            alone = AS_DESCRIBED_ALONE.get(claim, "")
+            why = f"{verdict.why} Judged as described alone: {alone}." if alone else verdict.why
+            claims.append((claim, statement, point, *words, *ends, why, verdict.power))
+            parts += [(claim, point, *_part_row(*row)) for row in verdict.parts]
     return (
         pd.DataFrame(claims, columns=list(TABLES["claims"])),
         pd.DataFrame(parts, columns=list(TABLES["claim_parts"])),
@@ -146,8 +166,9 @@ def write_claims(config: dict[str, Any], results_dir: str | Path, log: Callable[
         UserError: a table is missing.
     """
     paths = ResultPaths(str(results_dir))
+    read = [read_csv(paths.table(name)) for name in ("metrics", "queries", "budgets", "selected")]
     tables = Tables(
-        evidence=Evidence.read(config, paths),
+        points=evidence_at(config, *read),
         latent=read_csv(paths.table("latent")),
         jobs=read_csv(paths.table("timing_jobs")),
         modules=read_csv(paths.table("ablation_modules")),
@@ -159,4 +180,5 @@ def write_claims(config: dict[str, Any], results_dir: str | Path, log: Callable[
         timed = table["claim"].isin(TIMED)
         write_csv(table[~timed], paths.table(name), RESULT_FORMAT)
         write_csv(table[timed], paths.table(f"timing_{name}"), RESULT_FORMAT)
-    log("; ".join(f"{row.claim} {row.verdict}" for row in claims.itertuples()))
+    texts = [f"{row.claim} {row.operating_point}: {row.verdict}" for row in claims.itertuples()]
+    log("; ".join(texts))

@@ -142,9 +142,15 @@ class Requests(Section):
     """What models are to forget: a request is a set of objects."""
 
     file: FilePath | None = Field(
-        description="requests.csv (request,image_id,object_id and, if wanted, with,individual); null: chosen by rule"
+        description="requests.csv (request,image_id,object_id; if wanted, with,individual,set); null: chosen by rule"
     )
     kinds: Kinds = Field(description="requests chosen by rule, over images, categories and people")
+    development: Requested = Field(
+        description="more requests chosen by rule, on which methods' budgets are selected, never judged; needs a bank"
+    )
+    selection: Literal["varied", "first_instance"] = Field(
+        description="the rule: as different as possible, or as released: the first wide person, image by image"
+    )
     with_: Unique[Label] = Field(
         alias="with", description="predicates of an attached request; the objects that they lead to go along"
     )

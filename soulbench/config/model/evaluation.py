@@ -10,6 +10,8 @@ from soulbench.core.terms import Module
 
 #: The default of a key that may be absent, but not null.
 ABSENT: Any = None
+#: People of the demo's largest group.
+LARGEST_GROUP = 5
 
 
 class MethodEntry(Section):
@@ -60,6 +62,25 @@ class Lpips(Section):
     weights: FilePath = Field(description="imagenet (a download), a path, or seeded (untrained)")
 
 
+class IdentityEncoder(Section):
+    """The identity encoder, which looks for the requested individual in generated images."""
+
+    steps: Annotated[int, Field(ge=1, le=1_000_000)] = Field(description="optimiser steps of its training")
+    batch: Annotated[int, Field(ge=4, le=65_536)] = Field(description="crops per step")
+    extra_people: Annotated[int, Field(ge=0, le=10_000)] = Field(
+        description="people who are rendered for the encoder and its galleries alone, where the data are the demo's; "
+        "0, or at least 5, as the largest group has five"
+    )
+
+    def problems(self) -> Iterator[str]:
+        """Yield an error of too few people for a group."""
+        if 0 < self.extra_people < LARGEST_GROUP:
+            yield (
+                f"extra_people: {self.extra_people} people make no group of {LARGEST_GROUP}; allowed: 0, or "
+                f"{LARGEST_GROUP} or more"
+            )
+
+
 class Evaluation(Section):
     """How models are evaluated."""
 
@@ -71,6 +92,10 @@ class Evaluation(Section):
         description="grey levels of 255 from which a pixel value counts as changed"
     )
     queries: Unique[Id] = Field(description="altered scene graphs (soulbench queries)")
+    identity: IdentityEncoder | None = Field(
+        description="an encoder that tells who is drawn, e.g. {steps: 150, batch: 64, extra_people: 40}; null: "
+        "identities are not measured"
+    )
 
 
 class Ablations(Section):

@@ -140,6 +140,9 @@ class Unlearning(Section):
     learning_rate: Annotated[float, Field(ge=0, le=10)] = Field(
         description="of Adam; chosen by what noop-ft leaves intact, never by what a method forgets"
     )
+    optimiser: Literal["fresh", "resumed"] = Field(
+        description="what Adam starts with: nothing, or its moments at the end of the training of `start`"
+    )
     schedule: Schedule = Field(description="of the learning rate; cosine and linear fall to zero")
     warmup: Steps = Field(description="steps in which the learning rate rises")
     norm_statistics: Literal["frozen", "updated"] = Field(

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,16 +35,15 @@ def generate_dataset(config: dict[str, Any], out_dir: Path, log: Callable[[str],
     people = sample_people(generator(seed, "demo people"), settings["individuals"], settings["twins"])
     with atomic_path(out_dir) as folder:
         (folder / "images" / "VG_100K").mkdir(parents=True)
-        scenes = _render_scenes(people, settings["images"], seed)
+        scenes = render_scenes(people, settings["images"], seed)
         _write(folder, scenes, Annotator(generator(seed, "demo annotators")))
     log(
-        f"rendered {len(scenes)} images of {len(people)} people, among them {settings['twins']} pairs of twins"
+        f"rendered {settings['images']} images of {len(people)} people, among them {settings['twins']} pairs of twins"
     )
 
 
-def _kinds(count: int, rng: np.random.Generator) -> list[str]:
+def _kinds(count: int, shares: Mapping[str, float], rng: np.random.Generator) -> list[str]:
     """Return the kind of each image, in fixed shares and random order."""
-    shares = SHARES | GROUPS | FILTERED
     bounds = np.round(np.cumsum(list(shares.values())) / sum(shares.values()) * count).astype(int)
     kinds = [
         kind for kind, number in zip(shares, np.diff(bounds, prepend=0), strict=True) for _ in range(number)
@@ -85,20 +84,29 @@ class _Assignment:
         return unused[0]
 
 
-def _render_scenes(people: list[Person], count: int, seed: int) -> list[RenderedScene]:
+def render_scenes(
+    people: list[Person], count: int, seed: int, shares: Mapping[str, float] = SHARES | GROUPS | FILTERED
+) -> Iterator[RenderedScene]:
+    """Yield so many images of some people, one at a time: a canvas takes megabytes.
+
+    Args:
+        people: those who are known by name; crowds show others.
+        count: number of images.
+        seed: of everything random.
+        shares: of each kind of images.
+    """
     rng, strangers = (
         generator(seed, "demo casting"),
         sample_people(generator(seed, "demo strangers"), STRANGERS, 0),
     )
-    assignment, scenes = _Assignment(people, strangers, rng), []
-    for index, kind in enumerate(_kinds(count, rng)):
+    assignment = _Assignment(people, strangers, rng)
+    for index, kind in enumerate(_kinds(count, shares, rng)):
         chosen = assignment.choose_people(kind)
         background = assignment.choose_background(kind, chosen)
-        scenes.append(render_scene(kind, background, chosen, generator(seed, "demo picture", index)))
-    return scenes
+        yield render_scene(kind, background, chosen, generator(seed, "demo picture", index))
 
 
-def _write(folder: Path, scenes: list[RenderedScene], annotator: Annotator) -> None:
+def _write(folder: Path, scenes: Iterable[RenderedScene], annotator: Annotator) -> None:
     """Write images and annotations; the first image has id 1."""
     records: dict[str, list[dict[str, Any]]] = {"image_data": []}
     individuals: list[tuple[int, int, str, str]] = []

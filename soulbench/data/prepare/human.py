@@ -14,21 +14,23 @@ from soulbench.data.prepare.selection import choose_heldout, choose_subset, find
 from soulbench.data.prepare.source_files import source_folder
 from soulbench.data.prepare.splits import SPLITS
 from soulbench.data.requests.catalogue import Catalogue
+from soulbench.data.requests.choose import check_kinds
 from soulbench.data.requests.individuals import read_individuals
-from soulbench.data.requests.named import required_images
+from soulbench.data.requests.named import check_for_bank, named_sets, required_images
 
 
 def check_people(config: dict[str, Any], graphs: Graphs, vocabulary: Vocabulary, source_dir: Path) -> None:
     """Check, before photographs are decoded, that the filtered graphs suffice for subset and requests.
 
     Args:
-        config: the whole configuration; reads `seed`, `human`, `requests.file`.
+        config: the whole configuration; reads `seed`, `human`, `requests`, `references.bank`.
         graphs: what the filters kept.
         vocabulary: of these graphs.
         source_dir: folder with Visual Genome's file layout.
 
     Raises:
-        UserError: no human label, too few images for the subset, or an impossible request.
+        UserError: no human label, too few images for the subset, an impossible request, or fewer candidates of a kind
+            than requests are wanted.
     """
     people = find_people(
         config,
@@ -42,7 +44,12 @@ def check_people(config: dict[str, Any], graphs: Graphs, vocabulary: Vocabulary,
     )
     usable = frozenset(graphs.image_id.tolist())
     catalogue = Catalogue(config, graphs, vocabulary, usable, people, read_individuals(source_dir))
-    choose_subset(config, people, required_images(config, catalogue))
+    subset = choose_subset(config, people, required_images(config, catalogue))
+    sets = named_sets(config, catalogue)
+    if sets is None:
+        check_kinds(config, catalogue, frozenset(subset))
+    else:
+        check_for_bank(config, sets)
 
 
 def filter_humans(

@@ -1,7 +1,7 @@
 """What requests are made from: the kept objects, the people among them, who they are, and where relationships lead."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -30,6 +30,11 @@ class Member(NamedTuple):
     def ids(self) -> tuple[int, int]:
         """Return image and object id."""
         return self.image_id, self.object_id
+
+    @property
+    def words(self) -> str:
+        """Return the same in words."""
+        return f"object {self.object_id} of image {self.image_id}"
 
 
 class Person(NamedTuple):
@@ -111,6 +116,14 @@ class Catalogue:
         """Return who a member is, blank if it is no person or if that is not known."""
         person = self.person(*member.ids)
         return person.individual if person else ""
+
+    def shown(self, members: Iterable[Member]) -> frozenset[str]:
+        """Return the images and the known individuals of some members, in words."""
+        listed = list(members)
+        people = {name for one in listed if (name := self.individual(one))}
+        return frozenset(
+            [*(f"image {one.image_id}" for one in listed), *(f"individual {name}" for name in people)]
+        )
 
     def led_to(self, image_id: int, object_id: int, predicates: Sequence[str]) -> list[int]:
         """Return the ids of the objects that relationships with these predicates lead to from an object."""

@@ -1,4 +1,4 @@
-"""Requests chosen by rule: of each kind as many as are wanted, each as different from the earlier ones as possible."""
+"""Requests chosen by rule: of each kind as many as are wanted, as different as possible or in the order of the data."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -42,19 +42,47 @@ class Candidate:
     misfit: int = 0
 
 
+def check_kinds(config: dict[str, Any], catalogue: Catalogue, subset: frozenset[int]) -> None:
+    """Check that the subset has as many candidates of each kind as requests are wanted; what they share comes later.
+
+    Args:
+        config: the whole configuration; reads `requests`.
+        catalogue: the objects.
+        subset: ids of the images of the fine-tuning subset.
+
+    Raises:
+        UserError: there are fewer of a kind.
+    """
+    for kind, wanted in config["requests"]["kinds"].items():
+        count = sum(1 for _ in _candidates(kind, config, catalogue, subset)) if wanted else 0
+        if count < wanted:
+            raise _too_few(config, kind, str(count))
+
+
+def _too_few(config: dict[str, Any], kind: Kind, count: str) -> UserError:
+    return UserError(
+        f"requests.kinds.{kind}: {config['requests']['kinds'][kind]} are wanted, but the subset has too few "
+        f"{NEEDED[kind]}: {count}; lower it, or raise human.size"
+    )
+
+
 def choose_sets(
     config: dict[str, Any],
     catalogue: Catalogue,
     subset: frozenset[int],
     twin: Callable[[Person], str],
     room: Callable[[int, int], int],
-) -> list[list[Member]]:
+) -> dict[str, list[Member]]:
     """Choose requests one by one; the kinds take turns, so that the first ones are of different kinds.
 
-    The rule prefers objects that no request has yet, good examples of a kind, images that no request has yet, people
-    who are known, categories that other images of the subset have often enough, and objects that queries can be asked
-    about; then categories and individuals that no request has yet, and widths far from those of the other requests.
-    The first request is one of two twins where both are in the subset.
+    The test requests come first, r1, r2, ...; then the development requests, d1, d2, ..., of the same kinds in turns
+    and by the same rule, among those that share no image and no individual with a test request.
+
+    No two requests share an object. The rule `varied` prefers good examples of a kind, images that no request has yet,
+    people who are known, categories that other images of the subset have often enough, and objects that queries can be
+    asked about; then categories and individuals that no request has yet, and widths far from those of the other
+    requests. The first request is one of two twins where both are in the subset. The rule `first_instance` prefers
+    images that no request has yet, and takes the first candidate in the order of the data.
 
     Args:
         config: the whole configuration; reads `seed`, `requests`.
@@ -64,14 +92,17 @@ def choose_sets(
         room: returns for image and object id at how many kinds of places queries find something to relabel.
 
     Raises:
-        UserError: there are too few candidates of a kind.
+        UserError: there are too few candidates of a kind, or for development.
     """
     kinds, used = config["requests"]["kinds"], Counter[Any]()
+    development = config["requests"]["development"]
     pools = {kind: list(_candidates(kind, config, catalogue, subset)) for kind in KINDS if kinds[kind]}
     in_subset = [one for one in catalogue.persons if one.image_id in subset]
     of_label = Counter(one.label for one in in_subset)
     of_image = Counter((one.label, one.image_id) for one in in_subset)
+    position = {one: number for number, one in enumerate(catalogue.persons)}
     chosen: list[Candidate] = []
+    sets: dict[str, list[Member]] = {}
 
     def rank(candidate: Candidate) -> tuple[Any, ...]:
         """Return the sort key of a candidate, the most important criterion first; the smallest key is chosen."""
@@ -81,7 +112,6 @@ def choose_sets(
         gap = min((abs(person.width - other.person.width) for other in chosen), default=0.0)
         return (
             not chosen and not twin(person),
-            sum(used["object", member.ids] for member in candidate.members),
             candidate.misfit,
             sum(used["image", image] for image in images),
             not person.individual and bool(catalogue.appearances),
@@ -94,20 +124,46 @@ def choose_sets(
             derive_seed(config["seed"], "request", person.object_id),
         )
 
-    for kind in _turns(kinds):
-        primary = {one.members[0] for one in chosen}
-        left = [one for one in pools[kind] if one.members[0] not in primary]
-        if not left:
-            raise UserError(
-                f"requests.kinds.{kind}: {kinds[kind]} are wanted, but the subset has too few {NEEDED[kind]}: "
-                f"{len(pools[kind])}, some of them in other requests; lower it, or raise human.size"
-            )
-        best = min(left, key=rank)
+    def in_order(candidate: Candidate) -> tuple[int, int]:
+        """Return the sort key by the order of the data."""
+        images = {member.image_id for member in candidate.members}
+        return sum(used["image", image] for image in images), position[candidate.person]
+
+    key = in_order if config["requests"]["selection"] == "first_instance" else rank
+
+    def take(request: str, candidates: list[Candidate]) -> None:
+        best = min(candidates, key=key)
         chosen.append(best)
+        sets[request] = list(best.members)
         used.update(("object", member.ids) for member in best.members)
         used.update(("image", image) for image in {member.image_id for member in best.members})
         used.update([("label", best.person.label), ("individual", best.person.individual)])
-    return [list(candidate.members) for candidate in chosen]
+
+    def left_of(kind: Kind) -> list[Candidate]:
+        return [one for one in pools[kind] if not any(used["object", member.ids] for member in one.members)]
+
+    for number, kind in enumerate(_turns(kinds), 1):
+        left = left_of(kind)
+        if not left:
+            raise _too_few(config, kind, f"{len(pools[kind])}, some of them in other requests")
+        take(f"r{number}", left)
+    tested = catalogue.shown(member for one in chosen for member in one.members)
+    turns = list(pools)
+    for number in range(1, development + 1):
+        free = {
+            kind: [one for one in left_of(kind) if not catalogue.shown(one.members) & tested]
+            for kind in turns
+        }
+        # A kind whose people are all in test requests is passed over.
+        first = next((position for position, kind in enumerate(turns) if free[kind]), None)
+        if first is None:
+            raise UserError(
+                f"requests.development: {development} are wanted, but only {number - 1} can be chosen whose images and "
+                "people no test request has; lower it or requests.kinds, or raise human.size"
+            )
+        take(f"d{number}", free[turns[first]])
+        turns = turns[first + 1 :] + turns[: first + 1]
+    return sets
 
 
 def _turns(kinds: dict[Kind, int]) -> Iterator[Kind]:

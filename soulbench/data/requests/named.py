@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from soulbench.config import requests_file
+from soulbench.config import bank, requests_file
 from soulbench.config.requests_file import Line
 from soulbench.core.errors import UserError
 from soulbench.core.terms import ATTACHED, REQUESTED
@@ -21,14 +21,37 @@ def named_sets(config: dict[str, Any], catalogue: Catalogue) -> dict[str, list[M
         UserError: as `soulbench.config.requests_file.read`; a request does not begin with a person of a training image
             who is wide enough; an object that no training graph has, or that is not the individual it is said to be; an
             individual whom no training image shows; predicates that lead nowhere; a request of another kind than it
-            says; or two requests of one kind that share an object.
+            says; two requests of one kind that share an object; or a test and a development request that share an
+            image or an individual.
     """
     lines = requests_file.read(config)
     if lines is None:
         return None
     sets = {request: _members(catalogue, request, one) for request, one in lines.items()}
     _check_kinds(catalogue, lines, sets)
+    requests_file.refuse_overlap(
+        (request, lines[request][0].set, lines[request][0].place, sorted(catalogue.shown(members)))
+        for request, members in sets.items()
+    )
     return sets
+
+
+def check_for_bank(config: dict[str, Any], sets: Mapping[str, list[Member]]) -> None:
+    """Check that no two requests share an object where a bank of retrained models needs to tell them apart.
+
+    Args:
+        config: the whole configuration; reads `references.bank`, `requests.file`.
+        sets: the objects of each request.
+
+    Raises:
+        UserError: two requests share one.
+    """
+    if config["references"]["bank"] is None:
+        return
+    try:
+        bank.check_apart({request: [one.words for one in members] for request, members in sets.items()})
+    except UserError as error:
+        raise UserError(f"{config['requests']['file']}: {error}") from None
 
 
 def required_images(config: dict[str, Any], catalogue: Catalogue) -> list[int]:

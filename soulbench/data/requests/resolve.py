@@ -7,16 +7,17 @@ from typing import Any
 
 import pandas as pd
 
+from soulbench.config import runs
 from soulbench.core.columns import TABLES
 from soulbench.core.tables import SHARE_FORMAT, read_csv, write_csv
-from soulbench.core.terms import ATTACHED
+from soulbench.core.terms import ATTACHED, DEVELOPMENT, TEST
 from soulbench.data.packed import PackedScenes
 from soulbench.data.prepare.graphs import Graphs
 from soulbench.data.prepare.source_files import source_folder
 from soulbench.data.requests.catalogue import Catalogue, Member, Person
 from soulbench.data.requests.choose import choose_sets
 from soulbench.data.requests.individuals import read_individuals
-from soulbench.data.requests.named import named_sets
+from soulbench.data.requests.named import check_for_bank, named_sets
 from soulbench.data.scene_graph import hops, objects
 
 
@@ -33,15 +34,17 @@ def resolve_requests(
     """Write `requests.csv`: the user's requests, or those that are chosen by rule.
 
     Args:
-        config: the whole configuration; reads `seed`, `human`, `requests`, `data.source`, `data.root`.
+        config: the whole configuration; reads `seed`, `human`, `requests`, `references.bank`, `data.source`,
+            `data.root`.
         packed_dir: the packed set.
         graphs_dir: written by the vocabulary step.
         subset_csv: written by the human filter.
         human_csv: written by the human filter.
         source_dir: folder with Visual Genome's file layout; its `individuals.csv`, if any, says who is who.
-        out_csv: one row for each object: request, kind, role, individual (blank if that is not known), image_id,
-            object_id, category, x0, y0, x1, y1, width, twin_of (the object_id of the individual's twin, blank without
-            one), by_rule (False: named by the user). A request's rows stand together, the primary target first.
+        out_csv: one row for each object: request, set (test or development), kind, role, individual (blank if that is
+            not known), image_id, object_id, category, x0, y0, x1, y1, width, twin_of (the object_id of the individual's
+            twin, blank without one), by_rule (False: named by the user). A request's rows stand together, the primary
+            target first.
         log: called with a line of text.
 
     Raises:
@@ -70,10 +73,13 @@ def resolve_requests(
     sets = named_sets(config, catalogue)
     by_rule = sets is None
     if sets is None:
-        chosen = choose_sets(config, catalogue, in_subset, twin, room)
-        sets = {f"r{number}": members for number, members in enumerate(chosen, 1)}
+        sets = choose_sets(config, catalogue, in_subset, twin, room)
+    else:
+        check_for_bank(config, sets)
+    development = runs.development_ids(config)
     tables = [_rows(catalogue, request, members, twin, log) for request, members in sets.items()]
     table = pd.concat(tables, ignore_index=True).assign(by_rule=by_rule)
+    table["set"] = [DEVELOPMENT if name in development else TEST for name in table["request"]]
     write_csv(table[list(TABLES["requests"])], out_csv, SHARE_FORMAT)
 
 

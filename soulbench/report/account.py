@@ -1,0 +1,183 @@
+"""The account of a run: one Markdown page with its claims, verdicts and references, written from the tables.
+
+Beside the page lie the tables as compressed CSV (`soulbench.exchange.published`) and a few figures at small size.
+"""
+
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from PIL import Image
+
+from soulbench import figures
+from soulbench.analysis.arrays import natural_order
+from soulbench.analysis.claims.parts import BY_CONSTRUCTION, CONTRADICTED, SUPPORTED, UNDECIDED
+from soulbench.analysis.methods import unlearners
+from soulbench.config import runs
+from soulbench.core.errors import UserError
+from soulbench.core.paths import ResultPaths
+from soulbench.core.records import atomic_path
+from soulbench.core.tables import read_csv
+from soulbench.core.terms import TASKS
+from soulbench.report import headline
+from soulbench.report.page import kinds, number, provenance
+
+#: Figures that the page shows: they hold no photographs.
+SHOWN = ("tradeoff", "budgets", "metrics", "identity")
+WIDTH, COLOURS = 900, 64  # pixels and colours of a small figure
+#: Verdict -> heading, in the order in which they are told.
+HEADINGS = {
+    SUPPORTED: "What of the paper holds here",
+    CONTRADICTED: "What does not hold, and why",
+    BY_CONSTRUCTION: "What the configuration decides",
+    UNDECIDED: "What stays undecided, and what it would take",
+}
+
+
+def write_account(
+    config: dict[str, Any], paths: ResultPaths, out: Path, overlays: Sequence[str]
+) -> Iterator[str]:
+    """Write the page and its small figures; yield the path and size of each.
+
+    Args:
+        config: the whole configuration of the run.
+        paths: of the run.
+        out: the folder of the published tables; the page is `<out>.md` beside it.
+        overlays: the files of `--configfile`, which the page repeats.
+
+    Raises:
+        UserError: a table or record is missing.
+    """
+    environment = Environment(
+        loader=PackageLoader("soulbench.report"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "percent": headline.percent,
+        "cost": headline.cost,
+        "number": number,
+        "cell": _cell,
+    }
+    shown = [figure for figure in figures.planned(config) if figure.name in SHOWN]
+    for figure in shown:
+        path = Path(paths.figure(figure.name, "png"))
+        if not path.is_file():
+            raise UserError(f"{path}: there is no such figure; run the rule figure_{figure.name}")
+        small = _small(path.read_bytes())
+        with atomic_path(out / path.name) as part:
+            part.write_bytes(small)
+        yield f"{out / path.name}: {len(small):,} bytes"
+    content = account(config, paths) | {
+        "figures": [(figure.title, f"{out.name}/{figure.name}.png") for figure in shown],
+        "folder": out.name,
+        "overlays": f" --configfile {' '.join(overlays)}" if overlays else "",
+    }
+    text = environment.get_template("account.md.j2").render(content)
+    page = out.with_suffix(".md")
+    with atomic_path(page) as part:
+        part.write_text(text, encoding="utf-8")
+    yield f"{page}: {len(text.encode()):,} bytes"
+
+
+def account(config: dict[str, Any], paths: ResultPaths) -> dict[str, Any]:
+    """Return what the page says, from the tables alone.
+
+    Args:
+        config: the whole configuration of the run.
+        paths: of the run.
+
+    Raises:
+        UserError: a table or record is missing.
+    """
+    costs = read_csv(paths.table("timing"))[["method", "seconds", "ratio_to_retrain"]]
+    scores = read_csv(paths.table("scoreboard")).merge(costs, on="method", how="left")
+    claims = pd.concat([read_csv(paths.table(name)) for name in ("claims", "timing_claims")])
+    requests = read_csv(paths.data("requests.csv"))
+    jobs = read_csv(paths.table("timing_jobs"))
+    memorised = read_csv(paths.table("memorised"))
+    points = list(dict.fromkeys(scores["operating_point"]))
+    methods = unlearners(config, scores["method"])
+    return {
+        "config": config,
+        "tasks": TASKS,
+        "points": points,
+        "kinds": kinds(requests),
+        "requests": runs.request_ids(config),
+        "development": runs.development_ids(config),
+        "bank": len(runs.bank_models(config)),
+        "methods": methods,
+        "provenance": provenance(config, paths),
+        "hours": jobs["seconds"].sum() / 3600,
+        "models": len(jobs),
+        "memorised": {
+            task: (int(rows["clearly"].sum()), len(rows))
+            for task, rows in memorised.groupby("task", sort=False)
+        },
+        "sentences": {
+            point: headline.sentences(config, scores[scores["operating_point"] == point]) for point in points
+        },
+        "scores": {
+            (point, task): rows.set_index("method").to_dict("index")
+            for (point, task), rows in scores.groupby(["operating_point", "task"], sort=False)
+        },
+        "claims": _claims(claims),
+        "told": _told(claims),
+        "exact": _bank_against_exact(read_csv(paths.table("bank"))),
+        "selected": read_csv(paths.table("selected")).to_dict("records"),
+    }
+
+
+def _claims(claims: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the claims in order, each with its row at every operating point."""
+    rows = []
+    for claim in sorted(claims["claim"].unique(), key=natural_order):
+        of_claim = claims[claims["claim"] == claim]
+        points: Mapping[Any, Any] = of_claim.set_index("operating_point").to_dict("index")
+        rows.append({"claim": claim, "statement": of_claim["statement"].iloc[0], "points": points})
+    return rows
+
+
+def _told(claims: pd.DataFrame) -> list[tuple[str, list[dict[Any, Any]]]]:
+    """Return, for each heading, the claims with that verdict."""
+    in_order = claims.sort_values("claim", key=lambda ids: ids.map(natural_order), kind="stable")
+    return [
+        (heading, in_order[in_order["verdict"] == verdict].to_dict("records"))
+        for verdict, heading in HEADINGS.items()
+    ]
+
+
+def _bank_against_exact(bank: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return, by task and dimension, how far the bank is from exact models, and in how many requests within noise."""
+    return [
+        {
+            "task": task,
+            "dimension": dimension,
+            "difference": rows["difference"].mean(),
+            "largest": rows["difference"].abs().max(),
+            "within": int(rows["within"].sum()),
+            "requests": len(rows),
+        }
+        for (task, dimension), rows in bank.groupby(["task", "dimension"], sort=False)
+    ]
+
+
+def _cell(text: Any) -> str:
+    """Return text as the cell of a Markdown table."""
+    return str(text).replace("|", "\\|").replace("\n", " ")
+
+
+def _small(png: bytes) -> bytes:
+    """Return a figure with `WIDTH` pixels and `COLOURS` colours at most."""
+    with Image.open(io.BytesIO(png)) as image:
+        width = min(WIDTH, image.width)
+        resized = image.convert("RGB").resize(
+            (width, round(image.height * width / image.width)), Image.Resampling.LANCZOS
+        )
+    out = io.BytesIO()
+    resized.quantize(COLOURS).save(out, "png", optimize=True)
+    return out.getvalue()
