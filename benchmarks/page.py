@@ -84,6 +84,7 @@ def settings_of(requests: int, methods: int) -> dict[str, Any]:
     """Return the demo's configuration with a bank, at another size; the further methods are variants."""
     settings = config(bootstrap=500)
     settings["references"]["bank"] = {"models": 4, "share": 0.5}
+    settings["requests"]["development"] = 2
     settings["requests"]["kinds"] = dict.fromkeys(("object", "attached", "person", "group"), requests // 4)
     settings["requests"]["kinds"]["object"] += requests % 4
     own = [name for name in settings["methods"] if name not in REFERENCES]
@@ -99,7 +100,8 @@ def made(folder: Path, settings: dict[str, Any], side: int) -> ResultPaths:
     Factory(folder, settings).write()
     requests = pd.read_csv(paths.data("requests.csv"))
     kinds = [kind for kind, number in settings["requests"]["kinds"].items() for _ in range(number)]
-    requests.assign(kind=kinds).to_csv(paths.data("requests.csv"), index=False)
+    requests["kind"] = [*kinds, *requests["kind"][len(kinds) :]]
+    requests.to_csv(paths.data("requests.csv"), index=False)
     write_images(folder, settings, side)
     write_trainings(folder, settings)
     write_tables(settings, folder, lambda line: None)

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from soulbench.analysis.dimensions import PRIMARY
 from soulbench.core.tables import read_csv
-from soulbench.core.terms import TASKS
+from soulbench.core.terms import AS_DESCRIBED, TASKS
 from soulbench.report.compact import compact_json
 
 
@@ -36,7 +36,12 @@ class Grid:
 _PRIMARY_NOTE = "Grey levels only; the file has the other metrics, too."
 _START = {"task": TASKS[0], "metric": PRIMARY}
 GRIDS = (
-    Grid("scoreboard", "Every method", "What each method forgets and harms, as the answer above has it."),
+    Grid(
+        "scoreboard",
+        "Every method",
+        "What each method forgets and harms, at each operating point.",
+        {"operating_point": AS_DESCRIBED},
+    ),
     Grid(
         "paths",
         "Every budget",

@@ -27,6 +27,7 @@ def measurements(config: dict[str, Any], paths: ResultPaths) -> dict[str, Any]:
     """Return everything that both views need, except for images."""
     metrics, queries, budgets = (read_csv(paths.table(name)) for name in ("metrics", "queries", "budgets"))
     scores, requests = read_csv(paths.table("scoreboard")), read_csv(paths.data("requests.csv"))
+    selected = read_csv(paths.table("selected")).set_index("method")["budget"].to_dict()
     evidence = Evidence(config, metrics, queries)
     requests = requests[requests["request"].isin(evidence.arrays.requests)]
     described = [_request(rows) for _, rows in requests.groupby("request", sort=False)]
@@ -47,7 +48,10 @@ def measurements(config: dict[str, Any], paths: ResultPaths) -> dict[str, Any]:
         "confidence": config["analysis"]["confidence"],
         "fewest": config["analysis"]["min_requests"],
         "seeds": config["seeds"],
-        "methods": [_method(evidence, name, scores) for name in methods.ordered(config, evidence.methods)],
+        "methods": [
+            _method(config, name, scores) | {"selected": selected.get(name)}
+            for name in methods.ordered(config, evidence.methods)
+        ],
         "requests": described,
         "kinds": by_kind,
         "values": _values(evidence),
@@ -78,16 +82,17 @@ def _request(rows: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _method(evidence: Evidence, name: str, scores: pd.DataFrame) -> dict[str, Any]:
-    config = evidence.config
-    rows = scores[scores["method"] == name].drop_duplicates("task").set_index("task")
+def _method(config: dict[str, Any], name: str, scores: pd.DataFrame) -> dict[str, Any]:
+    """Return a method with its outcomes by operating point and task."""
+    rows = scores[scores["method"] == name]
+    outcomes = rows.groupby("operating_point")[["task", "outcome"]]
     return {
         "id": name,
         # What colours it: of the methods beyond the paper their group, whatever their level.
         "level": methods.shown_group(config, name).replace(" ", "-"),
         "family": methods.family(config, name),
         "described": runs.described_budget(config, name),
-        "outcome": rows["outcome"].to_dict(),
+        "outcomes": {point: dict(found.to_numpy().tolist()) for point, found in outcomes},
     }
 
 

@@ -35,6 +35,7 @@ SCRIPTS = (
     *("tiles", "explore", "compare", "tables", "figures", "main"),
 )
 STYLES = ("page", "views")
+DIGITS_OF_MEASUREMENTS = 6  # their differences are shown, too
 NO_PICTURES: dict[str, Any] = {"facts": "{}", "sprites": []}
 
 
@@ -123,7 +124,9 @@ def _content(config: dict[str, Any], paths: ResultPaths, captions: Mapping[str, 
         "colours": figures.LEVEL_COLOURS,
         "styles": _assets("styles", STYLES, "css"),
         "scripts": _assets("scripts", SCRIPTS, "js"),
-        "measurements": compact_json(measurements(config, paths) | {"lpips": figures.lpips_name(config)}),
+        "measurements": compact_json(
+            measurements(config, paths) | {"lpips": figures.lpips_name(config)}, DIGITS_OF_MEASUREMENTS
+        ),
     }
 
 

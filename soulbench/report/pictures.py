@@ -49,6 +49,7 @@ class Form:
 FORMS = (
     Form(""),
     Form("compressed with small losses (WebP, quality 90)", quality=90),
+    Form("compressed with losses (WebP, quality 75)", quality=75),
     Form("compressed with losses (WebP, quality 70), and at most 96 pixels a side", 96, 70),
     Form("compressed with losses (WebP, quality 50), and at most 64 pixels a side", 64, 50),
 )

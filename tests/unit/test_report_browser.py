@@ -159,6 +159,19 @@ def test_back_and_forward(page):
     assert page.view("explore") == second
 
 
+def test_budgets_that_were_selected_are_shown(driver, tmp_path):
+    settings = config(bootstrap=50)
+    settings["references"]["bank"] = {"models": 4, "share": 0.5}
+    settings["requests"]["development"] = 2
+    paths = page_of(tmp_path, settings)
+    page = Page(driver, paths.page()).open("#explore?budget=selected&method=obj-if")
+    scores = read_csv(paths.table("scoreboard"))
+    row = scores[(scores["operating_point"] == "selected") & (scores["method"] == "obj-if")].iloc[0]
+    assert page.find(".chosen-method h3").text == f"obj-if: {row['outcome']}"
+    label = page.find('.point[data-method="obj-if"]').get_attribute("aria-label")
+    assert f"forgotten {round(100 * row['forgotten'])} %" in label
+
+
 def test_a_point_leads_to_requests_and_these_to_images(page, paths):
     page.open("#explore")
     point = page.find('.point[data-method="obj-if"]')

@@ -10,7 +10,7 @@ from soulbench.analysis.evidence import Evidence
 from soulbench.analysis.pairs import pairs
 from soulbench.config import runs
 from soulbench.core.tables import read_csv
-from soulbench.core.terms import TASKS
+from soulbench.core.terms import SELECTED, TASKS
 from soulbench.report import pictures, shown_models
 from soulbench.report.claims import forest, links
 from soulbench.report.compact import compact_json
@@ -20,9 +20,11 @@ from tests.unit.test_figures import prepare
 
 
 def settings(bank=False):
+    """Return settings; with a bank, there are requests on which budgets are selected."""
     found = config(bootstrap=60)
     if bank:
         found["references"]["bank"] = {"models": 4, "share": 0.5}
+        found["requests"]["development"] = 2
     return found
 
 
@@ -39,10 +41,13 @@ def results(request, tmp_path_factory):
 
 def test_the_plane_is_that_of_the_tables(results, given):
     (found, paths), plane = results, given["plane"]["all"]
+    selected = {method["id"]: method["selected"] for method in given["methods"]}
     for row in read_csv(paths.table("scoreboard")).to_dict("records"):
         points = plane[row["task"]]["mae"]["points"][row["method"]]
-        described = runs.described_budget(found, row["method"])
-        point = next(point for point in points if point["budget"] == described)
+        budget = runs.described_budget(found, row["method"])
+        if row["operating_point"] == SELECTED:
+            budget = selected[row["method"]]
+        point = next(point for point in points if point["budget"] == budget)
         ends = [row["forgotten"], row["forgotten_low"], row["forgotten_high"]]
         assert point["forgotten"] == pytest.approx(ends if np.isfinite(ends).all() else ends[:1])
         assert point["harm"]["A3"][0] == pytest.approx(row["harm_A3"], nan_ok=True)
@@ -51,6 +56,19 @@ def test_the_plane_is_that_of_the_tables(results, given):
         point = next(point for point in points if point["budget"] == row["budget"])
         assert point["forgotten"][0] == pytest.approx(row["forgotten"])
         assert point["harm"]["A2"][0] == pytest.approx(row["harm"])
+
+
+def test_methods_have_their_outcomes_at_every_operating_point(results, given):
+    found, paths = results
+    selected = read_csv(paths.table("selected")).set_index("method")["budget"]
+    assert bool(len(selected)) == bool(found["requests"]["development"])
+    scores = read_csv(paths.table("scoreboard"))
+    for method in given["methods"]:
+        assert method["selected"] == selected.get(method["id"])
+        rows = scores[scores["method"] == method["id"]]
+        for point, task, outcome in rows[["operating_point", "task", "outcome"]].itertuples(index=False):
+            assert method["outcomes"][point][task] == outcome
+        assert len(method["outcomes"]) == rows["operating_point"].nunique()
 
 
 def test_values_are_the_measurements(results, given):

@@ -53,11 +53,11 @@ const SYMBOLS = [
 
 const symbol = (method, properties = {}) => {
   const style = model.styles.get(method);
-  return drawing("path", { d: SYMBOLS[style.symbol % SYMBOLS.length], class: `symbol-${style.level}`, ...properties });
+  return drawing("path", { d: SYMBOLS[style.symbol % SYMBOLS.length], ...properties });
 };
 
 const keySymbol = (method) =>
-  drawing("svg", { class: "key", viewBox: "-8 -8 16 16", width: 16, height: 16, "aria-hidden": "true" }, symbol(method));
+  drawing("svg", { class: `key ${model.styles.get(method).level}`, viewBox: "-8 -8 16 16", width: 16, height: 16, "aria-hidden": "true" }, symbol(method));
 
 // Places names beside their points, so that no two texts overlap; a name without a free place is left out.
 const placeNames = (points, width, height) => {

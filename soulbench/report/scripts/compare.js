@@ -32,8 +32,8 @@ const comparison = (() => {
     const what = `${state.dimension} (${model.dimensionOf.get(state.dimension).words}), ${state.task}`;
     if (state.a === state.b) return [`${state.a} is compared with itself: choose two methods.`];
     if (!all.length) return [`${state.a} and ${state.b} have no request in common in which ${what} was measured.`];
-    if (!found) return [`${state.a} minus ${state.b}, ${what}: ${words(mean(all.map((row) => row.difference)))} ${unit} on average over ${all.length} requests. Intervals and tests are in grey levels alone, in which every verdict is reached.`];
-    const text = [`${state.a} minus ${state.b}, ${what}: ${interval(found.low === null ? [found.difference] : [found.difference, found.low, found.high])} ${unit} over ${found.requests} requests.`];
+    if (!found) return [`${state.a} minus ${state.b}, ${what}: ${words(mean(all.map((row) => row.difference)))} ${unit} on average over ${counted(all.length, "request")}. Intervals and tests are in grey levels alone, in which every verdict is reached.`];
+    const text = [`${state.a} minus ${state.b}, ${what}: ${interval(found.low === null ? [found.difference] : [found.difference, found.low, found.high])} ${unit} over ${counted(found.requests, "request")}.`];
     if (found.low === null) return [...text, `There are too few requests for an interval or a test: ${model.fewest} are needed.`];
     text.push(found.low > 0 ? `${state.a} is certain to be higher.` : found.high < 0 ? `${state.a} is certain to be lower.` : "The interval contains 0: which of both is higher is not certain.");
     const family = own.includes(state.a) && own.includes(state.b) ? "pairs of two methods" : "pairs of a method with this reference";

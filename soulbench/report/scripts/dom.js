@@ -45,6 +45,8 @@ const words = (value) => {
 
 const percent = (share) => (isNumber(share) ? `${Math.round(100 * share) + 0} %`.replace("-", "−") : "–");
 
+const counted = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
+
 const interval = (ends, format = words) =>
   ends.length > 1 ? `${format(ends[0])} [${format(ends[1])}, ${format(ends[2])}]` : format(ends[0]);
 

@@ -24,16 +24,21 @@ const explore = (() => {
         if (method.family === "redaction") found.set(`times-${budget / method.described}`, `${words(budget / method.described)} × alpha`);
       }
     }
-    return [["described", "as described"], ...(found.size ? [["paths", "all: paths"], ...found] : [])];
+    const selected = model.methods.some((method) => method.selected !== null) ? [["selected", "selected on development requests"]] : [];
+    return [["described", "as described"], ...selected, ...(found.size ? [["paths", "all: paths"], ...found] : [])];
   };
 
   const atBudget = (method, points) => {
     if (state.budget === "paths") return points;
+    if (state.budget === "selected") return points.filter(({ budget }) => budget === (method.selected ?? method.described));
     const [kind, amount] = state.budget.split("-");
     const family = { steps: "finetune", times: "redaction" }[kind];
     const wanted = method.family !== family ? method.described : kind === "steps" ? Number(amount) : Number(amount) * method.described;
     return points.filter(({ budget }) => budget === wanted);
   };
+
+  // What became of the target, at the operating point that is shown.
+  const outcome = (method) => (method.outcomes[state.budget === "selected" && method.selected !== null ? "selected" : "as described"] ?? {})[state.task] ?? "";
 
   const shownPaths = () => {
     const without = hidden();
@@ -64,7 +69,7 @@ const explore = (() => {
       } });
       return element("span", { class: `pick ${method.level}${method.id === state.method ? " chosen" : ""}` },
         element("label", { "aria-label": `show ${method.id}` }, input),
-        button("", () => go({ method: method.id, request: state.request }), { "aria-pressed": String(method.id === state.method), title: method.outcome[state.task] ?? "" }));
+        button("", () => go({ method: method.id, request: state.request }), { "aria-pressed": String(method.id === state.method), title: outcome(method) }));
     };
     const items = model.methods.map((method) => {
       const made = box(method);
@@ -178,7 +183,7 @@ const explore = (() => {
     const request = model.requestOf(state.request);
     const images = element("div", { class: "pictures" });
     tiles.sprite(state.request).then((found) => images.replaceChildren(...(found ? pictures(found, request) : [tiles.missing(state.request)])));
-    const more = request.images > 1 ? ` Shown is the image of the first of ${request.targets} targets in ${request.images} images.` : "";
+    const more = request.images > 1 ? ` Shown is the image of the first of ${counted(request.targets, "target")} in ${counted(request.images, "image")}.` : "";
     const outline = element("input", { type: "checkbox", checked: state.outline === "yes", onchange: () => go({ outline: outline.checked ? "yes" : "no" }) });
     return element("section", { class: "detail", "aria-label": `Request ${request.id}` },
       element("h4", { text: `${request.id}: ${request.category} (${request.kind}), ${state.method}` }),
@@ -192,11 +197,21 @@ const explore = (() => {
 
   const words_of = ({ paths }) => {
     const count = model.kinds[state.kind].length;
-    const few = count < model.fewest ? ` ${count} requests are too few for intervals (${model.fewest} are needed): hollow points.` : "";
-    return `${Object.keys(paths).length} methods in ${state.task}. Bars: ${Math.round(100 * model.confidence)} % intervals. Shaded: within two standard deviations of the retrained models. Below the dotted line an eye sees no harm.${few}`
+    const few = count < model.fewest ? ` ${counted(count, "request")}: too few for intervals (${model.fewest} are needed), hence hollow points.` : "";
+    return `${counted(Object.keys(paths).length, "method")} in ${state.task}. Bars: ${Math.round(100 * model.confidence)} % intervals. Shaded: within two standard deviations of the retrained models. Below the dotted line an eye sees no harm.${few}`
       + (state.metric === model.primary ? "" : " Verdicts are reached in grey levels alone.");
   };
 
+  const chosenMethod = () => {
+    const below = element("div", { class: "chosen-method" });
+    if (!state.method) return fill(below, {}, [element("p", { class: "note", text: "Click a point, or a method's name, for its requests." })]);
+    const rows = requestRows();
+    return fill(below, {}, [element("h3", { text: `${state.method}: ${outcome(model.methodOf.get(state.method))}` }),
+      element("p", { class: "note", text: "Requests and images are as described. Click a request for its images; the arrow keys go to the next one." }),
+      requestTable(rows), state.request ? detail(rows) : null]);
+  };
+
+  let drawn = "";
   const render = (parameters) => {
     const focus = document.activeElement?.closest("#explore-view") ? pathTo(host, document.activeElement) : null;
     state = { ...DEFAULTS, ...parameters };
@@ -205,17 +220,17 @@ const explore = (() => {
     }
     if (!budgets().some(([key]) => key === state.budget)) state.budget = DEFAULTS.budget;
     if (!model.kinds[state.kind].includes(state.request)) state.request = "";
-    const found = shownPaths();
-    const chart = element("div", { class: "chart" });
-    const below = element("div", { class: "chosen-method" });
-    if (state.method) {
-      const rows = requestRows();
-      below.append(element("h3", { text: `${state.method}: ${model.methodOf.get(state.method).outcome[state.task] ?? ""}` }),
-        element("p", { class: "note", text: "As described. Click a request for its images; the arrow keys go to the next one." }), requestTable(rows));
-      if (state.request) below.append(detail(rows));
-    } else below.append(element("p", { class: "note", text: "Click a point, or a method's name, for its requests." }));
-    host.replaceChildren(controls(), element("div", { class: "explore-grid" }, element("div", {}, chart, element("p", { class: "note", text: words_of(found) }), pointTable(found)), picker()), below);
-    draw(chart, found);
+    const below = chosenMethod();
+    // Another request of the same method leaves everything above as it is.
+    const above = JSON.stringify({ ...state, request: "", sort: "", order: "", against: "", outline: "" });
+    if (above === drawn) host.lastChild.replaceWith(below);
+    else {
+      drawn = above;
+      const found = shownPaths();
+      const chart = element("div", { class: "chart" });
+      host.replaceChildren(controls(), element("div", { class: "explore-grid" }, element("div", {}, chart, element("p", { class: "note", text: words_of(found) }), pointTable(found)), picker()), below);
+      draw(chart, found);
+    }
     if (focus) focusAt(host, focus);
     return host.querySelector(".detail");
   };

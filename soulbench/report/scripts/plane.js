@@ -54,7 +54,7 @@ const plane = (host, { paths, band, task, metric, harm, chosen, onchoose }) => {
       if (isNumber(under)) group.append(line(px, y(under), px, y(over), "whisker"));
       const main = point === described;
       const budget = points.length > 1 && point.budget !== null ? ` at a budget of ${words(point.budget)}` : "";
-      const text = `${name}${budget}: forgotten ${interval(point.forgotten, percent)}; harm ${interval(point.harm[harm])} ${model.unit(metric)}; ${point.n} requests`;
+      const text = `${name}${budget}: forgotten ${interval(point.forgotten, percent)}; harm ${interval(point.harm[harm])} ${model.unit(metric)}; ${counted(point.n, "request")}`;
       const mark = symbol(name, { class: `mark${isNumber(low) ? "" : " hollow"}`, transform: `translate(${px} ${py})${main ? "" : " scale(.6)"}` });
       const target = drawing("g", { class: "point", role: main ? "button" : "img", tabindex: main ? 0 : null, "aria-label": text, "aria-pressed": main ? String(name === chosen) : null, "data-method": name },
         drawing("title", { text }), drawing("circle", { cx: px, cy: py, r: 13, class: "reach" }), mark);

@@ -25,6 +25,18 @@ const tables = (() => {
     return (cell) => typeof cell === "number" && { "<": cell < number, ">": cell > number, "<=": cell <= number, ">=": cell >= number, "=": cell === number }[found[1]];
   };
 
+  // Thousands of cells are made while one types, hence without the helpers.
+  const tableRow = (row, kept) => {
+    const made = document.createElement("tr");
+    for (const index of kept) {
+      const cell = document.createElement("td");
+      cell.textContent = row[index] === null ? "–" : String(row[index]).replace(/^-/, "−");
+      if (typeof row[index] === "number") cell.className = "num";
+      made.append(cell);
+    }
+    return made;
+  };
+
   const build = (host) => {
     const name = host.id.replace("grid-", "");
     const { columns, rows } = JSON.parse(host.nextElementSibling.textContent);
@@ -72,14 +84,17 @@ const tables = (() => {
       return element("td", {}, input);
     });
 
+    // Every row as one text, made when one searches for the first time.
+    let texts = null;
+    const searched = () => (texts ??= rows.map((row) => row.map(cellText).join("\n").toLowerCase()));
+
     const matching = () => {
       const tests = columns.flatMap((column, index) => [
         ...(state[`is.${column}`] ? [(row) => String(row[index]) === state[`is.${column}`]] : []),
         ...(state[`has.${column}`] ? [((test) => (row) => test(row[index]))(matcher(state[`has.${column}`]))] : []),
       ]);
       const text = state.find.toLowerCase();
-      if (text) tests.push((row) => row.some((cell) => cellText(cell).toLowerCase().includes(text)));
-      const found = rows.filter((row) => tests.every((test) => test(row)));
+      const found = rows.filter((row, index) => tests.every((test) => test(row)) && (!text || searched()[index].includes(text)));
       const column = columns.indexOf(state.sort);
       return column < 0 ? found : found.sort((a, b) => compare(a[column], b[column], state.order === "down" ? -1 : 1));
     };
@@ -96,15 +111,14 @@ const tables = (() => {
     const render = (parameters) => {
       state = parameters ? { sort: "", order: "up", find: "", hide: "", all: "", ...parameters } : { ...opening };
       const found = matching();
-      const kept = new Set(visible());
-      for (const cells of [heads, filters]) cells.forEach((cell, index) => { cell.hidden = !kept.has(index); });
-      boxes.forEach((input, index) => { input.checked = kept.has(index); });
+      const kept = visible();
+      for (const cells of [heads, filters]) cells.forEach((cell, index) => { cell.hidden = !kept.includes(index); });
+      boxes.forEach((input, index) => { input.checked = kept.includes(index); });
       heads.forEach((head, index) => head.setAttribute("aria-sort", state.sort === columns[index] ? (state.order === "down" ? "descending" : "ascending") : "none"));
       for (const [key, input] of Object.entries(inputs)) if (input.value !== (state[key] ?? "")) input.value = state[key] ?? "";
       if (search.value !== state.find) search.value = state.find;
       const shown = state.all ? found : found.slice(0, SHOWN);
-      body.replaceChildren(...shown.map((row) => element("tr", {}, ...row.flatMap((cell, index) => (kept.has(index)
-        ? [element("td", { class: typeof cell === "number" ? "num" : "", text: cell === null ? "–" : String(cell).replace(/^-/, "−") })] : [])))));
+      body.replaceChildren(...shown.map((row) => tableRow(row, kept)));
       count.textContent = `${shown.length} of ${found.length} rows`;
       showAll.hidden = shown.length === found.length;
     };
