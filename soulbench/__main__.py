@@ -16,6 +16,7 @@ from soulbench.core.paths import ResultPaths
 from soulbench.core.processor import precision_warning
 from soulbench.core.values import type_text, value_text
 from soulbench.planning import estimate
+from soulbench.unlearning.authoring import TEMPLATES, check_method, new_method
 
 CONFIG = "config.yaml"
 WORST = 10  # differing cells that `compare` names
@@ -47,6 +48,8 @@ def _parser() -> argparse.ArgumentParser:
         ("parameters", _parameters, "count the parameters of the configured networks, by module"),
         ("methods", _methods, "list the methods with their parameters"),
         ("queries", _queries, "list the queries"),
+        ("new-method", _new_method, "write a template of a method's file"),
+        ("check-method", _check_method, "run the contract of methods on a file, on a tiny benchmark"),
         ("export", _export, "pack what is finished of a benchmark, without models, into one archive"),
         ("merge", _merge, "take in archives that other machines exported of the same benchmark"),
         ("publish", _publish, "write the tables of a run as compressed CSV, at most 2 MB"),
@@ -69,9 +72,22 @@ def _parser() -> argparse.ArgumentParser:
         "--objects", type=int, default=179, help="size of the object vocabulary (179: Visual Genome)"
     )
     command.add_argument("--predicates", type=int, default=46, help="size of the predicate vocabulary (46)")
+    _add_authoring_arguments(commands.choices)
     _add_exchange_arguments(commands.choices)
     _add_table_arguments(commands.choices["table"])
     return parser
+
+
+def _add_authoring_arguments(commands: Mapping[str, argparse.ArgumentParser]) -> None:
+    commands["new-method"].add_argument("name", help="the method's id: my-method")
+    commands["new-method"].add_argument(
+        "--template",
+        choices=TEMPLATES,
+        default="plan",
+        help="plan: edits of images and losses; training: parts of the training loop; one-shot: new weights",
+    )
+    commands["new-method"].add_argument("--folder", type=Path, default=Path(), help="where to write it")
+    commands["check-method"].add_argument("file", type=Path, help="my_method.py")
 
 
 def _add_table_arguments(command: argparse.ArgumentParser) -> None:
@@ -186,6 +202,14 @@ def _defaults(parameters: type) -> list[tuple[str, str, str]]:
 
 def _queries(options: argparse.Namespace) -> Iterator[str]:
     yield from _table([(name, _summary("queries", name)) for name in registry.ids("queries")])
+
+
+def _new_method(options: argparse.Namespace) -> Iterator[str]:
+    return new_method(options.name, options.template, options.folder)
+
+
+def _check_method(options: argparse.Namespace) -> Iterator[str]:
+    return check_method(options.file, _checked([]))
 
 
 def _parameters(options: argparse.Namespace) -> Iterator[str]:

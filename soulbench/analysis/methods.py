@@ -22,6 +22,8 @@ UNLEARNERS = (
     "obj-mk-ns",
     "obj-if",
 )
+#: Group of the methods that are neither references nor the paper's.
+BEYOND = "beyond the paper"
 #: The paper's Obj-MK methods.
 OBJECT_MASKS = ("obj-mk-pa", "obj-mk-ns")
 ORDER = (*REFERENCES, *UNLEARNERS)
@@ -42,17 +44,34 @@ def family(config: dict[str, Any], method: str) -> str:
     return UNNAMED.get(method) or runs.method(config, method).family
 
 
+def group(config: dict[str, Any], method: str) -> str:
+    """Return what tables and figures show together: `reference`, `paper` (its nine and their variants), or `BEYOND`."""
+    if level(config, method) == "reference":
+        return "reference"
+    return "paper" if base(config, method) in UNLEARNERS else BEYOND
+
+
+def shown_group(config: dict[str, Any], method: str) -> str:
+    """Return what colours a method: its level, or, whatever that is, that it is beyond the paper."""
+    return BEYOND if group(config, method) == BEYOND else level(config, method)
+
+
+def of_paper(config: dict[str, Any], methods: Iterable[str]) -> list[str]:
+    """Return those methods that are not beyond the paper: what its claims are about."""
+    return [method for method in methods if group(config, method) != BEYOND]
+
+
 def ordered(config: dict[str, Any], methods: Iterable[str]) -> list[str]:
-    """Return the methods in the order of the tables: references first, then by level.
+    """Return the methods in the order of the tables: references first, then the paper's by level, then all others.
 
     A variant follows its base. A method that `ORDER` does not list comes last in its level.
     """
 
-    def key(method: str) -> tuple[bool, int, int, str, bool, str]:
+    def key(method: str) -> tuple[bool, bool, int, int, str, bool, str]:
         root, own_level = base(config, method), level(config, method)
         rank = ORDER.index(root) if root in ORDER else len(ORDER)
-        level_rank = own_level != "reference", registry.LEVELS.index(own_level)
-        return *level_rank, rank, root, method != root, method
+        group_rank = own_level != "reference", group(config, method) == BEYOND
+        return *group_rank, registry.LEVELS.index(own_level), rank, root, method != root, method
 
     return sorted(set(methods), key=key)
 

@@ -1,9 +1,10 @@
 """scoreboard.csv: what each method forgets and damages, one row for each operating point, method and task.
 
-The answers of a column are those that stand after Holm's correction over the methods of the task; those without it are
-beside them. References are not compared with each other, so theirs are not corrected.
+The answers of a column are those that stand after Holm's correction over the methods of the task and group; those
+without it are beside them. References are not compared with each other, so theirs are not corrected.
 """
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -114,13 +115,16 @@ def _at(evidence: Evidence) -> pd.DataFrame:
     """Return the rows of one operating point."""
     in_order = methods.ordered(evidence.config, evidence.methods)
     compared = methods.unlearners(evidence.config, evidence.methods)
+    # Further methods are a family of their own: they do not change what is certain of the paper's.
+    paper = methods.of_paper(evidence.config, compared)
+    families = [names for names in (paper, [name for name in compared if name not in paper]) if names]
     rows = {}
     for task in TASKS:
         found = {name: findings(evidence, name, task) for name in in_order}
         stands = {name: {question: item.holds for question, item in found[name].items()} for name in in_order}
-        for question in found[in_order[0]]:
-            family = corrected([found[name][question] for name in compared], evidence.level)
-            for name, holds in zip(compared, family, strict=True):
+        for question, names in itertools.product(found[in_order[0]], families):
+            family = corrected([found[name][question] for name in names], evidence.level)
+            for name, holds in zip(names, family, strict=True):
                 stands[name][question] = holds
         beside = _references(evidence, task)
         for name in in_order:
@@ -150,6 +154,7 @@ def _row(
     row = {
         "method": method,
         "level": methods.level(evidence.config, method),
+        "group": methods.group(evidence.config, method),
         "task": task,
         "forgotten": share.mean,
         "forgotten_low": share.low,

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from soulbench.analysis import methods
 from soulbench.analysis.band import BAND
 from soulbench.analysis.bootstrap import FEWEST_COLUMNS, RETRAINED, SEEDS
 from soulbench.analysis.dimensions import (
@@ -157,7 +158,9 @@ def contrasts(evidence: Evidence) -> pd.DataFrame:
     if not rows:
         return pd.DataFrame(columns=list(TABLES["contrasts"]))
     table = pd.DataFrame(rows)
-    family = table.groupby(["task", "dimension", "metric", "against"])["p"]
+    # Methods beyond the paper are a family of their own (soulbench.analysis.scoreboard).
+    beyond = table["method"].map(lambda method: methods.group(evidence.config, method) == methods.BEYOND)
+    family = table.groupby(["task", "dimension", "metric", "against", beyond.rename("beyond")])["p"]
     table["p_holm"] = family.transform(lambda p: holm_of_tested(p.to_numpy()))
     table["p_least"] = (family.transform("count") * 2.0 ** (1 - table["n_requests"])).clip(upper=1.0)
     return table

@@ -8,6 +8,7 @@ from soulbench.config import bank, messages, requests_file, runs
 from soulbench.config.input_files import FIRST_TENSOR, is_file, is_folder, is_list, is_text, tensor_names
 from soulbench.core import registry
 from soulbench.core.errors import UserError
+from soulbench.core.plugins import KINDS
 from soulbench.core.records import read_json
 
 Config = Mapping[str, Any]
@@ -31,7 +32,8 @@ def check(config: Config) -> None:
     """
     lines = messages.errors(config)
     if not lines:
-        lines = [line for find in CHECKS for line in find(config)]
+        # What cannot be found cannot be asked for anything else.
+        lines = list(_plugins(config)) or [line for find in CHECKS for line in find(config)]
     if lines:
         more = [f"... and {len(lines) - MOST_LINES} more errors"] if len(lines) > MOST_LINES else []
         raise UserError("\n".join(lines[:MOST_LINES] + more))
@@ -49,23 +51,34 @@ def _messages(function: Callable[..., Any], *arguments: Any) -> list[str]:
     return []
 
 
+def _plugins(config: Config) -> Iterator[str]:
+    """Every plug-in is a file of a known kind, or an installed package that has some; no name is taken twice."""
+    given = runs.plugins(config)
+    messages = [
+        line for kind in KINDS for line in _messages(registry.ids, kind, given)
+    ]  # of a broken one, the same for each kind
+    yield from dict.fromkeys(messages)
+
+
 def _methods(config: Config) -> Iterator[str]:
     """Every entry of `methods` runs an existing file, with parameters that the file has."""
     for name in runs.methods(config):
         where = f"methods.{name}"
         base = runs.base_method(config, name)
+        plugins = runs.plugins(config)
         if base == name:
-            unknown = _messages(registry.check_id, "methods", name, where)
-        elif name in registry.ids("methods"):
+            unknown = _messages(registry.check_id, "methods", name, where, plugins)
+        elif name in registry.ids("methods", plugins):
             unknown = [f"{where}.variant_of: {name} has its own file; allowed: another name for the variant"]
         else:
-            unknown = _messages(registry.check_id, "methods", base, f"{where}.variant_of")
+            unknown = _messages(registry.check_id, "methods", base, f"{where}.variant_of", plugins)
         yield from unknown or _messages(runs.parameters, config, name)
 
 
 def _queries(config: Config) -> Iterator[str]:
     for index, name in enumerate(config["evaluation"]["queries"]):
-        yield from _messages(registry.check_id, "queries", name, f"evaluation.queries[{index}]")
+        where = f"evaluation.queries[{index}]"
+        yield from _messages(registry.check_id, "queries", name, where, runs.plugins(config))
 
 
 def _weights(config: Config) -> Iterator[str]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from soulbench.config import runs, sections
-from soulbench.core.registry import module_name
+from soulbench.core import plugins, registry
 from soulbench.core.sources import source_hash
 
 #: Sections of the configuration that every job reads which runs a model.
@@ -46,10 +46,17 @@ def _stage(config: Mapping[str, Any], other: str) -> Job:
 
 def unlearning(config: Mapping[str, Any], method: str) -> Job:
     """Return what a configured method depends on."""
+    settings = sections.select(config, *MODELS, "unlearning", f"methods.{method}")
+    brought = _plugins(config, "methods", [runs.base_method(config, method)])
     return Job(
-        source_hash("soulbench.unlearning.run", runs.method(config, method).module),
-        sections.select(config, *MODELS, "unlearning", f"methods.{method}"),
+        source_hash("soulbench.unlearning.run", runs.method(config, method).source.entry), settings | brought
     )
+
+
+def _plugins(config: Mapping[str, Any], kind: str, names: list[str]) -> dict[str, list[str]]:
+    """Return the section that a job needs to find the files of some plug-ins; nothing if they are the package's own."""
+    needed = plugins.bringing(runs.plugins(config), kind, names)
+    return {"plugins": needed} if needed else {}
 
 
 def bank(config: Mapping[str, Any]) -> Job:
@@ -60,10 +67,11 @@ def bank(config: Mapping[str, Any]) -> Job:
 
 def evaluation(config: Mapping[str, Any]) -> Job:
     """Return what the evaluation of a model depends on."""
-    queries = [module_name("queries", query) for query in config["evaluation"]["queries"]]
+    queries = config["evaluation"]["queries"]
+    files = [registry.source("queries", query, runs.plugins(config)).entry for query in queries]
+    settings = sections.select(config, *MODELS, "unlearning.roi_margin", "human.labels", "evaluation")
     return Job(
-        source_hash("soulbench.evaluation.run", *queries),
-        sections.select(config, *MODELS, "unlearning.roi_margin", "human.labels", "evaluation"),
+        source_hash("soulbench.evaluation.run", *files), settings | _plugins(config, "queries", queries)
     )
 
 
@@ -78,7 +86,7 @@ def identity_encoder(config: Mapping[str, Any]) -> Job:
 def ablation(config: Mapping[str, Any]) -> Job:
     """Return what the ablations of obj-if depend on."""
     return Job(
-        source_hash("soulbench.evaluation.ablations", module_name("methods", "obj-if")),
+        source_hash("soulbench.evaluation.ablations", registry.source("methods", "obj-if").entry),
         sections.select(
             config, *MODELS, "unlearning", "human.labels", "evaluation", "ablations", "methods.obj-if"
         ),

@@ -1,9 +1,9 @@
 """Names that the configuration must not give to anything of its own; each list exists only here."""
 
+from soulbench.core.registry import ENTRY_KEYS
 from soulbench.core.terms import ALL_REQUESTS, BANK, RESEED
 
-#: Keys of an entry of `methods` that are not parameters of the method.
-ENTRY_KEYS = ("seeds", "requests", "variant_of")
+__all__ = ["ENTRY_KEYS", "METHOD_NAMES", "REQUEST_NAMES", "RULE_NAMES"]
 
 #: Fixed names of the workflow's rules. A method's rule is named by the method's id, so no method may have one of these.
 #: An id has no underscore, so rules whose names have one are not listed.

@@ -29,9 +29,14 @@ def base_method(config: Mapping[str, Any], name: str) -> str:
     return config["methods"][name].get("variant_of", name)
 
 
+def plugins(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the configured plug-ins; none where a job received no such section."""
+    return tuple(config.get("plugins", ()))
+
+
 def method(config: Mapping[str, Any], name: str) -> registry.Method:
     """Return the registry's entry of a configured method."""
-    return registry.method(base_method(config, name))
+    return registry.method(base_method(config, name), plugins(config))
 
 
 def parameters(config: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -42,9 +47,8 @@ def parameters(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     """
     entry = config["methods"][name]
     given = {key: value for key, value in entry.items() if key not in ENTRY_KEYS}
-    return dataclasses.asdict(
-        registry.parameters("methods", base_method(config, name), given, f"methods.{name}")
-    )
+    base, where = base_method(config, name), f"methods.{name}"
+    return dataclasses.asdict(registry.parameters("methods", base, given, where, plugins(config)))
 
 
 def request_ids(config: Mapping[str, Any]) -> list[str]:
@@ -75,13 +79,15 @@ def seeds_of(config: Mapping[str, Any], name: str) -> list[int]:
 
 
 def described_budget(config: Mapping[str, Any], name: str) -> float | None:
-    """Return the budget that a method is described with: its optimiser steps, or a redaction's alpha.
+    """Return the budget that a method is described with: its optimiser steps, a redaction's alpha, or strength 1.
 
     None for what has no budget: references other than `noop-ft`.
     """
     family = method(config, name).family
     if family == "finetune":
         return float(config["unlearning"]["steps"])
+    if family == "one-shot":
+        return 1.0
     return float(parameters(config, name)["alpha"]) if family == "redaction" else None
 
 

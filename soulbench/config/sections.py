@@ -7,9 +7,12 @@ from typing import Any
 def select(config: Mapping[str, Any], *keys: str) -> dict[str, Any]:
     """Return the part of the configuration under some keys (`seed`, `data.image_size`), in a fixed order.
 
-    A job receives nothing else, so it cannot depend on a key whose change does not rerun it.
+    A job receives nothing else, so it cannot depend on a key whose change does not rerun it. `methods` brings `plugins`
+    with it, without which their files are not found.
     """
     part: dict[str, Any] = {}
+    if "methods" in keys and "plugins" in config:
+        keys = (*keys, "plugins")
     for key in sorted(keys):
         *parents, last = key.split(".")
         source, target = config, part

@@ -147,6 +147,7 @@ _RESULTS: Mapping[str, Schema] = {
             "operating_point",
             "method",
             "level",
+            "group",
             "task",
             "outcome",
             "outcome_uncorrected",

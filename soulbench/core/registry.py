@@ -1,26 +1,27 @@
-"""Registry of methods and queries by file name: a new one is one new file, and nothing here is edited."""
+"""Registry of methods, queries and figures by file name: a new one is one new file, and nothing here is edited."""
 
 import dataclasses
 import functools
-import importlib
-import pkgutil
 import types
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from soulbench.core import declarations
 from soulbench.core.errors import UserError
-from soulbench.core.values import check_value, suggest, value_text
+from soulbench.core.plugins import KINDS, Plugins, Source, found
+from soulbench.core.values import check_value, is_plain, suggest, type_text, value_text
 
 LEVELS = ("sample", "feature", "object", "reference")
-FAMILIES = ("finetune", "redaction", "retrain", "none")
-INTERFACE = ("LEVEL", "FAMILY", "PER_REQUEST", "Parameters", "plan")
-#: Kinds of plug-ins -> the word for one of them, and the package whose files they are.
-KINDS = {
-    "methods": ("method", "soulbench.unlearning.methods"),
-    "queries": ("query", "soulbench.queries"),
-    "figures": ("figure", "soulbench.figures"),
-}
+FAMILIES = ("finetune", "redaction", "one-shot", "retrain", "none")
+#: What a method's file declares, and what does its work: a plan, a class of the second level, or both.
+DECLARED = ("LEVEL", "FAMILY", "PER_REQUEST", "Parameters")
+PLAN, CLASS = "plan", "Method"
+#: Family -> which of the two its methods may have, and which they must have one of.
+WORKERS = dict.fromkeys(FAMILIES, (PLAN,)) | {"finetune": (PLAN, CLASS), "one-shot": (CLASS,)}
+#: Keys of a method's entry in the configuration that are no parameters.
+ENTRY_KEYS = ("seeds", "requests", "variant_of")
+WHERE = "docs/add-a-method.md"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,84 +35,131 @@ class Method:
 
     Attributes:
         id: as written in the configuration.
-        module: dotted name of its file.
+        source: where its file is.
         level: what it edits: one of `LEVELS`.
-        family: how it trains: one of `FAMILIES`.
+        family: how it changes a model: one of `FAMILIES`.
         per_request: False if one model serves every request.
         parameters: frozen dataclass of its parameters, with their defaults.
-        plan: `plan(request, subset, parameters)`, which returns what the method asks for.
+        workers: what its file has of `plan` (declarative) and `Method` (programmatic).
     """
 
     id: str
-    module: str
+    source: Source
     level: str
     family: str
     per_request: bool
     parameters: type
-    plan: Callable[..., Any]
+    workers: tuple[str, ...]
+
+    @property
+    def trains(self) -> bool:
+        """Whether the training loop makes its models, so that there are curves and snapshots."""
+        return self.family in ("finetune", "retrain")
+
+    @property
+    def plan(self) -> Callable[..., Any]:
+        """Import its file: `plan(request, subset, parameters)` returns what the method asks for."""
+        plan: Callable[..., Any] = self.source.load().plan
+        return plan
+
+    @property
+    def programmatic(self) -> type | None:
+        """Import its file: the class of the second level (`soulbench.unlearning.task`), or None."""
+        return self.source.load().Method if CLASS in self.workers else None
 
 
-@functools.cache
-def ids(kind: str) -> tuple[str, ...]:
-    """Return the ids of a kind (`methods` or `queries`): its file names, underscores as dashes, sorted."""
-    package = importlib.import_module(KINDS[kind][1])
-    names = (module.name for module in pkgutil.iter_modules(package.__path__))
-    return tuple(sorted(name.replace("_", "-") for name in names if not name.startswith("_")))
+def ids(kind: str, plugins: Plugins = ()) -> tuple[str, ...]:
+    """Return the ids of a kind (`methods`, `queries` or `figures`), sorted: file names, underscores as dashes."""
+    return tuple(found(kind, plugins))
 
 
-def check_id(kind: str, name: object, where: str = "") -> None:
+def check_id(kind: str, name: object, where: str = "", plugins: Plugins = ()) -> None:
     """Check that `name` is the id of a plug-in; `where` is the key that holds it.
 
     Raises:
         UserError: it is not; the message names the nearest id.
     """
-    if name not in ids(kind):
-        known = f"{suggest(name, ids(kind))}; known: {', '.join(ids(kind))}"
+    known = ids(kind, plugins)
+    if name not in known:
+        text = f"{suggest(name, known)}; known: {', '.join(known)}"
         raise UserError(
-            f"{where}{': ' if where else ''}there is no {KINDS[kind][0]} {value_text(name)}{known}"
+            f"{where}{': ' if where else ''}there is no {KINDS[kind].word} {value_text(name)}{text}"
         )
 
 
-def module_name(kind: str, name: str) -> str:
-    """Return the dotted module name of a plug-in."""
-    return f"{KINDS[kind][1]}.{name.replace('-', '_')}"
+def source(kind: str, name: str, plugins: Plugins = ()) -> Source:
+    """Return where the file of a plug-in is; raise a `UserError` as `check_id`."""
+    check_id(kind, name, plugins=plugins)
+    return found(kind, plugins)[name]
 
 
-def module(kind: str, name: str) -> types.ModuleType:
+def module(kind: str, name: str, plugins: Plugins = ()) -> types.ModuleType:
     """Import the file of one plug-in, and no other."""
-    check_id(kind, name)
-    return importlib.import_module(module_name(kind, name))
+    return source(kind, name, plugins).load()
 
 
 @functools.cache
-def method(name: str) -> Method:
-    """Return a method by id.
+def method(name: str, plugins: Plugins = ()) -> Method:
+    """Return a method by id. Of its file only the declarations are run.
 
     Raises:
         UserError: there is no such method (names the nearest), or its file lacks a part of the interface.
     """
-    file = module("methods", name)
-    missing = [part for part in INTERFACE if not hasattr(file, part)]
+    its = source("methods", name, plugins)
+    path, defined = its.path, declarations.names(its.path)
+    missing = [part for part in DECLARED if part not in defined]
     if missing:
-        raise UserError(
-            f"{file.__file__}: a method's file must define {', '.join(missing)} (docs/add-a-method.md)"
-        )
+        raise UserError(f"{path}: a method's file must define {', '.join(missing)} ({WHERE})")
+    declared = declarations.values(path, *DECLARED)
     for part, allowed in (("LEVEL", LEVELS), ("FAMILY", FAMILIES), ("PER_REQUEST", (True, False))):
-        if getattr(file, part) not in allowed:
+        if not any(declared[part] == value and type(declared[part]) is type(value) for value in allowed):
+            raise UserError(f"{path}: {part} is {declared[part]!r}; allowed: {', '.join(map(str, allowed))}")
+    family = declared["FAMILY"]
+    workers = tuple(part for part in WORKERS[family] if part in defined)
+    if not workers:
+        raise UserError(
+            f"{path}: a method of the family {family} must define {' or '.join(WORKERS[family])} ({WHERE})"
+        )
+    _check_parameters(path, declared["Parameters"])
+    return Method(
+        name, its, declared["LEVEL"], family, declared["PER_REQUEST"], declared["Parameters"], workers
+    )
+
+
+def _check_parameters(path: Any, made: Any) -> None:
+    """Refuse a class of parameters that a configuration could not give values to."""
+    if not dataclasses.is_dataclass(made) or not getattr(made, "__dataclass_params__").frozen:  # noqa: B009
+        raise UserError(f"{path}: Parameters must be a frozen dataclass: @dataclass(frozen=True)")
+    hints = typing.get_type_hints(made, include_extras=True)
+    for field in dataclasses.fields(made):
+        what = f"{path}: Parameters.{field.name}"
+        if field.name in ENTRY_KEYS:
             raise UserError(
-                f"{file.__file__}: {part} is {getattr(file, part)!r}; allowed: {', '.join(map(str, allowed))}"
+                f"{what}: this name has a meaning of its own in the configuration; use another one"
             )
-    return Method(name, file.__name__, file.LEVEL, file.FAMILY, file.PER_REQUEST, file.Parameters, file.plan)
+        if not is_plain(hints[field.name]):
+            raise UserError(
+                f"{what}: a value of type {type_text(hints[field.name])} cannot be written in a configuration; "
+                "allowed: int, float, str, bool, Literal, tuple[..., ...] of them, and `| None`"
+            )
+        if field.default is dataclasses.MISSING:
+            raise UserError(f"{what}: it has no default; give it a literal one")
+        try:
+            check_value(field.default, hints[field.name])
+        except ValueError as error:
+            raise UserError(f"{what}: its default {error}") from None
 
 
-def parameters_class(kind: str, name: str) -> type:
+def parameters_class(kind: str, name: str, plugins: Plugins = ()) -> type:
     """Return the `Parameters` dataclass of a plug-in."""
     if kind == "methods":
-        return method(name).parameters
-    return getattr(module(kind, name), "Parameters", NoParameters)
+        return method(name, plugins).parameters
+    declared = declarations.values(source(kind, name, plugins).path, "Parameters")
+    made: type = declared.get("Parameters", NoParameters)
+    return made
 
 
-def parameters(kind: str, name: str, given: Mapping[str, Any], where: str = "") -> Any:
+def parameters(kind: str, name: str, given: Mapping[str, Any], where: str = "", plugins: Plugins = ()) -> Any:
     """Return a plug-in's `Parameters` with the given values, checked against the dataclass.
 
     Args:
@@ -119,12 +167,13 @@ def parameters(kind: str, name: str, given: Mapping[str, Any], where: str = "") 
         name: the plug-in's id.
         given: values from the configuration, without the reserved keys.
         where: the key that holds them, for messages.
+        plugins: of the configuration.
 
     Raises:
         UserError: everything that is wrong, one line each: an unknown parameter (names the nearest), or a value of
             another type or out of bounds; or what the class itself refuses.
     """
-    made, where = parameters_class(kind, name), where or f"{kind}.{name}"
+    made, where = parameters_class(kind, name, plugins), where or f"{kind}.{name}"
     hints = typing.get_type_hints(made, include_extras=True)
     values, errors = {}, []
     for key, value in given.items():

@@ -15,9 +15,15 @@ DATA_SUFFIXES = (".csv", ".json", ".html", ".css", ".js", ".j2", ".rst", ".yaml"
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
+def _is_path(entry: str) -> bool:
+    return entry.endswith(".py")
+
+
 @functools.cache
 def _file(module: str) -> Path | None:
-    """Return the file of a module by its dotted name; None if there is no such module in the package."""
+    """Return the file of a module by its dotted name, or by its path; None if there is no such module or file."""
+    if _is_path(module):
+        return Path(module) if Path(module).is_file() else None
     base = ROOT.joinpath(*module.split("."))
     candidates = (base.with_suffix(".py"), base / "__init__.py")
     return next((path for path in candidates if path.is_file()), None)
@@ -30,23 +36,47 @@ def _code(module: str) -> tuple[tuple[str, ...], str]:
     assert path is not None, module
     tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    imported = tuple(_imported_names(tree, package))
+    beside = tuple(_beside(path)) if _is_path(module) else ()
+    imported = (*beside, *_imported_names(tree, None if _is_path(module) else package))
     return imported, hashlib.sha256(_without_docstrings(tree).encode()).hexdigest()
 
 
-def _imported_names(tree: ast.Module, package: str) -> Iterator[str]:
-    """Yield the names that a module of a package imports, inside functions too; relative names are resolved."""
+def _imported_names(tree: ast.Module, package: str | None) -> Iterator[str]:
+    """Yield the names that a module of a package imports, inside functions too; relative names are resolved.
+
+    Without a package, as for a plug-in's file, relative names are left out: all files beside it are there already.
+    """
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            parents = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+        elif isinstance(node, ast.ImportFrom) and not (package is None and node.level):
+            own = (package or "").split(".")
+            parents = own[: len(own) - node.level + 1] if node.level else []
             base = ".".join([*parents, *([node.module] if node.module else [])])
             yield base
             yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
+def _beside(path: Path) -> Iterator[str]:
+    """Yield the paths of all files of the package that a plug-in's file is in; none if it is in no package."""
+    root = package_of(path)
+    if root is not None:
+        yield from map(str, sorted(root.rglob("*.py")))
+
+
+def package_of(path: Path) -> Path | None:
+    """Return the folder of the outermost package that a file is in; None if it is in none."""
+    root = path.parent
+    if not (root / "__init__.py").is_file():
+        return None
+    while (root.parent / "__init__.py").is_file():
+        root = root.parent
+    return root
+
+
 def _with_parents(name: str) -> list[str]:
+    if _is_path(name):
+        return [name]
     parts = name.split(".")
     return [".".join(parts[: end + 1]) for end in range(len(parts))]
 
@@ -54,6 +84,9 @@ def _with_parents(name: str) -> list[str]:
 @functools.cache
 def closure(*entries: str) -> tuple[str, ...]:
     """Return the modules of this package that the entry modules import, directly or indirectly, and the entries.
+
+    An entry is a dotted name of this package, or the path of a plug-in's file; if that is in a package, all files of
+    that package count.
 
     The imports are read from the source, so imports inside functions count. A module that is imported by a
     computed name (a method of the registry) has to be an entry itself.
@@ -68,7 +101,8 @@ def closure(*entries: str) -> tuple[str, ...]:
     pending = list(entries)
     while pending:
         for name in _with_parents(pending.pop()):
-            if name.split(".")[0] == PACKAGE and name not in reached and _file(name):
+            ours = _is_path(name) or name.split(".")[0] == PACKAGE
+            if ours and name not in reached and _file(name):
                 reached.add(name)
                 pending.extend(_code(name)[0])
     return tuple(sorted(reached))
@@ -102,7 +136,8 @@ def source_hash(*entries: str) -> str:
     Docstrings, comments and layout do not change it.
     """
     modules = closure(*entries)
-    lines = [f"{module} {_code(module)[1]}" for module in modules]
+    # Of a path the name: where a plug-in's file lies changes no result.
+    lines = [f"{Path(one).name if _is_path(one) else one} {_code(one)[1]}" for one in modules]
     lines += [line for module in modules if module != PACKAGE for line in _data_hashes(module)]
-    text = "\n".join(lines)
+    text = "\n".join(sorted(lines))
     return hashlib.sha256(text.encode()).hexdigest()

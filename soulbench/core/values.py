@@ -109,6 +109,18 @@ def _bounds_text(arguments: tuple[Any, ...]) -> str:
     return "".join(texts)
 
 
+def is_plain(hint: Any) -> bool:
+    """Return whether values of a type can be written in YAML and checked."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Annotated:
+        return is_plain(arguments[0])
+    if origin is typing.Literal:
+        return all(isinstance(value, (int, str)) for value in arguments)
+    if origin in (tuple, list, typing.Union, types.UnionType):
+        return all(is_plain(part) for part in arguments if part is not Ellipsis)
+    return hint in TYPES
+
+
 def check_value(value: Any, hint: Any) -> Any:
     """Return a value as its annotation has it: integers become numbers where numbers are meant, lists tuples.
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
+from soulbench.config import runs as planned_runs
 from soulbench.core import device as devices
 from soulbench.core import registry
 from soulbench.core.columns import RECORDS
@@ -308,7 +309,8 @@ def _query_outputs(
             # Seeded by the request alone: every model gets the same altered graph.
             rng = generator(data.config["seed"], "attack", query, context.request.id)
             names = data.scenes.vocabulary.objects
-            altered = registry.module("queries", query).rewrite(scene, target, names, rng)
+            file = registry.module("queries", query, planned_runs.plugins(data.config))
+            altered = file.rewrite(scene, target, names, rng)
         for task in TASKS:
             if isinstance(altered, str):
                 yield QueryOutput(query, task, f"not applicable: {altered}", None)

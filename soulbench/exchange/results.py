@@ -102,7 +102,7 @@ def _unlearned(config: Mapping[str, Any], run: Run) -> Result:
     return _model(
         config,
         runs.checkpoint(config, *run),
-        trained=method.family != "redaction",
+        trained=method.trains,
         about={**run._asdict(), "request": run.request if method.per_request else ALL_REQUESTS},
         job=Job(source, {**settings, "method": runs.parameters(config, run.method)}),
         needs=() if method.family == "retrain" else (_model_name(config, Run("original", *run[1:])),),

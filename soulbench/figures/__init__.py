@@ -16,23 +16,27 @@ A figure's file defines
 A file whose name begins with an underscore is no figure.
 """
 
-import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
+from soulbench.analysis.methods import BEYOND
+from soulbench.config import runs
 from soulbench.core import registry
 from soulbench.core.errors import UserError
+from soulbench.core.plugins import Plugins
 
 INTERFACE = ("TITLE", "SUBCATEGORY", "POSITION", "CONFIG", "CAPTION", "inputs", "plot")
-# Okabe and Ito's palette: distinct in every kind of colour vision, on white and in grey. The page uses it, too.
+# Of levels, and of the methods that are beyond the paper, whatever their level. Okabe and Ito's palette, and a violet
+# darker than theirs: distinct in every kind of colour vision, on white and in grey. The page uses it, too.
 LEVEL_COLOURS = {
     "reference": "#555555",
     "sample": "#C27400",
     "feature": "#009E73",
     "object": "#0072B2",
+    BEYOND: "#8A3FA0",
 }
 
 
@@ -42,7 +46,8 @@ class Figure:
 
     Attributes:
         name: of its file, of its image and of its rule.
-        module: dotted name of its file.
+        module: its file, as `soulbench.core.sources.source_hash` takes it.
+        plugins: the entry of the configuration's `plugins` that it comes from, if it does.
         title: its heading on the page.
         subcategory: its heading in Snakemake's report.
         position: rank on the page.
@@ -55,6 +60,7 @@ class Figure:
 
     name: str
     module: str
+    plugins: tuple[str, ...]
     title: str
     subcategory: str
     position: float
@@ -81,23 +87,21 @@ class Figure:
         )
 
 
-def get(name: str) -> Figure:
-    """Return a figure by name.
+def get(name: str, plugins: Plugins = ()) -> Figure:
+    """Return a figure by name; `plugins` are those of the configuration.
 
     Raises:
         UserError: there is no such figure (names the nearest), or its file lacks a part of the interface.
     """
-    module = registry.module("figures", name.replace("_", "-"))
+    source = registry.source("figures", name.replace("_", "-"), plugins)
+    module = source.load()
     missing = [part for part in INTERFACE if not hasattr(module, part)]
     if missing:
         raise UserError(f"{module.__file__}: a figure's file must define {', '.join(missing)}")
-    return _figure(name, module)
-
-
-def _figure(name: str, module: types.ModuleType) -> Figure:
     return Figure(
         name=name,
-        module=module.__name__,
+        module=source.entry,
+        plugins=() if source.plugin is None else (source.plugin,),
         title=module.TITLE,
         subcategory=module.SUBCATEGORY,
         position=module.POSITION,
@@ -111,7 +115,8 @@ def _figure(name: str, module: types.ModuleType) -> Figure:
 
 def planned(config: Mapping[str, Any]) -> list[Figure]:
     """Return the figures that a configured benchmark has, in the order of the page."""
-    figures = [get(name.replace("-", "_")) for name in registry.ids("figures")]
+    plugins = runs.plugins(config)
+    figures = [get(name.replace("-", "_"), plugins) for name in registry.ids("figures", plugins)]
     return sorted(
         (figure for figure in figures if figure.applies(config)),
         key=lambda figure: (figure.position, figure.name),

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator
 
-from soulbench.analysis.methods import level
+from soulbench.analysis.methods import BEYOND, shown_group
 from soulbench.core.records import atomic_path
 from soulbench.core.terms import UNITS
 from soulbench.figures import LEVEL_COLOURS, axes_of_intervals, counted, lpips_name
@@ -21,7 +21,7 @@ from soulbench.figures import LEVEL_COLOURS, axes_of_intervals, counted, lpips_n
 GROUP_COLOURS = {"target": "#D55E00", "same-image": "#56B4E9", "other-images": "#888888"}
 RETRAIN_COLOUR, ORIGINAL_COLOUR, FLOOR_COLOUR, BOX_COLOUR = "#CC3377", "#111111", "#D8D8D8", "#FFD400"
 REFERENCE_DASHES: Any = (0, (4, 2))
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h", "p", "<", ">", "*")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h", "p", "<", ">", "*", "d", "8", "H")
 DPI = 150
 STYLE: Any = {
     "font.family": "DejaVu Sans",
@@ -61,8 +61,8 @@ def figure(width: float, height: float, out_stem: Path) -> Iterator[Figure]:
 
 
 def colour(config: dict[str, Any], method: str) -> str:
-    """Return the colour of a method's level."""
-    return LEVEL_COLOURS[level(config, method)]
+    """Return the colour of a method's level, or of all that are beyond the paper."""
+    return LEVEL_COLOURS[shown_group(config, method)]
 
 
 def metric_name(config: dict[str, Any], metric: str) -> str:
@@ -72,14 +72,14 @@ def metric_name(config: dict[str, Any], metric: str) -> str:
 
 
 def method_axis(axes: Axes, config: dict[str, Any], methods: list[str], labelled: bool = True) -> None:
-    """Put the methods on the y axis, the first on top, each in its level's colour, with a line between levels."""
+    """Put the methods on the y axis, the first on top, each in its group's colour, with a line between groups."""
     axes.set_ylim(len(methods) - 0.4, -0.6)
     axes.set_yticks(range(len(methods)) if labelled else [], methods if labelled else [])
     for label, method in zip(axes.get_yticklabels(), methods if labelled else [], strict=True):
         label.set_color(colour(config, method))
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x")
-    levels = [level(config, method) for method in methods]
+    levels = [shown_group(config, method) for method in methods]
     for row in range(1, len(methods)):
         if levels[row] != levels[row - 1]:
             axes.axhline(row - 0.5, color="#BBBBBB", linewidth=0.8)
@@ -129,7 +129,7 @@ def level_handles(levels: list[str]) -> list[Line2D]:
             color=LEVEL_COLOURS[name],
             marker="o",
             linewidth=2,
-            label="reference" if name == "reference" else f"{name} level",
+            label=name if name in ("reference", BEYOND) else f"{name} level",
         )
         for name in levels
     ]

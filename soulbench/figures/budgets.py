@@ -64,7 +64,7 @@ def plot(config: dict[str, Any], paths: ResultPaths, out_stem: Path, log: Callab
         ]
         rings = "rings: selected on development requests; " if table["selected"].any() else ""
         _style.outside_legend(
-            fig, handles, 7, f"large points: as described; {rings}shaded: the band of the retrained models"
+            fig, handles, 6, f"large points: as described; {rings}shaded: the band of the retrained models"
         )
     log(f"{len(shapes)} methods, {len(table)} points")
 

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from soulbench.analysis.dimensions import DIMENSIONS, better
-from soulbench.analysis.methods import level, ordered
+from soulbench.analysis.methods import ordered, shown_group
 from soulbench.core.paths import ResultPaths
 from soulbench.core.tables import read_csv
 from soulbench.core.terms import RESEED, TASKS
@@ -115,7 +115,9 @@ def _titles(axes: Axes, config: dict[str, Any], dimension: str, metric: str) -> 
 
 
 def _legend(fig: Figure, config: dict[str, Any], methods: list[str], requests: int) -> None:
-    handles: list[Any] = _style.level_handles(list(dict.fromkeys(level(config, name) for name in methods)))
+    handles: list[Any] = _style.level_handles(
+        list(dict.fromkeys(shown_group(config, name) for name in methods))
+    )
     handles += [
         Line2D(
             [], [], color=_style.RETRAIN_COLOUR, linestyle=_style.REFERENCE_DASHES, label="retrained model"

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from soulbench.analysis.dimensions import PRIMARY
-from soulbench.analysis.methods import level, ordered
+from soulbench.analysis.methods import ordered, shown_group
 from soulbench.core.paths import ResultPaths
 from soulbench.core.tables import read_csv
 from soulbench.core.terms import AS_DESCRIBED, RESEED, TASKS
@@ -60,8 +60,8 @@ def _shapes(config: dict[str, Any], methods: list[str]) -> dict[str, str]:
     used: dict[str, int] = {}
     shapes = {}
     for method in methods:
-        index = used.setdefault(level(config, method), 0)
-        used[level(config, method)] += 1
+        index = used.setdefault(shown_group(config, method), 0)
+        used[shown_group(config, method)] += 1
         shapes[method] = SHAPES.get(method, _style.MARKERS[index % len(_style.MARKERS)])
     return shapes
 
@@ -111,4 +111,4 @@ def _legend(fig: Figure, config: dict[str, Any], shapes: dict[str, str], request
         for name, shape in shapes.items()
     ]
     note = f"shaded: the band of the retrained models; {_style.bars_note(config, requests)}"
-    _style.outside_legend(fig, handles, 7, note)
+    _style.outside_legend(fig, handles, 6, note)

@@ -80,7 +80,8 @@ class Plan:
         """Return the stages in the order in which they run."""
         seeds, ablated = len(self.config["seeds"]), len(runs.ablation_runs(self.config))
         retrained = self._of_family("retrain") + len(runs.bank_models(self.config))
-        tuned = self._of_family("finetune")
+        # A one-shot method may learn from as many images as a fine-tuning.
+        tuned = self._of_family("finetune") + self._of_family("one-shot")
         pretrain, finetune = self.training("pretrain"), self.training("finetune")
         solves = sum(self.models[name] * self.solve(name) for name in self.redactions)
         evaluations = len({(run.method, run.seed) for run in self.runs})

@@ -55,6 +55,7 @@ class Entry:
 
     method: str
     level: str
+    group: str
     text: str
 
 
@@ -73,7 +74,7 @@ def _entries(scores: pd.DataFrame, methods: list[str], task: str, outcome: str) 
     selected = scores[(scores["task"] == task) & (scores["outcome"] == outcome)]
     by_method: dict[Any, Any] = selected.set_index("method").to_dict("index")
     return [
-        Entry(name, by_method[name]["level"], _entry(by_method[name]))
+        Entry(name, by_method[name]["level"], by_method[name]["group"], _entry(by_method[name]))
         for name in methods
         if name in by_method
     ]

@@ -88,7 +88,8 @@ def _method(config: dict[str, Any], name: str, scores: pd.DataFrame) -> dict[str
     outcomes = rows.groupby("operating_point")[["task", "outcome"]]
     return {
         "id": name,
-        "level": methods.level(config, name),
+        # What colours it: of the methods beyond the paper their group, whatever their level.
+        "level": methods.shown_group(config, name).replace(" ", "-"),
         "family": methods.family(config, name),
         "described": runs.described_budget(config, name),
         "outcomes": {point: dict(found.to_numpy().tolist()) for point, found in outcomes},

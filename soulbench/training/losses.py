@@ -1,7 +1,7 @@
 """The losses of the generator and of its discriminators: SIMSG's, every weight from the configuration."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -90,6 +90,14 @@ class Losses:
             # First, while the graph is whole: the generator's backward pass then frees it as it goes.
             (share * self.discriminators).backward(inputs=discriminators, retain_graph=True)
         (share * total(self.generator)).backward(inputs=generator)
+
+    def scaled(self, factor: float) -> "Losses":
+        """Return the same losses with the generator's parts multiplied by a factor."""
+        return replace(self, generator={name: factor * value for name, value in self.generator.items()})
+
+    def plus(self, **parts: Tensor) -> "Losses":
+        """Return the same losses with further parts of the generator's, already weighted."""
+        return replace(self, generator=self.generator | parts)
 
     def values(self) -> dict[str, Tensor]:
         """Return all parts, detached."""

@@ -55,4 +55,7 @@ def _named(networks: Networks, optimisers: Optimisers) -> Iterator[tuple[str, Te
         for part in parts:
             for kind, values in part.state.items():
                 for parameter, value in zip(part.parameters, values, strict=True):
-                    yield f"{names[parameter]}.{kind}", value
+                    if (
+                        parameter in names
+                    ):  # parameters of a method's own, such as adapters, have none to start with
+                        yield f"{names[parameter]}.{kind}", value

@@ -27,6 +27,7 @@ from soulbench.training.moments import load_moments, save_moments
 from soulbench.training.monitor import TrainingMonitor
 from soulbench.training.networks import Networks
 from soulbench.training.optimiser import generator_optimiser
+from soulbench.training.parts import LoopParts
 from soulbench.training.schedule import Stage, learning_rate, rows_of_step, step_size
 
 CHECK_EVERY = 10  # steps between two reads of the losses; reading them waits for the device
@@ -60,6 +61,7 @@ class Trainer:
         context: where to train.
         monitor: records losses and snapshots; None for neither.
         early_stop: ends the training run early and restores the best weights; None for all steps.
+        parts: what a method replaces in this loop; None for nothing.
         moments: file with the moments that Adam starts with; None for none.
 
     Raises:
@@ -76,11 +78,13 @@ class Trainer:
         context: ExecutionContext,
         monitor: TrainingMonitor | None = None,
         early_stop: EarlyStop | None = None,
+        parts: LoopParts | None = None,
         moments: str | Path | None = None,
     ):
         self.networks, self.objective, self.batches, self.rows = networks, objective, batches, rows
         self.stage, self.context, self.early_stop = stage, context, early_stop
         self.monitor = monitor or TrainingMonitor.off()
+        self.parts = parts or LoopParts(networks, objective)
         self.micro_batch_count = context.processes * stage.accumulate  # of one step, over all processes
         self.step_size = step_size(stage, len(rows), self.micro_batch_count)  # images
         self.step, self.seconds = 0, 0.0  # made and spent so far, over all attempts
@@ -90,7 +94,8 @@ class Trainer:
         self.masking = Masking(stage.masking, context.device)
         if stage.frozen_statistics:
             networks.modules().eval()
-        self.optimisers = {"generator": generator_optimiser(networks.generator, stage)}
+        place(self.parts.trained, context.device)
+        self.optimisers = {"generator": generator_optimiser(self.parts.trained, stage)}
         if networks.discriminators is not None:
             self.optimisers["discriminators"] = Adam(networks.discriminators.parameters())
         self.moments = None if moments is None else load_moments(moments, networks, self.optimisers)
@@ -185,18 +190,21 @@ class Trainer:
         """Update the generator and the discriminators once; return the detached losses by part."""
         if step == self.stage.eval_mode_after:
             self.networks.generator.eval()
-            self.optimisers["generator"] = generator_optimiser(self.networks.generator, self.stage)
+            self.optimisers["generator"] = generator_optimiser(self.parts.trained, self.stage)
         for optimiser in self.optimisers.values():
             optimiser.zero_grad()
         inputs = self.masking(micro_batches, self._condition_seeds(step, micro_batches))
         self.context.all_reduce_mean([condition.redrawn_count for _, condition in inputs])
-        losses = [self._accumulate_gradients(batch, condition) for batch, condition in inputs]
+        losses = [self._accumulate_gradients(step, batch, condition) for batch, condition in inputs]
         rate = learning_rate(self.stage, step)
         self.context.all_reduce_mean(
             [p.grad for o in self.optimisers.values() for p in o.parameters if p.grad is not None]
         )
-        for optimiser in self.optimisers.values():
-            optimiser.step(rate)
+        self.parts.gradients(step)
+        with self.parts.kept(self.optimisers["generator"]):
+            for optimiser in self.optimisers.values():
+                optimiser.step(rate)
+        self.parts.updated(step)
         if self.ema is not None:
             self._update_ema(self.ema)
         return {name: torch.stack([parts[name] for parts in losses]).mean() for name in losses[0]}
@@ -213,10 +221,10 @@ class Trainer:
             for start in range(first, first + size * len(micro_batches), size)
         ]
 
-    def _accumulate_gradients(self, batch: Batch, condition: Condition) -> dict[str, Tensor]:
+    def _accumulate_gradients(self, step: int, batch: Batch, condition: Condition) -> dict[str, Tensor]:
         """Add a micro-batch's share of the gradients; return its losses."""
         with self.context.autocast():
-            losses = self.objective(self.networks.generator(batch, condition), batch, condition)
+            losses = self.parts.losses(step, batch, condition)
         parameters = {name: optimiser.parameters for name, optimiser in self.optimisers.items()}
         losses.backward(**parameters, share=1 / self.stage.accumulate)
         return losses.values()
@@ -257,6 +265,7 @@ class Trainer:
             "ema": self.ema,
             "monitor": self.monitor.state_dict(),
             "early_stop": None if self.early_stop is None else self.early_stop.state_dict(),
+            "parts": self.parts.state_dict(),
             "step": self.step,
             "seconds": self.seconds,
             "losses": self.losses,
@@ -272,6 +281,7 @@ class Trainer:
         self.monitor.load_state_dict(state["monitor"])
         if self.early_stop is not None:
             self.early_stop.load_state_dict(state["early_stop"])
+        self.parts.load_state_dict(state["parts"])
         self.step, self.seconds, self.losses = state["step"], state["seconds"], state["losses"]
         if self.stage.eval_mode_after is not None and self.step > self.stage.eval_mode_after:
             self.networks.generator.eval()

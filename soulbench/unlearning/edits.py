@@ -7,14 +7,19 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from soulbench.core.seeds import derive_seed
 from soulbench.data.batches import EditedScene, normalise
 from soulbench.data.packed import PackedScenes, Scene
 from soulbench.data.regions import Region, inside
+from soulbench.models.sampling import crop
 from soulbench.models.visual_features import VisualFeatures
 from soulbench.training.dataset import BenchmarkData, Changes
 from soulbench.unlearning.plan import Edit, Plan, Subset
+
+#: Side in pixels of the crops that are averaged.
+CROP = 32
 
 
 def subset_of(data: BenchmarkData) -> Subset:
@@ -64,23 +69,25 @@ def edited_scenes(
     extractor = VisualFeatures(visual_settings)
     rows = {image_id: scenes.find(image_id) for image_id in edits}
     return {
-        rows[image_id]: _edited(edit, scenes.scene(rows[image_id]), visual, extractor, seed)
+        rows[image_id]: _edited(edit, scenes, rows[image_id], visual, extractor, seed)
         for image_id, edit in edits.items()
     }
 
 
 def _edited(
-    edit: Edit, scene: Scene, visual: np.ndarray, extractor: VisualFeatures, seed: int
+    edit: Edit, scenes: PackedScenes, row: int, visual: np.ndarray, extractor: VisualFeatures, seed: int
 ) -> EditedScene:
+    scene = scenes.scene(row)
     original = normalise(torch.tensor(scene.pixels))  # a copy: the packed set is read-only
-    filled = _fill(edit, original, derive_seed(seed, "mask-noise", scene.image_id))
+    crops = _mean_crop(edit, scenes) if edit.fill == "crops" and edit.crops else torch.zeros(1, 3, 1, 1)
+    filled = _fill(edit, original, crops, derive_seed(seed, "mask-noise", scene.image_id))
     size = original.shape[-1]
     within = torch.from_numpy(inside(edit.regions, size))[None]
     features = np.asarray(visual[scene.first_row : scene.first_row + len(scene.boxes)])
     image = filled if edit.mask_on in ("input", "both") else original
     if image is not original:
         features = extractor.of_scene(image, torch.tensor(scene.boxes)).numpy()
-    graph, remaining = _without(scene, edit.removed)
+    graph, remaining = _without(_relabelled(scene, edit.relabelled), edit.removed)
     return EditedScene(
         scene=graph,
         visual=features[remaining],
@@ -92,14 +99,36 @@ def _edited(
     )
 
 
-def _fill(edit: Edit, image: Tensor, seed: int) -> Tensor:
+def _mean_crop(edit: Edit, scenes: PackedScenes) -> Tensor:
+    """Return the mean [1, 3, CROP, CROP] of the crops of an edit's objects, normalised."""
+    crops = []
+    for image_id, object_id in edit.crops:
+        scene = scenes.scene(scenes.find(image_id))
+        box = torch.tensor(scene.boxes[scene.object_ids == object_id])
+        crops.append(crop(normalise(torch.tensor(scene.pixels))[None], box, CROP))
+    return torch.cat(crops).mean(dim=0, keepdim=True)
+
+
+def _relabelled(scene: Scene, relabelled: tuple[tuple[int, int], ...]) -> Scene:
+    categories = scene.categories.copy()
+    for object_id, category in relabelled:
+        categories[scene.object_ids == object_id] = category
+    return replace(scene, categories=categories)
+
+
+def _fill(edit: Edit, image: Tensor, crops: Tensor, seed: int) -> Tensor:
     if edit.fill is None:
         return image
     filled = image.clone()
     noise = torch.randn(image.shape, generator=torch.Generator().manual_seed(seed)) * edit.noise
     for x0, y0, x1, y1 in edit.regions:
         part = (slice(None), slice(y0, y1), slice(x0, x1))
-        filled[part] = 0 if edit.fill == "zero" else image[part] + noise[part]
+        if edit.fill == "noise":
+            filled[part] = image[part] + noise[part]
+        elif edit.fill == "crops":
+            filled[part] = F.interpolate(crops, (y1 - y0, x1 - x0), mode="bilinear", align_corners=False)[0]
+        else:
+            filled[part] = 0
     return filled
 
 

@@ -1,13 +1,15 @@
 """The interface of a method: what it may change in images, graphs, losses and parameters. Data only, no torch.
 
-A method's file turns a request into a `Plan`; the training loop or the influence solver carries the plan out. So a
-method is a few declarative lines, and no method has a training loop of its own (docs/add-a-method.md).
+A declarative method's file turns a request into a `Plan`; the training loop or the influence solver carries the plan
+out. So such a method is a few lines. `soulbench.unlearning.task` has the second level; no method of either has a
+training loop of its own (docs/add-a-method.md).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from soulbench.core.registry import PLAN, Method
 from soulbench.data.packed import Scene
 from soulbench.data.regions import Region, region
 from soulbench.data.requests.request import Request, RequestedObject, by_image
@@ -23,24 +25,28 @@ class Edit:
     Attributes:
         regions: regions of whole pixels that `fill`, `weightless` and `guidance` act on.
         fill: how the pixels of the regions change: None leaves them as they are, "zero" sets them to 0 in normalised
-            space (the mean colour), "noise" adds Gaussian noise.
+            space (the mean colour), "noise" adds Gaussian noise, "crops" puts the mean of some objects' crops there.
         noise: standard deviation of the added noise, in normalised units.
+        crops: (image id, object id) of these objects; with none, "crops" is "zero".
         mask_on: which copy of the image is filled: the target of the loss, the input of the network, or both.
         weightless: whether the pixels of the regions are left out of all losses.
         guidance: weight of negative guidance: the mean L1 over each region, times this weight, is subtracted from
             the loss.
         negate: whether the image's loss is replaced by -(L1 + boxes), without any other part.
         removed: ids of objects whose nodes and edges are removed from the scene graph.
+        relabelled: (object id, category) of nodes that get another category.
     """
 
     regions: tuple[Region, ...] = ()
-    fill: Literal["zero", "noise"] | None = None
+    fill: Literal["zero", "noise", "crops"] | None = None
     noise: float = 0.0
+    crops: tuple[tuple[int, int], ...] = ()
     mask_on: Literal["target", "input", "both"] = "target"
     weightless: bool = False
     guidance: float = 0.0
     negate: bool = False
     removed: tuple[int, ...] = ()
+    relabelled: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,12 @@ class Plan:
     edits: Mapping[int, Edit] = field(default_factory=dict)
     guidance_while: Literal["always", "hidden"] = "always"
     influence: Influence | None = None
+
+
+def plan_of(code: Method, request: Request, subset: "Subset", parameters: Any) -> Plan:
+    """Return the plan of a method; one whose file has none edits nothing."""
+    plan: Plan = code.plan(request, subset, parameters) if PLAN in code.workers else Plan()
+    return plan
 
 
 @dataclass(frozen=True)
@@ -119,6 +131,20 @@ class Subset:
             for image_id, scene in self.scenes.items()
         }
         return {image_id: ids for image_id, ids in found.items() if ids}
+
+    def retained(
+        self, request: Request, categories: Sequence[int] | None = None
+    ) -> tuple[tuple[int, int], ...]:
+        """Return (image id, object id) of the subset's objects of some categories that are no targets.
+
+        Args:
+            request: whose targets are left out.
+            categories: indices in the vocabulary; None for those of the request.
+        """
+        targets = {(one.image_id, one.object_id) for one in request.targets}
+        instances = self.instances(request.categories if categories is None else categories)
+        pairs = ((image_id, one) for image_id, ids in instances.items() for one in ids)
+        return tuple(pair for pair in pairs if pair not in targets)
 
     def edit_targets(self, request: Request, remove: bool = False, **edit: Any) -> dict[int, Edit]:
         """Return an edit of every target image in the subset; its regions are the RoIs of the targets in it.

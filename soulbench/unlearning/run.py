@@ -10,7 +10,7 @@ from soulbench.core.errors import UserError
 from soulbench.core.log import Log
 from soulbench.core.model_record import ModelRecord, Timing, write_model_record
 from soulbench.core.paths import MOMENTS, at_budget, beside
-from soulbench.core.registry import Method, suggest
+from soulbench.core.registry import CLASS, Method, suggest
 from soulbench.core.running_state import WorkFolder, work_folder
 from soulbench.core.terms import ALL_REQUESTS
 from soulbench.data.requests.request import Request
@@ -18,6 +18,7 @@ from soulbench.training.dataset import BenchmarkData, Changes
 from soulbench.training.masking import masking_of
 from soulbench.training.monitor import TrainingMonitor
 from soulbench.training.networks import Networks
+from soulbench.training.parts import LoopParts
 from soulbench.training.stages import (
     SNAPSHOT_IMAGES,
     between_stages,
@@ -29,7 +30,10 @@ from soulbench.training.stages import (
 )
 from soulbench.training.trainer import Trainer, TrainingResult
 from soulbench.unlearning.edits import apply_plan, subset_of
+from soulbench.unlearning.guard import Guard
+from soulbench.unlearning.plan import plan_of
 from soulbench.unlearning.redaction import redact
+from soulbench.unlearning.supervised import SupervisedChange, supervised, with_preparation
 
 
 def unlearn(
@@ -67,7 +71,9 @@ def unlearn(
     code = runs.method(config, method)
     parameters = runs.parameters(config, method)
     planned = planned_request(data.requests, method, code, request)
-    plan = code.plan(planned, subset_of(data), code.parameters(**parameters))
+    settings = code.parameters(**parameters)
+    with Guard(f"{code.source.path} (rule {method})")():
+        plan = plan_of(code, planned, subset_of(data), settings)
     networks = data.networks(seed)
     facts: dict[str, Any]
     made_by = origin(config, {**config, "method": parameters}, seed, source)
@@ -82,20 +88,28 @@ def unlearn(
         else:
             start = str(original if config["unlearning"]["start"] == "original" else pretrained)
             networks.load(start)
+            resumed = config["unlearning"]["optimiser"] == "resumed"
+            moments = beside(start, MOMENTS) if resumed else None
             if plan.influence is not None:
                 timing, solver = redact(data, networks, plan.influence, seed, log, on_the_way)
                 facts = {"timing": timing, "solver": solver}
-            else:
+            elif CLASS not in code.workers:
                 changes = apply_plan(data, plan, planned.id)
                 steps = {int(step): path for step, path in on_the_way.items()}
-                resumed = config["unlearning"]["optimiser"] == "resumed"
-                moments = beside(start, MOMENTS) if resumed else None
-                result = _finetune(data, networks, changes, seed, work, log, monitor, steps, moments)
-                facts = vars(result)
+                facts = vars(_finetune(data, networks, changes, seed, work, log, monitor, steps, moments))
+            else:
+                with supervised(data, networks, method, code, planned, seed, settings) as (its, preparation):
+                    if isinstance(its, SupervisedChange):
+                        facts = its.change(preparation, on_the_way)
+                    else:
+                        changes = apply_plan(data, plan, planned.id)
+                        steps = {int(step): path for step, path in on_the_way.items()}
+                        arguments = (changes, seed, work, log, monitor, steps, moments, its)
+                        facts = with_preparation(_finetune(data, networks, *arguments), preparation)
         if monitor.batch is None:  # not the first of several processes
             return
         networks.save(out_model, seed=seed, method=method, request=request)
-        if plan.influence is None:
+        if code.trains:
             monitor.save(out_model)
         record = ModelRecord(
             method=method,
@@ -175,6 +189,7 @@ def _finetune(
     monitor: TrainingMonitor,
     saved: Mapping[int, str],
     moments: str | None,
+    parts: LoopParts | None = None,
 ) -> TrainingResult:
     """Fine-tune in place.
 
@@ -189,7 +204,9 @@ def _finetune(
     context, rows = ExecutionContext.of(data.config), data.without(data.subset, changes)
     objective = objective_for(data.config, networks, changes)
     batches = data.batches(changes)
-    trainer = Trainer(networks, objective, batches, rows, stage, context, monitor, moments=moments)
+    trainer = Trainer(
+        networks, objective, batches, rows, stage, context, monitor, moments=moments, parts=parts
+    )
     result = trainer.fit(work, log, save_after=saved)
     if context.rank == 0:
         for step, path in saved.items():

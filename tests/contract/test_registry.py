@@ -29,7 +29,8 @@ def test_a_method_keeps_the_interface(name):
     assert method.level in registry.LEVELS
     assert method.family in registry.FAMILIES
     assert isinstance(method.per_request, bool)
-    assert callable(method.plan)
+    assert method.workers
+    assert all(callable(getattr(registry.module("methods", name), worker)) for worker in method.workers)
     assert len((registry.module("methods", name).__doc__ or "").strip()) > 20
 
 
@@ -63,11 +64,11 @@ def test_looking_one_up_imports_no_other():
     code = textwrap.dedent("""
         import json, sys
         from soulbench.core import registry, values
-        registry.ids("methods"), registry.method("obj-ng")
+        registry.ids("methods"), registry.method("obj-ng")  # its declarations are read, its code is not run
         print(json.dumps([name for name in sys.modules if name.startswith("soulbench.unlearning.methods.")]))
     """)
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout) == ["soulbench.unlearning.methods.obj_ng"]
+    assert json.loads(done.stdout) == []
 
 
 @pytest.mark.parametrize("kind", ["methods", "queries"])
@@ -94,7 +95,7 @@ class Sample:
 
 @pytest.fixture
 def sample(monkeypatch):
-    monkeypatch.setattr(registry, "parameters_class", lambda kind, name: Sample)
+    monkeypatch.setattr(registry, "parameters_class", lambda kind, name, plugins: Sample)
     return lambda **given: registry.parameters("methods", "sample", given, "methods.sample")
 
 
@@ -133,15 +134,45 @@ def test_a_wrong_value_is_refused_with_what_is_allowed(sample, given, message):
         sample(**given)
 
 
-def test_a_file_without_the_interface_is_named(monkeypatch):
-    monkeypatch.setattr(registry, "module", lambda kind, name: sys.modules[__name__])
-    registry.method.cache_clear()
-    with pytest.raises(
-        UserError,
-        match=r"test_registry\.py: a method's file must define LEVEL, FAMILY, PER_REQUEST, Parameters, plan",
-    ):
-        registry.method("sample")
-    registry.method.cache_clear()
+METHOD = """
+from dataclasses import dataclass
+
+LEVEL, FAMILY, PER_REQUEST = "object", "finetune", True
+
+
+@dataclass(frozen=True)
+class Parameters:
+    rate: float = 0.5
+
+
+def plan(request, subset, parameters):
+    raise AssertionError
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("LEVEL, FAMILY", "LEVEL, FAMILIES", "a method's file must define FAMILY"),
+        ('"object"', '"pixel"', "LEVEL is 'pixel'; allowed: sample, feature, object, reference"),
+        ('"object"', "open('x').read()", "cannot be read: FileNotFoundError.* must be literal values"),
+        ("True", "1", "PER_REQUEST is 1; allowed: True, False"),
+        ('"finetune"', '"one-shot"', "of the family one-shot must define Method"),
+        ("def plan", "def plans", "of the family finetune must define plan or Method"),
+        ("(frozen=True)", "", "Parameters must be a frozen dataclass"),
+        (": float = 0.5", ": float", r"Parameters\.rate: it has no default"),
+        (": float = 0.5", ": dict = None", r"Parameters\.rate: a value of type .*dict.* cannot be written"),
+        (": float = 0.5", ": float = 'fast'", r"Parameters\.rate: its default 'fast' is not allowed"),
+        ("rate:", "seeds:", r"Parameters\.seeds: this name has a meaning of its own"),
+        ("def plan", "def plan(", "line 12: not Python"),
+    ],
+)
+def test_a_file_that_is_no_method_is_refused_before_it_runs(tmp_path, old, new, message):
+    assert old in METHOD
+    path = tmp_path / "mine.py"
+    path.write_text(METHOD.replace(old, new))
+    with pytest.raises(UserError, match=rf"mine\.py.*{message}"):
+        registry.method("mine", (str(path),))
 
 
 def test_several_wrong_values_are_named_at_once(sample):

@@ -5,25 +5,8 @@ import torch
 from soulbench.data.batches import Batch
 from soulbench.models.generator import Condition, Generator
 from soulbench.training.networks import Networks, build
+from soulbench.unlearning.workbench import SIZES
 
-SIZES = {
-    "embedding": 6,
-    "visual": {"backbone": "projection", "weights": None, "crop": 4, "features": 5},
-    "graph": {"layers": 2, "width": 7, "hidden": 9},
-    "synthesis": {"layernorm": True, "boxes": "truth", "image_node": "dropped"},
-    "mask_size": 4,
-    "mask_channels": 5,
-    "image_channels": 3,
-    "spade_hidden": 4,
-    "decoder": [7, 6, 6],
-    "discriminators": {
-        "object_filters": 4,
-        "object_hidden": 6,
-        "image_filters": 4,
-        "image_layers": 2,
-        "image_scales": 2,
-    },
-}
 VOCABULARY = {"objects": ["__image__", "man", "dog", "tree"], "predicates": ["__in_image__", "on"]}
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 from soulbench import figures
 from soulbench.analysis.tables import write_tables
 from soulbench.config import runs, sections
-from soulbench.core import registry
+from soulbench.core import plugins
 from soulbench.core.errors import UserError
 from soulbench.core.paths import ResultPaths
 from soulbench.core.tables import read_csv
@@ -98,26 +98,26 @@ def test_figures_without_their_ablations_are_not_planned():
 def test_a_new_figure_is_one_file(results, tmp_path, monkeypatch):
     (tmp_path / "new_one.py").write_text(NEW_FIGURE, encoding="utf-8")
     monkeypatch.setattr(figures, "__path__", [*figures.__path__, str(tmp_path)])
-    registry.ids.cache_clear()
+    plugins.forget()
     try:
         planned = figures.planned(config())
         assert [figure.name for figure in planned][:3] == ["tradeoff", "budgets", "new_one"]
         assert planned[2].caption(config()) == "It shows 2 training seeds; device: cpu."
         assert plot("new_one", results, tmp_path / "new_one").strip().endswith("2 seeds")
     finally:
-        registry.ids.cache_clear()
+        plugins.forget()
 
 
 def test_a_figure_without_a_caption_is_a_plain_message(tmp_path, monkeypatch):
     text = NEW_FIGURE.replace("CAPTION", "LEGEND").replace("def inputs", "def reads")
     (tmp_path / "broken.py").write_text(text, encoding="utf-8")
     monkeypatch.setattr(figures, "__path__", [*figures.__path__, str(tmp_path)])
-    registry.ids.cache_clear()
+    plugins.forget()
     try:
         with pytest.raises(UserError, match=r"broken\.py: a figure's file must define CAPTION, inputs"):
             figures.get("broken")
     finally:
-        registry.ids.cache_clear()
+        plugins.forget()
 
 
 def test_an_unknown_figure_is_named_with_the_nearest():

@@ -81,6 +81,7 @@ def part(config, wanted):
     [
         [],
         ["smoke"],
+        ["methods"],
         ["divergences"],
         *(["divergences/methods", f"divergences/{path.stem}"] for path in OVERLAYS),
         ["described"],

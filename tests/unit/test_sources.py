@@ -13,7 +13,10 @@ ENTRIES = [
     ("soulbench.training.stages",),
     ("soulbench.evaluation.run",),
     ("soulbench.analysis.tables",),
-    ("soulbench.config.checks", *(registry.module_name("methods", name) for name in registry.ids("methods"))),
+    (
+        "soulbench.config.checks",
+        *(registry.source("methods", name).entry for name in registry.ids("methods")),
+    ),
 ]
 
 

@@ -1,4 +1,7 @@
-"""The whole benchmark on tiny settings, in a copy of the project with one more method; then what reruns."""
+"""The whole benchmark on tiny settings, in a copy of the project with three more methods; then what reruns.
+
+One is a new file in the package, one a file elsewhere (`plugins`), and one is the package's, but off by default.
+"""
 
 import os
 import re
@@ -16,9 +19,9 @@ GATHERED = {"tables", "claims", "page", "all"}
 TABLES = ("metrics", "summary", "latent", "queries", "timing", "ablation_modules", "ablation_alpha", "claims")
 
 
-def added_method() -> str:
-    """Return the file that docs/add-a-method.md tells the reader to write."""
-    return re.search(r"```python\n(.*?)```", (ROOT / "docs" / "add-a-method.md").read_text(), re.DOTALL)[1]
+def documented_methods() -> list[str]:
+    """Return the files that docs/add-a-method.md tells the reader to write: a declarative one, a programmatic one."""
+    return re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "add-a-method.md").read_text(), re.DOTALL)
 
 
 class Bench:
@@ -30,8 +33,11 @@ class Bench:
         self.tree = copy_of_the_project(folder / "tree")
         self.overlay = self.tree / "configs" / "smoke.yaml"
         self.method = self.tree / "soulbench" / "unlearning" / "methods" / "obj_cut.py"
-        self.method.write_text(added_method())
-        self.change("methods: {", "methods: {obj-cut: {roi_counts: true}, ")
+        self.method.write_text(documented_methods()[0])
+        self.plugin = self.folder / "ascent.py"
+        self.plugin.write_text(documented_methods()[1])
+        self.change("methods: {", "methods: {obj-cut: {roi_counts: true}, ascent: {}, ssd: {}, ")
+        self.change("report: {", "plugins: [ascent.py]\nreport: {")
         self.results = self.folder / "results" / "smoke"
 
     def change(self, old: str, new: str) -> None:
@@ -60,13 +66,16 @@ def test_all_results_are_written(bench):
     assert (bench.results / "report" / "index.html").stat().st_size > 10_000
     for name in TABLES:
         assert len((bench.results / "tables" / f"{name}.csv").read_text().splitlines()) > 1, name
-    assert len(list((bench.results / "figures").glob("*.png"))) == 13
+    assert len(list((bench.results / "figures").glob("*.png"))) == 14
 
 
-def test_the_added_method_is_in_the_tables_and_on_the_page(bench):
-    assert (bench.results / "unlearned" / "obj-cut" / "r1" / "seed1" / "model.safetensors").is_file()
-    assert "\nobj-cut,r1,1," in (bench.results / "tables" / "metrics.csv").read_text()
-    assert "obj-cut" in (bench.results / "report" / "index.html").read_text().lower()
+@pytest.mark.parametrize("name", ["obj-cut", "ascent", "ssd"])
+def test_an_added_method_is_in_the_tables_and_on_the_page(bench, name):
+    assert (bench.results / "unlearned" / name / "r1" / "seed1" / "model.safetensors").is_file()
+    assert f"\n{name},r1,1," in (bench.results / "tables" / "metrics.csv").read_text()
+    assert f"\n{name},object,beyond the paper," in (bench.results / "tables" / "scoreboard.csv").read_text()
+    assert f"\n{name}," in (bench.results / "tables" / "paths.csv").read_text()
+    assert name in (bench.results / "report" / "index.html").read_text().lower()
 
 
 def test_every_rule_has_its_log_and_no_work_folder_is_left(bench):
@@ -118,16 +127,24 @@ def test_a_parameter_reruns_its_method_alone(bench):
     assert not planned & {"pretrain", "retrain", "obj-ng", "ablate"}
 
 
-def test_changed_code_reruns_what_reaches_it_and_a_comment_reruns_nothing(bench):
-    path = bench.method
+@pytest.mark.parametrize(
+    ("name", "file", "old", "new"),
+    [
+        ("obj-cut", "method", "not parameters.roi_counts", "parameters.roi_counts"),
+        ("ascent", "plugin", "-self.parameters.weight", "-2 * self.parameters.weight"),
+    ],
+)
+def test_changed_code_reruns_what_reaches_it_and_a_comment_reruns_nothing(bench, name, file, old, new):
+    path = getattr(bench, file)
     before = path.read_text()
+    assert old in before
     path.write_text(before + "\n# A comment.\n")
     assert "Nothing to be done" in bench.run("--dry-run").text
-    path.write_text(before.replace("not parameters.roi_counts", "parameters.roi_counts"))
+    path.write_text(before.replace(old, new))
     planned = bench.planned()
     path.write_text(before)
-    assert {"obj-cut", "evaluate_obj-cut"} | GATHERED <= planned
-    assert not planned & {"pretrain", "retrain", "obj-ng"}
+    assert {name, f"evaluate_{name}"} | GATHERED <= planned
+    assert not planned & {"pretrain", "retrain", "obj-ng", "ssd"}
 
 
 def test_a_killed_training_run_resumes(bench):

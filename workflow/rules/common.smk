@@ -144,10 +144,10 @@ def unlearning_job(method):
 
 
 def unlearning_outputs(method):
-    """Return the files, by name, that a method writes. A redaction is one step, so there is nothing to monitor."""
+    """Return the files, by name, that a method writes. What is not trained is one step: there is nothing to monitor."""
     path = model(method, "{request}", "{seed}")
     outputs = {"model": path, "record": beside(path, "json")}
-    if runs.method(config, method).family != "redaction":
+    if runs.method(config, method).trains:
         outputs |= {name: beside(path, suffix) for name, suffix in MONITORED.items()}
     if budgets := runs.further_budgets(config, method):
         outputs["budgets"] = [at_budget(path, budget) for budget in budgets]

@@ -28,6 +28,7 @@ for figure in FIGURES:
             settings=settings(*figure.config_keys),
             caption=figure.caption(config),
             figure=figure.name,
+            plugins=figure.plugins,
         script:
             "../scripts/figure.py"
 

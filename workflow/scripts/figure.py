@@ -11,7 +11,7 @@ from soulbench.core.log import job
 from soulbench.core.paths import ResultPaths
 
 with job(snakemake.log[0]) as log:
-    figures.get(snakemake.params.figure).plot(
+    figures.get(snakemake.params.figure, tuple(snakemake.params.plugins)).plot(
         config=snakemake.params.settings,
         paths=ResultPaths(str(Path(snakemake.output[0]).parents[1])),
         out_stem=Path(snakemake.output[0]).with_suffix(""),

@@ -13,7 +13,7 @@ from soulbench.analysis.claims.parts import BY_CONSTRUCTION, Part, Verdict, all_
 from soulbench.analysis.claims.verdicts import concluded
 from soulbench.analysis.evidence import Evidence
 from soulbench.analysis.findings import Finding
-from soulbench.analysis.methods import unlearners
+from soulbench.analysis.methods import of_paper, unlearners
 from soulbench.analysis.statistics import mean_of_requests, request_means
 from soulbench.core.terms import ALL_REQUESTS, TASKS
 
@@ -46,7 +46,8 @@ def c9(tables: Any) -> Verdict:
     products, so the verdict is `by construction`; what was measured is which methods reach the retrained models' band
     at that cost.
     """
-    arrays, bootstrap = log_seconds(tables.jobs), Bootstrap.of(tables.config)
+    jobs = tables.jobs[tables.jobs["method"].isin(of_paper(tables.config, tables.jobs["method"].unique()))]
+    arrays, bootstrap = log_seconds(jobs), Bootstrap.of(tables.config)
     finetune, redaction, retrain = (
         request_means(arrays[(family,)])[:, None] for family in ("finetune", "redaction", "retrain")
     )
@@ -77,7 +78,7 @@ def _reached(evidence: Evidence, jobs: pd.DataFrame) -> str:
     for task in TASKS:
         names = [
             name
-            for name in unlearners(evidence.config, evidence.methods)
+            for name in of_paper(evidence.config, unlearners(evidence.config, evidence.methods))
             if evidence.remembered(name, task).holds is False and evidence.beyond(name, task).holds is False
         ]
         costs = [f"{name} at {seconds[name] / seconds['retrain']:.2g}" for name in names]

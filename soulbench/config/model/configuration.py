@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from soulbench.config.model.base import Id, Name, Section, Seed, Unique
+from soulbench.config.model.base import FilePath, Id, Name, Section, Seed, Unique
 from soulbench.config.model.data import Data, Human, Requests
 from soulbench.config.model.evaluation import (
     Ablations,
@@ -49,6 +49,10 @@ class Configuration(Section):
     training: Training = Field(description="pre-training, fine-tuning and retraining")
     unlearning: Unlearning = Field(
         description="common to all fine-tuning methods; a method's own parameters are under `methods`"
+    )
+    plugins: Unique[FilePath] = Field(
+        description="further methods, queries and figures: files (mine.py) and installed packages "
+        "(docs/add-a-method.md)"
     )
     methods: dict[MethodName, MethodEntry | None] = Field(
         description="one entry per method: its parameters (soulbench methods) and the reserved keys seeds, requests "

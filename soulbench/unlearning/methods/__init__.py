@@ -1,1 +1,1 @@
-"""One file per method: its name is the id, and its `plan` turns a request into a plan (docs/add-a-method.md)."""
+"""One file per method: its name is the id, and its `plan` or `Method` says what it does (docs/add-a-method.md)."""
