@@ -1,0 +1,115 @@
+"""The account of a run: what its tables say, and nothing else."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from soulbench import figures
+from soulbench.analysis.claims.table import write_claims
+from soulbench.core.errors import UserError
+from soulbench.core.paths import ResultPaths
+from soulbench.core.tables import read_csv
+from soulbench.core.terms import AS_DESCRIBED, TASKS
+from soulbench.exchange.compare import compare
+from soulbench.exchange.published import publish
+from soulbench.report.account import HEADINGS, SHOWN, WIDTH, account, write_account
+from soulbench.report.headline import percent
+from soulbench.report.page import number
+from tests.unit.records_factory import config
+from tests.unit.test_figures import prepare
+
+
+@pytest.fixture(scope="module")
+def settings():
+    return config(bootstrap=100)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, settings):
+    """Return the paths of a finished run with planted effects; its figures are placeholders."""
+    folder = tmp_path_factory.mktemp("results")
+    paths = prepare(folder, settings)
+    write_claims(settings, folder, lambda line: None)
+    for figure in figures.planned(settings):
+        path = Path(paths.figure(figure.name, "png"))
+        path.parent.mkdir(exist_ok=True)
+        Image.new("RGB", (2 * WIDTH, WIDTH), "white").save(path)
+    return paths
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory, settings, finished):
+    out = tmp_path_factory.mktemp("docs") / "mine"
+    list(write_account(settings, finished, out, ["configs/mine.yaml"]))
+    return out.with_suffix(".md").read_text(encoding="utf-8")
+
+
+def cells(text):
+    """Return the rows of all Markdown tables."""
+    return [
+        tuple(cell.strip() for cell in line.strip("|").split("|"))
+        for line in text.splitlines()
+        if line.startswith("| ")
+    ]
+
+
+def test_every_claim_is_told_with_its_verdict(finished, text):
+    claims = read_csv(finished.table("claims"))
+    rows = cells(text)
+    for claim in claims[claims["operating_point"] == AS_DESCRIBED].itertuples():
+        assert any(
+            row[0].startswith(f"{claim.claim} {claim.statement}") and row[1] == claim.verdict for row in rows
+        )
+        heading = text.index(f"### {HEADINGS[claim.verdict]}")
+        assert text.index(f"* **{claim.claim}** ({AS_DESCRIBED})") > heading
+        assert claim.why in text
+
+
+def test_every_method_has_its_numbers_in_both_tasks(finished, text):
+    scores = read_csv(finished.table("scoreboard"))
+    scores = scores[(scores["operating_point"] == AS_DESCRIBED) & (scores["level"] != "reference")]
+    assert set(scores["task"]) == {*TASKS}
+    rows = cells(text)
+    for score in scores.itertuples():
+        own = [row for row in rows if row[:2] == (score.method, score.outcome)]
+        assert any(row[2].startswith(f"{percent(score.forgotten)} [") for row in own), score.method
+        assert any(row[3].startswith(number(score.harm_A2)) for row in own), score.method
+
+
+def test_it_counts_test_requests_alone(finished, settings):
+    content = account(settings, finished)
+    requests = read_csv(finished.data("requests.csv"))
+    assert len(content["requests"]) == requests.loc[requests["set"] == "test", "request"].nunique()
+    assert sum(int(word) for word in content["kinds"].split() if word.isdigit()) == len(content["requests"])
+
+
+def test_the_command_to_repeat_it_is_on_it(text):
+    assert "snakemake --cores all --configfile configs/mine.yaml -- all" in text
+    assert "soulbench account --configfile configs/mine.yaml --out docs/mine" in text
+
+
+def test_figures_are_small_and_hold_no_photographs(tmp_path, finished, settings):
+    list(write_account(settings, finished, tmp_path / "mine", []))
+    made = sorted(path.stem for path in (tmp_path / "mine").glob("*.png"))
+    assert made == sorted({figure.name for figure in figures.planned(settings)} & {*SHOWN})
+    assert not {*SHOWN} & {"qualitative", "qualitative_more", "qualitative_queries", "snapshots"}
+    with Image.open(tmp_path / "mine" / "tradeoff.png") as image:
+        assert image.width == WIDTH
+
+
+def test_the_published_tables_are_those_of_the_run(tmp_path, finished):
+    tables = Path(finished.table())
+    list(publish(tables, tmp_path / "mine"))
+    assert all(table.same and not table.within for table in compare(tables, tmp_path / "mine", 0.0))
+
+
+def test_a_figure_that_is_not_there(tmp_path, finished, settings):
+    shutil.copytree(finished.root, tmp_path / "run")
+    paths = ResultPaths(str(tmp_path / "run"))
+    Path(paths.figure("tradeoff", "png")).unlink()
+    with pytest.raises(
+        UserError, match=r"tradeoff\.png: there is no such figure; run the rule figure_tradeoff"
+    ):
+        list(write_account(settings, paths, tmp_path / "mine", []))
