@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from soulbench.core.terms import IDENTITY, OF_TWIN
+from soulbench.core.terms import IDENTITY, LEAK, OF_TWIN
 
 Value = TypeVar("Value", np.ndarray, float)
 # Grey levels need no backbone, no resizing and no window: every verdict is reached in them.
@@ -54,6 +54,7 @@ _ERRORS = (
 )
 _OTHER = (
     Dimension("diversity", "spread of the outputs of different graphs; constant output", TOWARDS_RETRAIN),
+    Dimension(LEAK, "whether the targets stand out between the models before and after", TOWARDS_RETRAIN),
 )
 _IDENTITIES = (
     Dimension(IDENTITY, "whether the requested individuals are identified in their regions", TOWARDS_RETRAIN),

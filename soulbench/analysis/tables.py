@@ -21,6 +21,7 @@ from soulbench.analysis.references import (
 )
 from soulbench.analysis.scoreboard import scoreboard
 from soulbench.analysis.summary import contrasts, summarise
+from soulbench.analysis.update_leak import leak_table
 from soulbench.config import runs
 from soulbench.core.columns import TABLES
 from soulbench.core.paths import RECORD_TABLES, ResultPaths
@@ -65,6 +66,7 @@ def write_tables(config: dict[str, Any], results_dir: str | Path, log: Log) -> N
         "memorised": memorised(evidence, read_csv(paths.data("requests.csv"))),
         "scoreboard": scoreboard(points),
         "identity": identity_table(evidence),
+        "update_leak": leak_table(evidence),
         "development": development,
         "selected": selected,
         "paths": budget_paths(evidence, records["budgets"], selected),

@@ -122,6 +122,11 @@ _RESULTS: Mapping[str, Schema] = {
         | _of(WHOLE, "n_requests", "n_seeds")
         | _of(TEXT, "note")
     ),
+    "update_leak": (
+        _of(TEXT, "method", "task", "metric", "unit")
+        | _of(NUMBER, "value", "value_low", "value_high", "control", "excess", "excess_low", "excess_high")
+        | _of(WHOLE, "n_requests", "n_seeds")
+    ),
     "paths": (
         _of(TEXT, "method", "task")
         | _of(NUMBER, "budget")

@@ -21,6 +21,11 @@ IDENTITY_UNITS = {
     "margin": "cosine",
 }
 
+#: The dimension that says how well an attacker who holds both models finds what was deleted.
+LEAK = "update-leak"
+#: Metric of it -> unit (`soulbench.evaluation.update_leak`).
+LEAK_UNITS = {"auc": "share of pairs", "rank1": "found", "mrr": "reciprocal place"}
+
 #: The request of a model that serves all requests; no request may have this id.
 ALL_REQUESTS = "all-requests"
 

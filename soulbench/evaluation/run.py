@@ -19,10 +19,10 @@ from soulbench.core.log import Log, Progress
 from soulbench.core.records import file_hash, write_json
 from soulbench.core.seeds import generator
 from soulbench.core.tables import write_csv
-from soulbench.core.terms import IDENTITY_UNITS, TASKS, UNITS
+from soulbench.core.terms import IDENTITY_UNITS, LEAK, LEAK_UNITS, TASKS, UNITS
 from soulbench.data.packed import Scene
 from soulbench.data.requests.request import Request
-from soulbench.evaluation import collapse, latent, lpips_backbone
+from soulbench.evaluation import collapse, latent, lpips_backbone, update_leak
 from soulbench.evaluation.dimensions import compared_regions
 from soulbench.evaluation.identity import Identification
 from soulbench.evaluation.metrics import ComparedRegion, Comparison
@@ -37,7 +37,7 @@ AGAINST_RETRAINED = ("A1", "A2", "A3", "A4")
 AGAINST_TRUTH = {"target_error": "A1", "retained_error": "retained", "heldout_error": "heldout"}
 #: Columns of metrics.csv that budgets.csv has as well, and the metrics in it: those that take hardly any time.
 BUDGET_KEYS = ("task", "dimension", "metric", "value")
-BUDGET_METRICS = ("mae", "changed", "collapsed", *IDENTITY_UNITS)
+BUDGET_METRICS = ("mae", "changed", "collapsed", *IDENTITY_UNITS, *LEAK_UNITS)
 #: The unaltered scene graph, in queries.csv.
 NO_QUERY = "none"
 
@@ -271,6 +271,11 @@ def metric_rows(
                 yield _metric_row(task, dimension, metric, value, UNITS[metric], count)
         for metric, value in collapsed(images[:, retained]) if collapsed else ():
             yield _metric_row(task, "diversity", metric, value, collapse.UNITS[metric], len(retained))
+        leak = update_leak.measured(
+            images, original.images[task], context.scenes, context.roles, context.request
+        )
+        for metric, value in leak.items():
+            yield _metric_row(task, LEAK, metric, value, LEAK_UNITS[metric], len(context.request.targets))
         if identify is not None:
             for found in identify.measured(context.request.id, context.scenes, images):
                 dimension, metric, value, count = found

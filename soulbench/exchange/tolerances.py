@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from soulbench.core.columns import TABLES
-from soulbench.core.terms import IDENTITY_UNITS, UNITS
+from soulbench.core.terms import IDENTITY_UNITS, LEAK_UNITS, UNITS
 
 #: What depends on the machine and the moment is not compared.
 COMPARED = tuple(name for name in TABLES if not name.startswith("timing"))
@@ -81,7 +81,7 @@ def tolerances(rows: pd.DataFrame, column: str, values: np.ndarray) -> np.ndarra
         if "unit" in rows:
             units = rows["unit"]
         elif "metric" in rows:
-            units = rows["metric"].map({**UNITS, **DIVERSITY, **IDENTITY_UNITS}).fillna("")
+            units = rows["metric"].map({**UNITS, **DIVERSITY, **IDENTITY_UNITS, **LEAK_UNITS}).fillna("")
     by_text = {text: _of_unit(text) for text in units.unique()}
     known = units.map(by_text).to_numpy(dtype=float)
     return np.where(np.isnan(known), RELATIVE * np.abs(values), known)

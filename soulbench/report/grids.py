@@ -79,6 +79,13 @@ GRIDS = (
         {"task": TASKS[0], "metric": "mrr"},
     ),
     Grid(
+        "update_leak",
+        "Who stands out between the models before and after",
+        "An attacker ranks all objects of the subset by how much they change. auc: the chance that a target changes "
+        "more than another object, 0.5 for a blind guess; control: of models that never saw the target.",
+        {"task": TASKS[0], "metric": "auc"},
+    ),
+    Grid(
         "bank",
         "The bank's models against exact retrained models",
         "Exact: only the request's own objects are left out. Grey levels; within: the interval contains 0.",

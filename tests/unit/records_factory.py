@@ -24,6 +24,8 @@ from soulbench.core.terms import (
     DEVELOPMENT,
     IDENTITY,
     IDENTITY_UNITS,
+    LEAK,
+    LEAK_UNITS,
     LEAST_ACCURACY,
     OF_TWIN,
     RESEED,
@@ -113,6 +115,9 @@ class Factory:
             collapsed = self.effects(run).collapsed[TASKS.index(task)]
             rows.append((task, "diversity", "spread", 2.0 if collapsed else 40 + rng.normal(), "grey levels"))
             rows.append((task, "diversity", "collapsed", float(collapsed), "flag"))
+            found = min(1.0, max(0.0, self.effects(run).leak + rng.normal(0, 0.02)))
+            leak = {"auc": found, "rank1": float(found > 0.9), "mrr": found**2}
+            rows += [(task, LEAK, name, value, LEAK_UNITS[name]) for name, value in leak.items()]
             rows += self._identities(run, task)
         return pd.DataFrame(rows, columns=[*EFFECT, "unit"]).assign(regions=4)
 

@@ -4,6 +4,7 @@ TABLES_BY_SUBJECT = {
         "summary",
         "scoreboard",
         "identity",
+        "update_leak",
         "paths",
         "development",
         "selected",

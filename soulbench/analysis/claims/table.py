@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from soulbench.analysis.bootstrap import NOTHING
-from soulbench.analysis.claims import ablations, cost, identity, latent, queries, verdicts
-from soulbench.analysis.claims.parts import UNDECIDED, Verdict
+from soulbench.analysis.claims import ablations, cost, identity, latent, leak, queries, verdicts
+from soulbench.analysis.claims.parts import Verdict
 from soulbench.analysis.evidence import Evidence
 from soulbench.analysis.identity import is_measured
 from soulbench.analysis.operating import evidence_at
@@ -53,11 +53,6 @@ def _of_evidence(claim: Callable[[Evidence], Verdict]) -> Callable[[Tables], Ver
     return lambda tables: claim(tables.evidence)
 
 
-def _lacks(what: str) -> Callable[[Tables], Verdict]:
-    """Return the conclusion of a claim for which nothing is measured yet."""
-    return lambda tables: Verdict(UNDECIDED, UNDECIDED, None, f"Not measured: {what}.")
-
-
 CLAIMS: dict[str, tuple[str, Callable[[Tables], Verdict]]] = {
     "C1": ("NG and IF fail: either the object stays or utility is lost", _of_evidence(verdicts.c1)),
     "C2": ("Sample methods remove the object and damage the rest of the image", _of_evidence(verdicts.c2)),
@@ -89,13 +84,13 @@ CLAIMS: dict[str, tuple[str, Callable[[Tables], Verdict]]] = {
     ),
     "C13": (
         "The masking methods leak through the difference between the two models",
-        _lacks("whether the target stands out among the objects that the two models draw differently"),
+        _of_evidence(leak.c13),
     ),
 }
 #: Claims whose numbers rest on seconds, and so on the machine and the moment.
 TIMED = ("C9",)
 #: Claims on what is measured at every budget: they are judged at every operating point.
-BY_BUDGET = ("C1", "C2", "C3", "C3-described", "C4", "C5", "C12")
+BY_BUDGET = ("C1", "C2", "C3", "C3-described", "C4", "C5", "C12", "C13")
 #: Claims that depend on the budget as well, but are judged as described alone -> why.
 AS_DESCRIBED_ALONE = {
     "C6": "latent distances are not measured at other budgets",

@@ -1,0 +1,53 @@
+"""The update leak: does the deleted object stand out between the models before and after?
+
+The attacker holds both models and does not know the request. They let both generate every scene graph of the subset
+under the same noise, and rank all objects by how much their regions change: the deleted one may be at the top. Pairs of
+models leak single samples of classifiers in the same way (Chen et al., "When Machine Unlearning Jeopardizes Privacy",
+CCS 2021); that unlearning of objects may do so is the worry of the paper's section 7.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from soulbench.data.packed import Scene
+from soulbench.data.regions import region
+from soulbench.data.requests.request import Request
+
+
+def measured(
+    images: np.ndarray, original: np.ndarray, scenes: Sequence[Scene], roles: Sequence[str], request: Request
+) -> dict[str, float]:
+    """Return how well the attack finds the targets of a request, by metric (`soulbench.core.terms.LEAK_UNITS`).
+
+    `auc` is the chance that a target's region changes more than another object's, ties counted half: 0.5 is what a
+    blind guess has. `rank1` tells whether a target changes most of all, `mrr` is the reciprocal place of the first one;
+    of equal changes the other objects' come first.
+
+    Args:
+        images: of the model after, uint8 [S, M, H, W, 3]; S noise samples of M scenes.
+        original: of the model before, uint8 [S or more, M, H, W, 3], under the same noise.
+        scenes: of the images.
+        roles: `subset` or `heldout` for each; only the subset was trained on.
+        request: whose targets were deleted.
+    """
+    changes = np.abs(images.astype(np.int16) - original[: len(images)]).mean(axis=(0, -1))
+    targets, others = list[float](), list[float]()
+    for change, scene, role in zip(changes, scenes, roles, strict=True):
+        if role != "subset":
+            continue
+        ids = request.images.get(scene.image_id, ())
+        for object_id, box in zip(scene.object_ids.tolist(), scene.boxes.tolist(), strict=True):
+            if object_id == -1:
+                continue
+            x0, y0, x1, y1 = region(box, change.shape[0])
+            (targets if object_id in ids else others).append(float(change[y0:y1, x0:x1].mean()))
+    above, equal = (
+        (compared(np.array(targets)[:, None], np.array(others))) for compared in (np.greater, np.equal)
+    )
+    place = 1 + int((np.array(others) >= max(targets)).sum())
+    return {
+        "auc": float((above + 0.5 * equal).mean()),
+        "rank1": float(place == 1),
+        "mrr": 1 / place,
+    }
