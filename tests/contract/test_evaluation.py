@@ -75,7 +75,9 @@ def test_metrics_are_complete(records, name):
     metrics = records[name][1]["metrics"]
     assert {*metrics["task"]} == TASKS
     wanted = AGAINST_ORIGINAL | AGAINST_TRUTH | (AGAINST_RETRAIN if name == "method" else set())
-    compared = metrics[metrics["dimension"] != "diversity"]
+    leak = metrics[metrics["dimension"] == LEAK]
+    assert sorted(leak["metric"]) == sorted(2 * [*LEAK_UNITS])
+    compared = metrics[~metrics["dimension"].isin(["diversity", LEAK])]
     assert {*zip(compared["dimension"], compared["metric"], strict=True)} == {
         (d, m) for d in wanted for m in METRICS
     }
