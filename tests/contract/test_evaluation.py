@@ -15,7 +15,7 @@ from soulbench.analysis.dimensions import DIMENSIONS
 from soulbench.core import checkpoint
 from soulbench.core.paths import RECORD_TABLES
 from soulbench.core.records import file_hash
-from soulbench.core.terms import IDENTITIES, IDENTITY, IDENTITY_UNITS, OF_TWIN, UNITS
+from soulbench.core.terms import IDENTITIES, IDENTITY, IDENTITY_UNITS, LEAK, LEAK_UNITS, OF_TWIN, UNITS
 from soulbench.evaluation import collapse
 from soulbench.evaluation.ablations import ablate
 from soulbench.evaluation.identity import Identification, Subject
