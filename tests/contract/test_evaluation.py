@@ -216,7 +216,7 @@ def test_a_set_is_evaluated_in_all_its_images(benchmark, model, records, tmp_pat
     run = EvaluationRun("set", model, records["original"][0].out, [], tmp_path)
     [tables] = evaluated(benchmark, "obj-mk-pa", run)
     metrics = tables["metrics"]
-    assert {*metrics["dimension"]} == AGAINST_ORIGINAL | AGAINST_TRUTH | {"diversity"}
+    assert {*metrics["dimension"]} == AGAINST_ORIGINAL | AGAINST_TRUTH | {"diversity", LEAK}
     assert metrics["value"].notna().all()
     # Queries are about the primary target, which is that of r1.
     expected = records["method"][1]["queries"].query("query == 'none'")
