@@ -8,7 +8,7 @@ from scenes_factory import no_log
 from soulbench.config import runs
 from soulbench.core.checkpoint import load
 from soulbench.core.paths import at_budget
-from soulbench.evaluation.run import BUDGET_METRICS, EvaluationRun, evaluate
+from soulbench.evaluation.run import EvaluationRun, evaluate
 from soulbench.training.networks import Networks
 
 
