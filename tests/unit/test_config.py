@@ -53,7 +53,7 @@ WRONG = {
     "method twice off": ({"methods": {"retrain": 3}}, ["methods.retrain: 3", "a mapping | null"]),
     "unknown method": (
         {"methods": {"obj-mk-p": {}}},
-        ["methods.obj-mk-p", "did you mean obj-mk-pa?", "known: feat-if"],
+        ["methods.obj-mk-p", "did you mean obj-mk-pa?", "known: encoder-only", "feat-if"],
     ),
     "badly written id": ({"methods": {"Obj_NG": {}}}, ["methods.Obj_NG", "lower-case"]),
     "variant of nothing": (

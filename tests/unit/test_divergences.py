@@ -44,7 +44,9 @@ def configured(name="small", requests=6, **sections):
     methods |= {"obj-mk-pa-input": {"variant_of": "obj-mk-pa", "mask_on": "input"}}
     methods |= {"obj-if-image": {"variant_of": "obj-if", "hessian": "image"}}
     kinds = {"object": requests, "attached": 0, "person": 0, "group": 0}
+    budgets = {"steps": 25, "snapshots": [6, 12], "strengths": [10, 100]}
     fixed = {"name": name, "methods": {}, "requests": {"kinds": kinds}, "seeds": [1, 2]}
+    sections["unlearning"] = budgets | sections.get("unlearning", {})
     return files.merge(files.merge(CONFIGURED, fixed | sections), {"methods": methods})
 
 
