@@ -110,6 +110,15 @@ def test_a_job_ends_with_whoever_is_killed(tree, who):
 
 
 def test_an_interrupt_reaches_the_job(tree):
+    # A background job of a shell ignores interrupts, and so would all that it starts.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        interrupted(tree)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def interrupted(tree):
     write(tree, RULES, work=WORK.format(more="time.sleep(60)"))
     running = started(tree, tree, *PROFILE, "--cores", "1", "first.txt")
     wait_until(lambda: (tree / "first.txt").exists() and facts(tree, "first"))

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 
+import psutil
 import pytest
 from snakemake_runs import call, started
 from tiny_workflow import PROFILE, use_these_sources, write
@@ -66,6 +67,13 @@ def wait_for(path, process):
         time.sleep(0.05)
 
 
+def wait_until_gone(number):
+    end = time.monotonic() + 60
+    while psutil.pid_exists(number):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
 def test_the_next_run_goes_on_alone(tree, request):
     running = started(tree, tree, *PROFILE, "--cores", "2")
     trace = tree / "trace.txt"
@@ -74,6 +82,8 @@ def test_the_next_run_goes_on_alone(tree, request):
     running.wait()
     orphan = trace.read_text().split()[0]
     os.kill(int(orphan), 0)
+    if "ends" in request.node.name:
+        wait_until_gone(int(orphan))
 
     run = call(tree, tree, *PROFILE, "--cores", "2")
     assert run.status == 0, run.text
