@@ -109,7 +109,7 @@ def make_encoder(
 def shares(crops: Crops, reserved: frozenset[str]) -> tuple[set[str], list[int], list[int]]:
     """Return the identities that the encoder never sees, its training crops, and other crops of the same people.
 
-    Those who are asked for are strangers, and so is every `HELD_OUT`th of the others, always together with the twin.
+    Those who are asked for are strangers, and so is one of `HELD_OUT` of the others, always together with the twin.
     """
     strangers = set(reserved)
     names = [name for name in dict.fromkeys(crops.identities) if name not in reserved]

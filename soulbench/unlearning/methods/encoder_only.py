@@ -3,7 +3,7 @@
 Source: Li et al., "Machine Unlearning for Image-to-Image Generative Models", ICLR 2024 (arXiv 2402.00351).
 Adapted: the encoder is the projection of an object's visual feature. The target's is projected to where the original
 projection puts noise: a draw with the mean and deviation of the retained objects' features, channel by channel.
-Formula: |P(v_target) - P_original(noise)|^2 + keep |P(v) - P_original(v)|^2 over all other objects v.
+Formula: norm(P(v_target) - P_original(noise))^2 + keep norm(P(v) - P_original(v))^2 over all other objects v.
 """
 
 from dataclasses import dataclass

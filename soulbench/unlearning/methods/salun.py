@@ -3,7 +3,8 @@
 Source: Fan et al., "SalUn: Empowering Machine Unlearning via Gradient-based Weight Saliency", ICLR 2024.
 Adapted: instead of another class, the target's RoI is taught the mean crop of the category's other objects. All other
 weights are restored after every step, and so are the optimiser's moments of them.
-Formula: m = 1 on the weights with the largest |gradient of L(W_r)|; theta <- m (theta - update) + (1 - m) theta_o.
+Formula: m = 1 on the weights with the largest absolute gradient of L(W_r), else 0; theta <- m (theta - update) + (1 - m)
+theta_o.
 """
 
 from dataclasses import dataclass
