@@ -3,8 +3,7 @@
 Source: Fan et al., "SalUn: Empowering Machine Unlearning via Gradient-based Weight Saliency", ICLR 2024.
 Adapted: instead of another class, the target's RoI is taught the mean crop of the category's other objects. All other
 weights are restored after every step, and so are the optimiser's moments of them.
-Formula: m = 1 on the weights with the largest absolute gradient of L(W_r), else 0; theta <- m (theta - update) + (1 - m)
-theta_o.
+Formula: theta <- m (theta - update) + (1 - m) theta_o, with m = 1 on the weights whose gradients of L(W_r) are largest.
 """
 
 from dataclasses import dataclass
