@@ -23,9 +23,9 @@ from soulbench.config import files
 from soulbench.core.device import ExecutionContext, prepare
 from soulbench.core.running_state import WorkFolder
 from soulbench.core.terms import TASKS
+from soulbench.evaluation.context import RequestContext
 from soulbench.evaluation.metrics import Comparison
 from soulbench.evaluation.outputs import OutputGenerator
-from soulbench.evaluation.run import RequestContext
 from soulbench.training.dataset import UNCHANGED, BenchmarkData
 from soulbench.training.masking import masking_of
 from soulbench.training.networks import Networks

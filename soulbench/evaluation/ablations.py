@@ -18,8 +18,9 @@ from soulbench.core.log import Log
 from soulbench.core.records import atomic_path, file_hash, write_json
 from soulbench.core.tables import write_csv
 from soulbench.core.terms import TASKS, Module
+from soulbench.evaluation.context import RequestContext
 from soulbench.evaluation.outputs import ModelOutputs, OutputGenerator
-from soulbench.evaluation.run import RequestContext, comparison, metric_rows
+from soulbench.evaluation.run import comparison, metric_rows
 from soulbench.training.dataset import BenchmarkData
 from soulbench.training.networks import Networks
 from soulbench.training.stages import origin

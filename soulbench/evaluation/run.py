@@ -10,23 +10,19 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from soulbench.config import runs as planned_runs
 from soulbench.core import device as devices
-from soulbench.core import registry
 from soulbench.core.columns import RECORDS
 from soulbench.core.device import Meter
 from soulbench.core.log import Log, Progress
 from soulbench.core.records import file_hash, write_json
-from soulbench.core.seeds import generator
 from soulbench.core.tables import write_csv
 from soulbench.core.terms import IDENTITY_UNITS, LEAK, LEAK_UNITS, TASKS, UNITS
-from soulbench.data.packed import Scene
-from soulbench.data.requests.request import Request
 from soulbench.evaluation import collapse, latent, lpips_backbone, update_leak
-from soulbench.evaluation.dimensions import compared_regions
+from soulbench.evaluation.context import RequestContext
 from soulbench.evaluation.identity import Identification
-from soulbench.evaluation.metrics import ComparedRegion, Comparison
+from soulbench.evaluation.metrics import Comparison
 from soulbench.evaluation.outputs import ModelOutputs, OutputGenerator
+from soulbench.evaluation.queries import QueryOutput, query_outputs, query_rows
 from soulbench.training.dataset import BenchmarkData
 from soulbench.training.stages import origin
 
@@ -38,45 +34,6 @@ AGAINST_TRUTH = {"target_error": "A1", "retained_error": "retained", "heldout_er
 #: Columns of metrics.csv that budgets.csv has as well, and the metrics in it: those that take hardly any time.
 BUDGET_KEYS = ("task", "dimension", "metric", "value")
 BUDGET_METRICS = ("mae", "changed", "collapsed", *IDENTITY_UNITS, *LEAK_UNITS)
-#: The unaltered scene graph, in queries.csv.
-NO_QUERY = "none"
-
-
-@dataclass(frozen=True, eq=False)  # compared by identity: arrays have no single truth value
-class RequestContext:
-    """What every model of a request is evaluated on.
-
-    Attributes:
-        request: the objects to forget.
-        rows: rows of the packed set: the subset, then the held-out images.
-        scenes: the scenes of these rows.
-        roles: `subset` or `heldout` for each scene.
-        truth: their photographs, uint8 [M, H, W, 3].
-        regions: the compared regions by name.
-    """
-
-    request: Request
-    rows: list[int]
-    scenes: list[Scene]
-    roles: list[str]
-    truth: np.ndarray
-    regions: Mapping[str, list[ComparedRegion]]
-
-    @classmethod
-    def of(cls, data: BenchmarkData, request: Request) -> "RequestContext":
-        """Return the context of a request."""
-        rows = [*data.subset, *data.heldout]
-        scenes = [data.scenes.scene(row) for row in rows]
-        roles = ["subset"] * len(data.subset) + ["heldout"] * len(data.heldout)
-        names, margin = data.scenes.vocabulary.objects, data.config["unlearning"]["roi_margin"]
-        people = [category for category, name in enumerate(names) if name in data.config["human"]["labels"]]
-        regions = compared_regions(scenes, roles, request, people, data.scenes.image_size, margin)
-        return cls(request, rows, scenes, roles, np.stack([s.pixels for s in scenes]), regions)
-
-    @property
-    def retained(self) -> list[int]:
-        """Indices of the images without the target."""
-        return [region.image_index for region in self.regions["retained"]]
 
 
 @dataclass(frozen=True)
@@ -99,23 +56,6 @@ class EvaluationRun:
     references: Sequence[Path]
     out: Path
     budgets: Mapping[float, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class QueryOutput:
-    """What a model generates for a query.
-
-    Attributes:
-        query: its id.
-        task: the task.
-        status: `ok`, or why the query does not apply.
-        image: uint8 [1, H, W, 3]; None if the query does not apply.
-    """
-
-    query: str
-    task: str
-    status: str
-    image: np.ndarray | None
 
 
 def evaluate(
@@ -164,9 +104,9 @@ def evaluate(
                     remembered[path] = output_generator.generate_all(
                         data.batches(), context.rows, _noise_samples(config, run)
                     )
-                query_outputs = list(_query_outputs(output_generator, data, context))
-                tables = _tables(run, remembered, query_outputs, context, compare, identify)
-            _save(run, tables, remembered[run.model], query_outputs, context)
+                put = list(query_outputs(output_generator, data, context))
+                tables = _tables(run, remembered, put, context, compare, identify)
+            _save(run, tables, remembered[run.model], put, context)
             keys = {"method": method, "request": run.request, "seed": seed}
             # A table that lost whole lines would still be a table: the digests tell.
             digests = {"digests": {name: file_hash(run.out / f"{name}.csv") for name in tables}}
@@ -182,7 +122,7 @@ def _noise_samples(config: Mapping[str, Any], run: EvaluationRun) -> int:
 def _tables(
     run: EvaluationRun,
     generated: Mapping[str, ModelOutputs],
-    query_outputs: Sequence[QueryOutput],
+    put: Sequence[QueryOutput],
     context: RequestContext,
     compare: Comparison,
     identify: Identification | None,
@@ -195,7 +135,7 @@ def _tables(
     return {
         "metrics": list(metric_rows(outputs, original, references, context, compare, collapsed, identify)),
         "latent": list(latent.rows(outputs, original, latent.groups(context.scenes, context.request))),
-        "queries": list(_query_rows(query_outputs, context, compare)),
+        "queries": list(query_rows(put, context, compare)),
         "budgets": [
             {"budget": budget, **{key: row[key] for key in BUDGET_KEYS}}
             for budget, path in run.budgets.items()
@@ -211,13 +151,13 @@ def _save(
     run: EvaluationRun,
     tables: Mapping[str, list[dict[str, Any]]],
     outputs: ModelOutputs,
-    query_outputs: Sequence[QueryOutput],
+    put: Sequence[QueryOutput],
     context: RequestContext,
 ) -> None:
     """Write the tables of a record and its outputs.npz."""
     for name, rows in tables.items():
         write_csv(pd.DataFrame(rows, columns=list(RECORDS[name])), run.out / f"{name}.csv", float_format=None)
-    query_images = {f"query-{q.query}-{q.task}": q.image for q in query_outputs if q.image is not None}
+    query_images = {f"query-{q.query}-{q.task}": q.image for q in put if q.image is not None}
     image_ids = [scene.image_id for scene in context.scenes]
     outputs.save(run.out / "outputs.npz", image_ids, context.roles, query_images)
 
@@ -271,9 +211,7 @@ def metric_rows(
                 yield _metric_row(task, dimension, metric, value, UNITS[metric], count)
         for metric, value in collapsed(images[:, retained]) if collapsed else ():
             yield _metric_row(task, "diversity", metric, value, collapse.UNITS[metric], len(retained))
-        leak = update_leak.measured(
-            images, original.images[task], context.scenes, context.roles, context.request
-        )
+        leak = update_leak.measured(images, original.images[task], context)
         for metric, value in leak.items():
             yield _metric_row(task, LEAK, metric, value, LEAK_UNITS[metric], len(context.request.targets))
         if identify is not None:
@@ -298,42 +236,3 @@ def _metric_row(
 ) -> dict[str, Any]:
     row = {"task": task, "dimension": dimension, "metric": metric, "value": value, "unit": unit}
     return {**row, "regions": regions}
-
-
-def _query_outputs(
-    output_generator: OutputGenerator, data: BenchmarkData, context: RequestContext
-) -> Iterator[QueryOutput]:
-    """Generate the primary target's image from the unaltered scene graph and under every query, in both tasks."""
-    scene = context.scenes[context.regions["A1"][0].image_index]
-    batches = data.batches()
-    visual = data.visual[scene.first_row : scene.first_row + len(scene.categories)]
-    target = scene.object_ids.tolist().index(context.request.primary.object_id)
-    for query in (NO_QUERY, *data.config["evaluation"]["queries"]):
-        altered: Scene | str = scene
-        if query != NO_QUERY:
-            # Seeded by the request alone: every model gets the same altered graph.
-            rng = generator(data.config["seed"], "attack", query, context.request.id)
-            names = data.scenes.vocabulary.objects
-            file = registry.module("queries", query, planned_runs.plugins(data.config))
-            altered = file.rewrite(scene, target, names, rng)
-        for task in TASKS:
-            if isinstance(altered, str):
-                yield QueryOutput(query, task, f"not applicable: {altered}", None)
-            else:
-                image, _ = output_generator.generate(batches.collate([altered], [visual]), task)
-                yield QueryOutput(query, task, "ok", image)
-
-
-def _query_rows(
-    query_outputs: Sequence[QueryOutput], context: RequestContext, compare: Comparison
-) -> Iterator[dict[str, Any]]:
-    """Return the rows of queries.csv: the error of the primary target's RoI under every query."""
-    target = context.regions["A1"][0]
-    truth = context.truth[[target.image_index]]
-    for output in query_outputs:
-        row = {"task": output.task, "query": output.query, "status": output.status}
-        if output.image is None:
-            yield {**row, "metric": "mae", "value": None}
-            continue
-        for metric, value in compare(output.image, truth, [ComparedRegion(0, target.region)]).items():
-            yield {**row, "metric": metric, "value": value}

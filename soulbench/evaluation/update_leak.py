@@ -6,39 +6,34 @@ models leak single samples of classifiers in the same way (Chen et al., "When Ma
 CCS 2021); that unlearning of objects may do so is the worry of the paper's section 7.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from soulbench.data.packed import Scene
 from soulbench.data.regions import region
-from soulbench.data.requests.request import Request
+from soulbench.evaluation.context import RequestContext
 
 
-def measured(
-    images: np.ndarray, original: np.ndarray, scenes: Sequence[Scene], roles: Sequence[str], request: Request
-) -> dict[str, float]:
+def measured(images: np.ndarray, original: np.ndarray, context: RequestContext) -> dict[str, float]:
     """Return how well the attack finds the targets of a request, by metric (`soulbench.core.terms.LEAK_UNITS`).
 
     `auc` is the chance that a target's region changes more than another object's, ties counted half: 0.5 is what a
     blind guess has. `rank1` tells whether a target changes most of all, `mrr` is the reciprocal place of the first one;
-    of equal changes the other objects' come first.
+    of equal changes the other objects' come first. What other requests ask for is not ranked: a model of the bank
+    lacks their targets as well, which would stand out beside its own.
 
     Args:
         images: of the model after, uint8 [S, M, H, W, 3]; S noise samples of M scenes.
         original: of the model before, uint8 [S or more, M, H, W, 3], under the same noise.
-        scenes: of the images.
-        roles: `subset` or `heldout` for each; only the subset was trained on.
-        request: whose targets were deleted.
+        context: the scenes, and what is asked for; only the subset was trained on.
     """
     changes = np.abs(images.astype(np.int16) - original[: len(images)]).mean(axis=(0, -1))
     targets, others = list[float](), list[float]()
-    for change, scene, role in zip(changes, scenes, roles, strict=True):
+    for change, scene, role in zip(changes, context.scenes, context.roles, strict=True):
         if role != "subset":
             continue
-        ids = request.images.get(scene.image_id, ())
+        ids = context.request.images.get(scene.image_id, ())
+        left_out = {-1, *context.requested.get(scene.image_id, ())}.difference(ids)
         for object_id, box in zip(scene.object_ids.tolist(), scene.boxes.tolist(), strict=True):
-            if object_id == -1:
+            if object_id in left_out:
                 continue
             x0, y0, x1, y1 = region(box, change.shape[0])
             (targets if object_id in ids else others).append(float(change[y0:y1, x0:x1].mean()))

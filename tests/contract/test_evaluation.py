@@ -18,9 +18,10 @@ from soulbench.core.records import file_hash
 from soulbench.core.terms import IDENTITIES, IDENTITY, IDENTITY_UNITS, LEAK, LEAK_UNITS, OF_TWIN, UNITS
 from soulbench.evaluation import collapse
 from soulbench.evaluation.ablations import ablate
+from soulbench.evaluation.context import RequestContext
 from soulbench.evaluation.identity import Identification, Subject
 from soulbench.evaluation.outputs import ModelOutputs
-from soulbench.evaluation.run import EvaluationRun, RequestContext, comparison, evaluate, metric_rows
+from soulbench.evaluation.run import EvaluationRun, comparison, evaluate, metric_rows
 from soulbench.models.identity_encoder import IdentityEncoder, crops_of
 from soulbench.training.dataset import BenchmarkData
 

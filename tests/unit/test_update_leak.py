@@ -9,7 +9,8 @@ from soulbench.analysis.claims.leak import c13
 from soulbench.analysis.evidence import Evidence
 from soulbench.analysis.update_leak import leak_table
 from soulbench.core.terms import LEAK
-from soulbench.data.requests.request import Request, RequestedObject
+from soulbench.data.requests.request import Request, RequestedObject, by_image
+from soulbench.evaluation.context import RequestContext
 from soulbench.evaluation.update_leak import measured
 from tests.unit.planted_methods import PAPER
 from tests.unit.records_factory import Factory, config
@@ -26,15 +27,19 @@ def request_of(*targets):
     return Request("r1", "object", tuple(RequestedObject(*target, 1) for target in targets))
 
 
-def attack(changed, request, noise=0):
-    """Return what the attack finds, given the grey levels by which (image, object) change."""
+def attack(changed, request, noise=0, others=()):
+    """Return what the attack finds, given the grey levels by which (image, object) change.
+
+    `others` are objects, each (image id, object id), that other requests ask for.
+    """
     rng = np.random.default_rng(0)
     before = np.full((1, len(SCENES), SIZE, SIZE, 3), 100, np.uint8)
     after = before + rng.integers(0, noise + 1, before.shape).astype(np.uint8)
     for (image, number), grey in changed.items():
         x0, y0, x1, y1 = BOXES[number]
         after[:, image, y0:y1, x0:x1] += np.uint8(grey)
-    return measured(after, before, SCENES, ROLES, request)
+    truth, requested = np.zeros_like(before[0]), by_image([*request.targets, *request_of(*others).targets])
+    return measured(after, before, RequestContext(request, [], SCENES, ROLES, truth, {}, requested))
 
 
 def test_what_alone_was_changed_is_found():
@@ -49,6 +54,13 @@ def test_another_object_that_changed_more_comes_first():
 
 def test_held_out_images_are_not_searched():
     assert attack({(0, 1): 20, (2, 2): 90}, request_of((1, 11)))["rank1"] == 1.0
+
+
+def test_what_other_requests_ask_for_is_not_ranked():
+    changed = {(0, 1): 20, (1, 2): 60}
+    assert attack(changed, request_of((1, 11)), others=[(2, 22)])["rank1"] == 1.0
+    # Two requests may share an image: of the own targets none is left out.
+    assert attack(changed, request_of((1, 11)), others=[(1, 11), (2, 22)])["rank1"] == 1.0
 
 
 def test_where_nothing_changed_the_guess_is_blind():
