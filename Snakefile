@@ -16,3 +16,5 @@ configfile: CONFIG
 
 
 include: "workflow/Snakefile"
+# Snakemake forgets the default target of a file that is included.
+workflow.default_target = "all"
