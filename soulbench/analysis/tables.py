@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from soulbench.analysis import methods
+from soulbench.analysis.attacks import attack_rows, leaks, letters
 from soulbench.analysis.evidence import Evidence
 from soulbench.analysis.gather import check_records, gather, gather_ablation
 from soulbench.analysis.identity import identity_table
@@ -52,8 +53,13 @@ def write_tables(config: dict[str, Any], results_dir: str | Path, log: Log) -> N
     evidence = points[AS_DESCRIBED]
     timing_jobs = training_runs(config, paths, planned)
     redactions = gather_ablation(config, paths, "modules")
+    attacks, board = attack_rows(config, paths, metrics, queries), scoreboard(points)
+    leaked = leaks(evidence, attacks)
     tables = {
         **records,
+        "attacks": attacks,
+        "leaks": leaked,
+        "letters": letters(board, leaked),
         "timing_jobs": timing_jobs,
         "timing": costs(timing_jobs),
         "timing_modules": redactions[list(TABLES["timing_modules"])].drop_duplicates(),
@@ -64,7 +70,7 @@ def write_tables(config: dict[str, Any], results_dir: str | Path, log: Log) -> N
         "bank": bank_against_exact(evidence),
         "sod": distances_to_retraining(evidence),
         "memorised": memorised(evidence, read_csv(paths.data("requests.csv"))),
-        "scoreboard": scoreboard(points),
+        "scoreboard": board,
         "identity": identity_table(evidence),
         "update_leak": leak_table(evidence),
         "development": development,

@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from soulbench.config import bank, messages, requests_file, runs
+from soulbench.config import attacks, bank, messages, requests_file, runs
 from soulbench.config.input_files import FIRST_TENSOR, is_file, is_folder, is_list, is_text, tensor_names
 from soulbench.core import registry
 from soulbench.core.errors import UserError
 from soulbench.core.plugins import KINDS
 from soulbench.core.records import read_json
+from soulbench.core.values import suggest
 
 Config = Mapping[str, Any]
 #: Files of the Visual Genome layout that a folder needs, and others that are read if it has them.
@@ -79,6 +80,22 @@ def _queries(config: Config) -> Iterator[str]:
     for index, name in enumerate(config["evaluation"]["queries"]):
         where = f"evaluation.queries[{index}]"
         yield from _messages(registry.check_id, "queries", name, where, runs.plugins(config))
+
+
+def _attacks(config: Config) -> Iterator[str]:
+    """Every entry of `attacks` has a file with such parameters, and attacks methods that are switched on."""
+    known = runs.methods(config)
+    for name in attacks.names(config):
+        where = f"attacks.{name}"
+        unknown = _messages(registry.check_id, "attacks", name, "attacks", runs.plugins(config))
+        unknown = unknown or _messages(attacks.attack, config, name)
+        yield from unknown or _messages(attacks.parameters, config, name)
+        for index, method in enumerate(config["attacks"][name].get("methods") or ()):
+            if method not in known:
+                yield (
+                    f"{where}.methods[{index}]: {method} is not under methods{suggest(method, known)}; "
+                    f"known: {', '.join(known)}"
+                )
 
 
 def _weights(config: Config) -> Iterator[str]:
@@ -189,6 +206,7 @@ def _individuals(config: Config) -> Iterator[str]:
 CHECKS: tuple[Callable[[Config], Iterator[str]], ...] = (
     _methods,
     _queries,
+    _attacks,
     _weights,
     _data,
     _requests,

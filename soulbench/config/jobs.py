@@ -7,7 +7,7 @@ which `soulbench.exchange` tells whether a record that was made elsewhere is wha
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from soulbench.config import runs, sections
+from soulbench.config import attacks, runs, sections
 from soulbench.core import plugins, registry
 from soulbench.core.sources import source_hash
 
@@ -72,6 +72,22 @@ def evaluation(config: Mapping[str, Any]) -> Job:
     settings = sections.select(config, *MODELS, "unlearning.roi_margin", "human.labels", "evaluation")
     return Job(
         source_hash("soulbench.evaluation.run", *files), settings | _plugins(config, "queries", queries)
+    )
+
+
+def attack(config: Mapping[str, Any], name: str) -> Job:
+    """Return what an attack depends on."""
+    settings = sections.select(
+        config,
+        *MODELS,
+        "unlearning",
+        "human.labels",
+        f"attacks.{name}",
+        *attacks.further_settings(config, name),
+    )
+    file = registry.source("attacks", name, runs.plugins(config)).entry
+    return Job(
+        source_hash("soulbench.evaluation.attack", file), settings | _plugins(config, "attacks", [name])
     )
 
 

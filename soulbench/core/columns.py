@@ -47,6 +47,15 @@ RECORDS: Mapping[str, Schema] = {
     "budgets": _of(NUMBER, "budget") | _EFFECT,
 }
 
+#: What one attack on the models of a method and training seed measures.
+ATTACKED: Schema = (
+    _of(TEXT, "request", "task")
+    | _of(NUMBER, "budget")
+    | _of(TEXT, "metric", "unit")
+    | _of(NUMBER, "value")
+    | _of(TEXT, "status")
+)
+
 _MODULES = _of(TEXT, "module") | _of(WHOLE, "parameters")
 #: The tables of one ablation of one request and seed, by name.
 ABLATIONS: Mapping[str, Schema] = {
@@ -127,6 +136,24 @@ _RESULTS: Mapping[str, Schema] = {
         | _of(NUMBER, "value", "value_low", "value_high", "control", "excess", "excess_low", "excess_high")
         | _of(WHOLE, "n_requests", "n_seeds")
     ),
+    "attacks": (
+        _of(TEXT, "method", "request")
+        | _of(WHOLE, "seed")
+        | _of(TEXT, "attack", "task")
+        | _of(NUMBER, "budget")
+        | _of(TEXT, "metric", "unit")
+        | _of(NUMBER, "value", "control")
+        | _of(TEXT, "status")
+    ),
+    "leaks": (
+        _of(TEXT, "attack", "method", "task", "metric", "unit")
+        | _of(NUMBER, "budget")
+        | _of(NUMBER, "value", "value_low", "value_high", "control", "excess", "excess_low", "excess_high")
+        | _of(NUMBER, "threshold", "p", "p_holm")
+        | _of(TEXT, "leaks", "leaks_uncorrected")
+        | _of(WHOLE, "n_requests", "n_seeds")
+    ),
+    "letters": _of(TEXT, "method", "task", "forgets", "leaks", "leaking", "unclear"),
     "paths": (
         _of(TEXT, "method", "task")
         | _of(NUMBER, "budget")

@@ -65,6 +65,10 @@ class ResultPaths:
         """Return the table (`csv`) or the images (`npz`) of one ablation, or the `record` (`json`) of both."""
         return f"{self.root}/ablations/{name}/{request}/seed{seed}.{suffix}"
 
+    def attack(self, name: str, method: str, seed: object, suffix: str) -> str:
+        """Return the outcomes (`csv`), the images (`npz`) or the record (`json`) of one attack on a method's models."""
+        return f"{self.root}/attacks/{name}/{method}/seed{seed}.{suffix}"
+
     def table(self, name: str = "") -> str:
         """Return a table; without a name, the folder of the tables."""
         return f"{self.root}/tables/{name}.csv" if name else f"{self.root}/tables"
@@ -114,6 +118,7 @@ _RULES = {
     r"unlearned/(?P<name>[^/]+)/": "{name}",
     r"records/(?P<name>[^/]+)/": "evaluate_{name}",
     r"ablations/": "ablate",
+    r"attacks/(?P<name>[^/]+)/": "attack_{name}",
     r"tables/(timing_)?claim(s|_parts)\.csv": "claims",
     r"tables/": "tables",
 }

@@ -16,6 +16,7 @@ ORDER = (
     "unlearning",
     "queries",
     "evaluation",
+    "attacks",
     "analysis",
     "figures",
     "report",

@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 from snakemake.exceptions import WorkflowError
 
-from soulbench.config import files, jobs, requests_file, runs, sections
+from soulbench.config import attacks, files, jobs, requests_file, runs, sections
 from soulbench.config.checks import check
 from soulbench.core import fork_server, lock
 from soulbench.core.errors import UserError
@@ -47,7 +47,7 @@ MONITORED = {"curves": "curves.csv", "snapshots": "snapshots.npz"}
 
 # Sections of the configuration that several rules read: the plan, and the statistics.
 PLAN = ["name", "seeds", "requests", "methods", "references", "ablations"]
-STATISTICS = [*PLAN, "seed", "analysis"]
+STATISTICS = [*PLAN, "seed", "analysis", "attacks"]
 
 GPU = int(
     config["device"] == "gpu" or (config["device"] == "auto" and shutil.which("nvidia-smi") is not None)
@@ -211,6 +211,36 @@ def compared_outputs(wildcards):
     ]
 
 
+def attack_cases(attack, wildcards):
+    """Return what one attack job does: for each request the model, the original one, and the records of both."""
+    run = attacks.AttackRun(attack, wildcards.method, int(wildcards.seed))
+    cases = []
+    for request in attacks.requests_of(config, run):
+        attacked = runs.Run(run.method, request, run.seed)
+        original = runs.original_of(config, attacked) or attacked
+        cases.append(
+            {
+                "request": request,
+                "model": model(*attacked),
+                "original": model(*original),
+                "record": PATHS.record(*attacked),
+                "before": PATHS.record(*original),
+            }
+        )
+    return cases
+
+
+def attacked_files(attack, wildcards):
+    """Return the checkpoints and outputs that one attack job reads."""
+    return sorted(
+        {
+            path
+            for case in attack_cases(attack, wildcards)
+            for path in [case["model"], case["original"], *(f"{case[key]}/outputs.npz" for key in ("record", "before"))]
+        }
+    )
+
+
 def gathered_files():
     """Return every file that the tables are made of; a missing one is made first, or stops the workflow."""
     files = {PATHS.record(*run, file) for run in RUNS for file in RECORD_FILES if file != "outputs.npz"}
@@ -221,6 +251,7 @@ def gathered_files():
         for run in runs.ablation_runs(config)
         for name in ("modules", "alpha")
     }
+    files |= {PATHS.attack(*run, suffix) for run in attacks.planned(config) for suffix in ("csv", "json")}
     return sorted(files)
 
 

@@ -11,6 +11,7 @@ from soulbench.config.model.data import Data, Human, Requests
 from soulbench.config.model.evaluation import (
     Ablations,
     Analysis,
+    AttackEntry,
     Evaluation,
     MethodEntry,
     References,
@@ -51,7 +52,7 @@ class Configuration(Section):
         description="common to all fine-tuning methods; a method's own parameters are under `methods`"
     )
     plugins: Unique[FilePath] = Field(
-        description="further methods, queries and figures: files (mine.py) and installed packages "
+        description="further methods, queries, attacks and figures: files (mine.py) and installed packages "
         "(docs/add-a-method.md)"
     )
     methods: dict[MethodName, MethodEntry | None] = Field(
@@ -62,6 +63,12 @@ class Configuration(Section):
     )
     references: References = Field(description="retrained models, which every method is compared with")
     evaluation: Evaluation = Field(description="how models are evaluated")
+    attacks: dict[Id, AttackEntry | None] = Field(
+        description="attacks on unlearned models (docs/attacks.md), one entry each: its parameters (soulbench attacks) "
+        "and the reserved keys methods (only these), requests and seeds (only the first so many); null switches it off",
+        max_length=100,
+        json_schema_extra={"additionalProperties": False},
+    )
     ablations: Ablations = Field(
         description="obj-if on one module after another, and with one alpha after another"
     )

@@ -26,6 +26,16 @@ class MethodEntry(Section):
     )
 
 
+class AttackEntry(Section):
+    """An entry of `attacks`: an attack's parameters beside the reserved keys."""
+
+    model_config = ConfigDict(extra="allow")
+
+    methods: Unique[Id] = Field(default=ABSENT, description="only these methods, besides the references")
+    requests: Natural = Field(default=ABSENT, description="only the first so many requests")
+    seeds: Natural = Field(default=ABSENT, description="only the first so many training seeds")
+
+
 class Bank(Section):
     """The bank of retrained models."""
 

@@ -1,0 +1,141 @@
+"""The planned attacks of a configuration: which attack is made on which models, and for which requests.
+
+An attack is made on the methods that unlearn, on the original model, as the ceiling, and on models that never saw the
+targets, as the control: those of the bank, or, without a bank, those of the method `retrain`.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from soulbench.config import runs
+from soulbench.core import declarations, registry
+from soulbench.core.errors import UserError
+from soulbench.core.plugins import Source
+from soulbench.core.terms import BANK
+
+#: Keys of an attack's entry in the configuration that are no parameters.
+ENTRY_KEYS = ("methods", "requests", "seeds")
+SIDES = ("smaller", "greater")
+DECLARED = ("BUDGET", "METRICS", "JUDGED")
+WHERE = "docs/attacks.md"
+
+
+def further_settings(config: Mapping[str, Any], name: str) -> list[str]:
+    """Return the sections that an attack's file asks for (`NEEDS`), besides those that every attack's job receives."""
+    declared = declarations.values(registry.source("attacks", name, runs.plugins(config)).path, "NEEDS")
+    return list(declared.get("NEEDS", ()))
+
+
+class AttackRun(NamedTuple):
+    """What one job attacks: the models of a method and training seed, for all requests of the attack."""
+
+    attack: str
+    method: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Attack:
+    """An attack, as its file describes it.
+
+    Attributes:
+        id: as written in the configuration.
+        source: where its file is.
+        budget: what the attacker's budget counts.
+        metrics: metric -> its unit, and the side (one of `SIDES`) on which the attacker is better off.
+        judged: the metric of the verdict, at its greatest budget.
+    """
+
+    id: str
+    source: Source
+    budget: str
+    metrics: Mapping[str, tuple[str, str]]
+    judged: str
+
+    @property
+    def run(self) -> Callable[..., Iterable[Any]]:
+        """Import its file: `attack(models, parameters)` yields outcomes (`soulbench.evaluation.attacked`)."""
+        run: Callable[..., Iterable[Any]] = self.source.load().attack
+        return run
+
+
+def attack(config: Mapping[str, Any], name: str) -> Attack:
+    """Return an attack by id. Of its file only the declarations are run.
+
+    Raises:
+        UserError: there is no such attack (names the nearest), or its file lacks a part of the interface.
+    """
+    source = registry.source("attacks", name, runs.plugins(config))
+    defined = declarations.names(source.path)
+    missing = [part for part in DECLARED if part not in defined]
+    if missing:
+        raise UserError(f"{source.path}: an attack's file must define {', '.join(missing)} ({WHERE})")
+    declared = declarations.values(source.path, *DECLARED)
+    metrics = declared["METRICS"]
+    if not isinstance(metrics, Mapping) or not all(
+        isinstance(value, tuple) and len(value) == 2 and value[1] in SIDES for value in metrics.values()
+    ):
+        raise UserError(
+            f"{source.path}: METRICS must give each metric its unit and the side on which the attacker is better off: "
+            f'{{"error": ("grey levels", "smaller")}}; allowed sides: {", ".join(SIDES)}'
+        )
+    if declared["JUDGED"] not in metrics:
+        raise UserError(
+            f"{source.path}: JUDGED is {declared['JUDGED']!r}; allowed: a metric of METRICS: {', '.join(metrics)}"
+        )
+    return Attack(name, source, declared["BUDGET"], metrics, declared["JUDGED"])
+
+
+def names(config: Mapping[str, Any]) -> list[str]:
+    """Return the ids of the attacks that are switched on, in the order of the configuration."""
+    return [name for name, entry in config["attacks"].items() if entry is not None]
+
+
+def parameters(config: Mapping[str, Any], name: str) -> Any:
+    """Return an attack's parameters, defaults included, checked.
+
+    Raises:
+        UserError: as `registry.parameters`.
+    """
+    given = {key: value for key, value in config["attacks"][name].items() if key not in ENTRY_KEYS}
+    return registry.parameters("attacks", name, given, f"attacks.{name}", runs.plugins(config))
+
+
+def attacked_methods(config: Mapping[str, Any], name: str) -> list[str]:
+    """Return the methods whose models are attacked: those of the entry, by default all that unlearn."""
+    chosen = config["attacks"][name].get("methods")
+    if chosen is not None:
+        return list(chosen)
+    return [one for one in runs.methods(config) if runs.described_budget(config, one) is not None]
+
+
+def control(config: Mapping[str, Any]) -> str:
+    """Return the method whose models never saw the targets."""
+    return BANK if runs.bank_models(config) else "retrain"
+
+
+def planned(config: Mapping[str, Any]) -> list[AttackRun]:
+    """Return all planned attacks."""
+    found = []
+    for name in names(config):
+        methods = dict.fromkeys(("original", control(config), *attacked_methods(config, name)))
+        for method in methods:
+            if method in (*runs.methods(config), BANK):
+                seeds = _seeds(config, name, method)
+                found += [AttackRun(name, method, seed) for seed in seeds]
+    return [run for run in found if requests_of(config, run)]
+
+
+def _seeds(config: Mapping[str, Any], name: str, method: str) -> list[int]:
+    if method == BANK:
+        return list(runs.bank_models(config))
+    seeds = config["seeds"][: config["attacks"][name].get("seeds")]
+    return [seed for seed in runs.seeds_of(config, method) if seed in seeds]
+
+
+def requests_of(config: Mapping[str, Any], run: AttackRun) -> list[str]:
+    """Return the test requests of an attack; of a model of the bank, those whose targets it never saw."""
+    requests = runs.request_ids(config)[: config["attacks"][run.attack].get("requests")]
+    known = runs.left_out(config, run.seed) if run.method == BANK else runs.requests_of(config, run.method)
+    return [request for request in requests if request in known]
