@@ -1,10 +1,16 @@
-"""The source files that a job can reach, and their hash, by which Snakemake notices that code has changed."""
+"""The source code that a job can reach, and its hash, by which Snakemake notices that code has changed.
+
+What counts is not the file but the statement: of a module that a job imports, only the functions, classes and constants
+count that the job can reach by name, and what runs when the module is imported. So a new table, path or kind of plug-in
+trains no model anew, and results that were made before it stay valid.
+"""
 
 import ast
 import functools
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from soulbench.core.errors import UserError
 
@@ -13,6 +19,48 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "soulbench"
 DATA_SUFFIXES = (".csv", ".json", ".html", ".css", ".js", ".j2", ".rst", ".yaml")
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+#: Besides assignments, the statements that do nothing but bind a name.
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+IMPORTS = (ast.Import, ast.ImportFrom)
+
+
+class Name(NamedTuple):
+    """Something that code refers to: a name at the top level of a module, or the whole module if `name` is None."""
+
+    module: str
+    name: str | None
+
+
+#: What only words the message of an error: no result depends on it.
+NO_RESULT = (Name(f"{PACKAGE}.core.paths", "rule_of"),)
+
+
+class Statement(NamedTuple):
+    """A statement at the top level of a module.
+
+    Attributes:
+        binds: the names that it defines; empty for one that runs when the module is imported and counts always.
+        code: its code, without docstrings, comments and layout.
+        uses: what it refers to.
+    """
+
+    binds: frozenset[str]
+    code: str
+    uses: frozenset[Name]
+
+
+class Source(NamedTuple):
+    """What is in a file.
+
+    Attributes:
+        imports: the modules of this package that it imports, at any depth of its code, and their packages.
+        statements: at its top level, but for imports.
+        aliases: what the names refer to that its imports at the top level bind.
+    """
+
+    imports: tuple[str, ...]
+    statements: tuple[Statement, ...]
+    aliases: dict[str, Name]
 
 
 def _is_path(entry: str) -> bool:
@@ -29,32 +77,122 @@ def _file(module: str) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
+def _ours(module: str) -> bool:
+    """Tell whether this is a module of this package, or a plug-in's file."""
+    return (_is_path(module) or module.partition(".")[0] == PACKAGE) and _file(module) is not None
+
+
 @functools.cache
-def _code(module: str) -> tuple[tuple[str, ...], str]:
-    """Return the names that a module imports, and the hash of its code; read once for all entries that reach it."""
+def _source(module: str) -> Source:
+    """Return what is in a module's file; read once for all entries that reach it."""
     path = _file(module)
     assert path is not None, module
     tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
-    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    beside = tuple(_beside(path)) if _is_path(module) else ()
-    imported = (*beside, *_imported_names(tree, None if _is_path(module) else package))
-    return imported, hashlib.sha256(_without_docstrings(tree).encode()).hexdigest()
+    _remove_docstrings(tree)
+    package = None
+    if not _is_path(module):
+        package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    imports = [
+        name for node in ast.walk(tree) if isinstance(node, IMPORTS) for name in _imported(node, package)
+    ]
+    aliases = dict(
+        pair for node in tree.body if isinstance(node, IMPORTS) for pair in _aliases(node, package)
+    )
+    own = frozenset(name for node in tree.body for name in _bound(node))
+    statements = tuple(
+        Statement(
+            frozenset(_bound(node)), ast.dump(node), frozenset(_uses(node, module, package, own, aliases))
+        )
+        for node in tree.body
+        if not isinstance(node, IMPORTS)
+    )
+    beside = _beside(path) if _is_path(module) else ()
+    reached = [parent for name in (*beside, *imports) for parent in _with_parents(name) if _ours(parent)]
+    return Source(tuple(dict.fromkeys(reached)), statements, aliases)
 
 
-def _imported_names(tree: ast.Module, package: str | None) -> Iterator[str]:
-    """Yield the names that a module of a package imports, inside functions too; relative names are resolved.
+def _bound(node: ast.stmt) -> Iterator[str]:
+    """Yield the names that a statement binds, if it does nothing else."""
+    if isinstance(node, ast.Assign | ast.AnnAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        for target in targets:
+            yield from (inner.id for inner in ast.walk(target) if isinstance(inner, ast.Name))
+    elif isinstance(node, DEFINITIONS):
+        yield node.name
 
-    Without a package, as for a plug-in's file, relative names are left out: all files beside it are there already.
+
+def _base(node: ast.ImportFrom, package: str | None) -> str | None:
+    """Return the dotted name of what an import is from; None for a relative one of a plug-in's file.
+
+    All files beside a plug-in's file are there already.
     """
-    for node in ast.walk(tree):
+    if package is None and node.level:
+        return None
+    own = (package or "").split(".")
+    parents = own[: len(own) - node.level + 1] if node.level else []
+    return ".".join([*parents, *([node.module] if node.module else [])])
+
+
+def _imported(node: ast.Import | ast.ImportFrom, package: str | None) -> Iterator[str]:
+    """Yield the names that may be modules which an import runs."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif (base := _base(node, package)) is not None:
+        yield base
+        yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def _aliases(node: ast.Import | ast.ImportFrom, package: str | None) -> Iterator[tuple[str, Name]]:
+    """Yield the names that an import binds, with what of this package they refer to."""
+    base = None if isinstance(node, ast.Import) else _base(node, package)
+    for alias in node.names:
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and not (package is None and node.level):
-            own = (package or "").split(".")
-            parents = own[: len(own) - node.level + 1] if node.level else []
-            base = ".".join([*parents, *([node.module] if node.module else [])])
-            yield base
-            yield from (f"{base}.{alias.name}" for alias in node.names)
+            # Without `as`, the name is that of the outermost package, through which any part can be reached.
+            referred = Name(alias.name, None)
+            name = alias.asname or alias.name.partition(".")[0]
+        elif base is not None:
+            inner = f"{base}.{alias.name}"
+            referred = (
+                Name(inner, None) if _ours(inner) else Name(base, None if alias.name == "*" else alias.name)
+            )
+            name = alias.asname or alias.name
+        else:
+            continue
+        if _ours(referred.module):
+            yield name, referred
+
+
+def _uses(
+    node: ast.stmt, module: str, package: str | None, own: frozenset[str], aliases: dict[str, Name]
+) -> Iterator[Name]:
+    """Yield what a statement refers to.
+
+    `module.name` of an imported module refers to that name, any other use of the module to all of it. A local variable
+    of the same name as a global one counts as that one.
+    """
+    inner = [one for one in ast.walk(node) if isinstance(one, IMPORTS)]
+    known = {**aliases, **dict(pair for one in inner for pair in _aliases(one, package))}
+    # What is imported inside a function is not looked for by name where it is no module: the import itself is a use.
+    yield from (
+        referred for one in inner for _, referred in _aliases(one, package) if referred.name is not None
+    )
+    through = set[int]()
+    for one in ast.walk(node):
+        if isinstance(one, ast.Attribute) and isinstance(one.value, ast.Name):
+            referred = known.get(one.value.id)
+            if referred is not None and referred.name is None and not _submodule(referred.module, one.attr):
+                through.add(id(one.value))
+                yield Name(referred.module, one.attr)
+    for one in ast.walk(node):
+        if isinstance(one, ast.Name) and id(one) not in through:
+            if one.id in known:
+                yield known[one.id]
+            elif one.id in own:
+                yield Name(module, one.id)
+
+
+def _submodule(module: str, name: str) -> bool:
+    return _ours(f"{module}.{name}")
 
 
 def _beside(path: Path) -> Iterator[str]:
@@ -98,22 +236,64 @@ def closure(*entries: str) -> tuple[str, ...]:
     if absent:
         raise UserError(f"there is no module {', '.join(absent)} under {ROOT}")
     reached: set[str] = set()
-    pending = list(entries)
+    pending = [parent for entry in entries for parent in _with_parents(entry) if _ours(parent)]
     while pending:
-        for name in _with_parents(pending.pop()):
-            ours = _is_path(name) or name.split(".")[0] == PACKAGE
-            if ours and name not in reached and _file(name):
-                reached.add(name)
-                pending.extend(_code(name)[0])
+        module = pending.pop()
+        if module not in reached:
+            reached.add(module)
+            pending.extend(_source(module).imports)
     return tuple(sorted(reached))
 
 
-def _without_docstrings(tree: ast.Module) -> str:
-    """Take the docstrings out of a syntax tree and return it as text, without comments and layout."""
+@functools.cache
+def reachable(*entries: str) -> dict[str, tuple[Statement, ...]]:
+    """Return the statements that count of each module of the closure: those that the entries can reach by name.
+
+    All of an entry counts, and all of a plug-in's files. Everywhere else a statement counts if it runs when the module
+    is imported, or if a statement that counts uses a name that it binds.
+
+    Raises:
+        UserError: as `closure`.
+    """
+    modules = closure(*entries)
+    counted: dict[str, set[int]] = {module: set() for module in modules}
+    seen, pending = set(NO_RESULT), list[Name]()
+    for module in modules:
+        whole = module in entries or _is_path(module)
+        pending += _reach(module, None, counted[module], always=not whole)
+    while pending:
+        used = pending.pop()
+        if used in seen or used.module not in counted:
+            continue
+        seen.add(used)
+        aliases = _source(used.module).aliases
+        if used.name is None:
+            pending += aliases.values()
+        elif used.name in aliases:
+            pending.append(aliases[used.name])
+        pending += _reach(used.module, used.name, counted[used.module])
+    return {
+        module: tuple(one for index, one in enumerate(_source(module).statements) if index in counted[module])
+        for module in modules
+    }
+
+
+def _reach(module: str, name: str | None, counted: set[int], always: bool = False) -> Iterator[Name]:
+    """Count the statements of a module that bind a name, all for None, and yield what those use that did not count yet.
+
+    With `always`, count only those that run when the module is imported.
+    """
+    for index, one in enumerate(_source(module).statements):
+        wanted = not one.binds if always else name is None or name in one.binds
+        if wanted and index not in counted:
+            counted.add(index)
+            yield from one.uses
+
+
+def _remove_docstrings(tree: ast.Module) -> None:
     for node in ast.walk(tree):
         if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:]
-    return ast.dump(tree)
 
 
 @functools.cache
@@ -135,9 +315,10 @@ def source_hash(*entries: str) -> str:
 
     Docstrings, comments and layout do not change it.
     """
-    modules = closure(*entries)
-    # Of a path the name: where a plug-in's file lies changes no result.
-    lines = [f"{Path(one).name if _is_path(one) else one} {_code(one)[1]}" for one in modules]
-    lines += [line for module in modules if module != PACKAGE for line in _data_hashes(module)]
-    text = "\n".join(sorted(lines))
-    return hashlib.sha256(text.encode()).hexdigest()
+    lines = [
+        f"{Path(module).name if _is_path(module) else module} {one.code}"  # where a plug-in's file lies changes nothing
+        for module, statements in reachable(*entries).items()
+        for one in statements
+    ]
+    lines += [line for module in closure(*entries) if module != PACKAGE for line in _data_hashes(module)]
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()

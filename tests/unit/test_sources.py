@@ -48,10 +48,11 @@ def package(tmp_path, monkeypatch):
     """Return a tiny package that replaces soulbench."""
     files = {
         "__init__.py": "",
-        "a.py": '"""Doc."""\nfrom . import b\n\n\ndef f():\n    """Doc."""\n    import soulbench.deep.c\n',
-        "b.py": "X = 1\n",
+        "a.py": '"""Doc."""\nfrom . import b\n\n\n'
+        'def f():\n    """Doc."""\n    from soulbench.deep import c\n    return c.g()\n',
+        "b.py": "X = 1\nUNUSED = 1\n",
         "deep/__init__.py": "",
-        "deep/c.py": "from ..b import X\n\n\ndef g():\n    return X\n",
+        "deep/c.py": "from ..b import X\n\n\ndef g():\n    return X\n\n\ndef never():\n    return 0\n",
         "deep/page.html": "<p>",
         "other.py": "Y = 1\n",
     }
@@ -69,9 +70,10 @@ def package(tmp_path, monkeypatch):
 def forget():
     for cached in (
         sources._file,
-        sources._code,
+        sources._source,
         sources._data_hashes,
         sources.closure,
+        sources.reachable,
         sources.source_hash,
     ):
         cached.cache_clear()
@@ -95,6 +97,11 @@ def test_relative_and_late_imports_are_followed(package):
         ("a.py", "Doc.", "Other words.", False),
         ("b.py", "X = 1", "X  =  1  # why", False),
         ("other.py", "Y = 1", "Y = 2", False),
+        ("b.py", "UNUSED = 1", "UNUSED = 2", False),
+        ("b.py", "UNUSED = 1", "UNUSED = 1\nprint(X)", True),
+        ("deep/c.py", "return 0", "return 1", False),
+        ("deep/c.py", "return X", "return X + 1", True),
+        ("a.py", "def f", "def another():\n    return 1\n\n\ndef f", True),
     ],
 )
 def test_the_hash_sees_code_and_data_but_not_documentation(package, file, old, new, changes):
@@ -103,3 +110,31 @@ def test_the_hash_sees_code_and_data_but_not_documentation(package, file, old, n
     path.write_text(path.read_text().replace(old, new))
     forget()
     assert (sources.source_hash("soulbench.a") != before) == changes
+
+
+@pytest.mark.parametrize(
+    ("use", "counts"),
+    [
+        ("b.X", False),
+        ("b.UNUSED", True),
+        ("getattr(b, 'UNUSED')", True),  # of a module that is passed on, anything may be used
+        ("[late.UNUSED for late in [b]]", True),
+    ],
+)
+def test_of_an_imported_module_the_names_count_that_are_used(package, use, counts):
+    (package / "a.py").write_text(f"from soulbench import b\n\n\ndef f():\n    return {use}\n")
+    forget()
+    before = sources.source_hash("soulbench.a")
+    path = package / "b.py"
+    path.write_text(path.read_text().replace("UNUSED = 1", "UNUSED = 2"))
+    forget()
+    assert (sources.source_hash("soulbench.a") != before) == counts
+
+
+def test_a_new_table_trains_no_model_anew():
+    bound = {
+        name
+        for one in sources.reachable("soulbench.unlearning.run")["soulbench.core.columns"]
+        for name in one.binds
+    }
+    assert not bound
