@@ -40,7 +40,7 @@ def test_every_link_leads_somewhere(page):
             continue
         path, _, anchor = link.partition("#")
         target = (page.parent / path).resolve() if path else page
-        assert target.exists(), f"{page.name}: ({link}): there is no {target.relative_to(ROOT)}"
+        assert target.is_file(), f"{page.name}: ({link}): there is no file {target.relative_to(ROOT)}"
         if anchor:
             assert anchor in anchors(target), (
                 f"{page.name}: ({link}): no such heading; {sorted(anchors(target))}"
