@@ -1,4 +1,4 @@
-"""The pictures of docs/page.md, made from the page of a run: python -m docs.page.screenshots results/demo."""
+"""The images of docs/page.md, made from the page of a run: python -m docs.page.screenshots results/demo."""
 
 import argparse
 import io
@@ -9,11 +9,11 @@ from PIL import Image
 
 from tests.unit.browser import browser
 
-#: Picture -> the address of the view, and how many pixels of it are shown from the top.
+#: Image -> the address of the view, and the height of the window.
 VIEWS = {
     "answer": ("answer", 1000),
-    "explore": ("explore?task=synthesis&method=obj-mk-pa&request=r1", 1250),
-    "compare": ("compare?task=synthesis&a=obj-mk-pa&b=feat-mk", 1000),
+    "explore": ("explore?task=synthesis&method=obj-mk-pa", 1100),
+    "request": ("explore?task=synthesis&method=obj-mk-pa&request=r1", 1000),
 }
 WIDTH, QUALITY = 1000, 80
 
@@ -28,6 +28,7 @@ def main() -> None:
             driver.get(f"{page.as_uri()}#{address}")
             while not driver.execute_script("return document.documentElement.dataset.ready === 'yes'"):
                 time.sleep(0.1)
+            driver.execute_cdp_cmd("Emulation.setScrollbarsHidden", {"hidden": True})
             time.sleep(1)  # images are decoded
             shot = Image.open(io.BytesIO(driver.get_screenshot_as_png())).convert("RGB")
         out = Path(__file__).with_name(f"{name}.webp")
