@@ -81,7 +81,9 @@ class Tally:
         """Return the number of planned jobs by stage, most first; if there are many single jobs, as one: `other`."""
         members: dict[str, list[str]] = defaultdict(list)
         for rule in self._planned:
-            members["unlearn" if rule in registry.ids("methods") else family(rule)].append(rule)
+            # The registry does not know the methods of `plugins` here, but each is evaluated.
+            unlearns = rule in registry.ids("methods") or f"evaluate_{rule}" in self._planned
+            members["unlearn" if unlearns else family(rule)].append(rule)
         stages = Counter(
             {name: sum(self._planned[rule] for rule in rules) for name, rules in members.items()}
         )

@@ -92,7 +92,7 @@ def _check_equal(result: Result, root: Path, there: Path, archive: Path) -> None
     if reason := conflict(result, root, there):
         raise UserError(
             f"{archive}: {result.name} is here, too, and not equal: {reason}. Runs are compared only where they start "
-            "from equal models: divide a benchmark by copying what the results share (docs/scale-out.md)"
+            "from equal models: divide a benchmark by copying what the results share (docs/cluster.md)"
         )
 
 

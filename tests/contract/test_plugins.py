@@ -1,6 +1,5 @@
 """Methods, queries and figures from outside of the package: found, run and evaluated, or refused with the remedy."""
 
-import re
 import sys
 import types
 from pathlib import Path
@@ -35,31 +34,9 @@ class Parameters:
 
 '''
 TRAINED, AT_ONCE = HEAD.format(family="finetune"), HEAD.format(family="one-shot")
-#: Gradient ascent with a retain term.
-ASCENT = (
-    TRAINED
-    + """
-class Method(TrainedMethod):
-    def losses(self, step, batch, condition):
-        output, regions = self.model(batch, condition), self.task.regions(batch)
-        kept = self.task.losses(output, batch, condition, 1 - regions)
-        return kept.plus(ascent=-self.parameters.strength * mean_difference(output.images, batch.targets, regions))
-"""
-)
-#: Feature-matching distillation: representations stay those of the original, but for the target's, which go to zero.
-DISTILLATION = (
-    TRAINED
-    + """
-class Method(TrainedMethod):
-    def losses(self, step, batch, condition):
-        output, targets = self.model(batch, condition), self.task.targets(batch)[:, None]
-        with torch.no_grad():
-            teacher = self.original(batch, condition).after_graph
-        wanted = torch.where(targets, 0, teacher)
-        kept = self.task.losses(output, batch, condition, 1 - self.task.regions(batch))
-        return kept.plus(features=self.parameters.strength * (output.after_graph - wanted).square().mean())
-"""
-)
+#: The files that docs/add-a-method.md walks through; gradient ascent with a retain term is one of them.
+EXAMPLES = sorted((ROOT / "docs" / "examples").glob("*.py"))
+ASCENT = (ROOT / "docs" / "examples" / "ascent.py").read_text()
 QUERY = """
 def rewrite(scene, target, names, rng):
     return "never"
@@ -96,9 +73,9 @@ def run(benchmark, tmp_path):
     return run
 
 
-@pytest.mark.parametrize("text", [ASCENT, DISTILLATION], ids=["ascent", "distillation"])
-def test_a_method_that_nobody_here_wrote_runs_and_is_evaluated(benchmark, run, tmp_path, text):
-    out, _ = run(text)
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_a_method_from_outside_runs_and_is_evaluated(benchmark, run, tmp_path, path):
+    out, _ = run(path.read_text())
     original = EvaluationRun("r1", str(benchmark.original), None, [], tmp_path / "original")
     evaluate(benchmark.config, "original", 1, [original], benchmark.data, "source", no_log)
     budgets = {2.0: str(out).replace(".safetensors", ".budget-2.safetensors"), 4.0: str(out)}
@@ -109,21 +86,11 @@ def test_a_method_that_nobody_here_wrote_runs_and_is_evaluated(benchmark, run, t
     assert set(pd.read_csv(case.out / "budgets.csv")["budget"]) == {2.0, 4.0}
 
 
-@pytest.mark.parametrize("text", [ASCENT, DISTILLATION], ids=["ascent", "distillation"])
-def test_they_keep_to_the_contract(tmp_path, text):
-    path = tmp_path / "mine.py"
-    path.write_text(text)
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_the_methods_of_the_documentation_keep_to_the_contract(path):
     lines = list(check_method(path, files.load(ROOT / "config.yaml")))
-    assert lines[-1] == "mine keeps to the contract"
+    assert lines[-1].endswith(" keeps to the contract")
     assert sum(line.startswith("✓") for line in lines) == 6
-
-
-@pytest.mark.parametrize("number", [0, 1])
-def test_the_methods_of_the_documentation_keep_to_the_contract(tmp_path, number):
-    texts = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "add-a-method.md").read_text(), re.DOTALL)
-    path = tmp_path / "mine.py"
-    path.write_text(texts[number])
-    assert list(check_method(path, files.load(ROOT / "config.yaml")))[-1] == "mine keeps to the contract"
 
 
 @pytest.mark.parametrize("template", ["plan", "training", "one-shot"])
@@ -335,7 +302,7 @@ def test_a_plugin_is_a_method_a_query_or_a_figure_by_what_it_defines(tmp_path):
     given = tuple(map(str, paths))
     for kind, name in (("methods", "mine"), ("queries", "asked"), ("figures", "drawn")):
         assert set(registry.ids(kind, given)) - set(registry.ids(kind)) == {name}
-    check(valid(*paths, methods={"mine": {"strength": 0.1}}, evaluation={"queries": ["asked"]}))
+    check(valid(*paths, methods={"mine": {"weight": 0.2}}, evaluation={"queries": ["asked"]}))
 
 
 @pytest.mark.parametrize(
@@ -364,17 +331,17 @@ def test_a_plugin_is_a_method_a_query_or_a_figure_by_what_it_defines(tmp_path):
             {},
             "the package snakemake has no entry points; allowed: a package with the group",
         ),
-        ("mine.py", ASCENT, {"methods": {"mine": {"strenght": 1.0}}}, r"did you mean strength\?"),
+        ("mine.py", ASCENT, {"methods": {"mine": {"wieght": 1.0}}}, r"did you mean weight\?"),
         (
             "mine.py",
             ASCENT,
-            {"methods": {"mine": {"strength": "a"}}},
-            r"methods\.mine\.strength: 'a' is not allowed",
+            {"methods": {"mine": {"weight": "a"}}},
+            r"methods\.mine\.weight: 'a' is not allowed",
         ),
         ("mine.py", ASCENT, {"methods": {"mime": {}}}, r"there is no method 'mime' \(did you mean mine\?\)"),
         (
             "mine.py",
-            ASCENT.replace("= 0.5", "= [1]"),
+            ASCENT.replace("= 0.1", "= [1]"),
             {"methods": {"mine": {}}},
             r"Parameters.* (default|cannot)",
         ),

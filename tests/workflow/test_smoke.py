@@ -1,6 +1,6 @@
-"""The whole benchmark on tiny settings, in a copy of the project with three more methods; then what reruns.
+"""The whole benchmark on tiny settings, in a copy of the project with four more methods; then what reruns.
 
-One is a new file in the package, one a file elsewhere (`plugins`), and one is the package's, but off by default.
+One is a new file in the package, two are files elsewhere (`plugins`), and one is the package's, but off by default.
 """
 
 import os
@@ -19,9 +19,8 @@ GATHERED = {"tables", "claims", "page", "all"}
 TABLES = ("metrics", "summary", "latent", "queries", "timing", "ablation_modules", "ablation_alpha", "claims")
 
 
-def documented_methods() -> list[str]:
-    """Return the files that docs/add-a-method.md tells the reader to write: a declarative one, a programmatic one."""
-    return re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "add-a-method.md").read_text(), re.DOTALL)
+#: The methods that docs/add-a-method.md walks through.
+EXAMPLES = ROOT / "docs" / "examples"
 
 
 class Bench:
@@ -33,11 +32,15 @@ class Bench:
         self.tree = copy_of_the_project(folder / "tree")
         self.overlay = self.tree / "configs" / "smoke.yaml"
         self.method = self.tree / "soulbench" / "unlearning" / "methods" / "obj_cut.py"
-        self.method.write_text(documented_methods()[0])
+        shutil.copyfile(EXAMPLES / "obj_cut.py", self.method)
         self.plugin = self.folder / "ascent.py"
-        self.plugin.write_text(documented_methods()[1])
-        self.change("methods: {", "methods: {obj-cut: {roi_counts: true}, ascent: {}, ssd: {}, ")
-        self.change("report: {", "plugins: [ascent.py]\nreport: {")
+        for path in (self.plugin, self.folder / "feature_distillation.py"):
+            shutil.copyfile(EXAMPLES / path.name, path)
+        self.change(
+            "methods: {",
+            "methods: {obj-cut: {roi_counts: true}, ascent: {}, feature-distillation: {}, ssd: {}, ",
+        )
+        self.change("report: {", "plugins: [ascent.py, feature_distillation.py]\nreport: {")
         self.results = self.folder / "results" / "smoke"
 
     def change(self, old: str, new: str) -> None:
@@ -69,7 +72,7 @@ def test_all_results_are_written(bench):
     assert len(list((bench.results / "figures").glob("*.png"))) == 14
 
 
-@pytest.mark.parametrize("name", ["obj-cut", "ascent", "ssd"])
+@pytest.mark.parametrize("name", ["obj-cut", "ascent", "feature-distillation", "ssd"])
 def test_an_added_method_is_in_the_tables_and_on_the_page(bench, name):
     assert (bench.results / "unlearned" / name / "r1" / "seed1" / "model.safetensors").is_file()
     assert f"\n{name},r1,1," in (bench.results / "tables" / "metrics.csv").read_text()

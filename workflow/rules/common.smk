@@ -53,7 +53,7 @@ GPU = int(
     config["device"] == "gpu" or (config["device"] == "auto" and shutil.which("nvidia-smi") is not None)
 )
 
-# Trained models may come from other runs (docs/scale-out.md). Snakemake mentions every rule of which that is true.
+# Trained models may come from other runs (docs/cluster.md). Snakemake mentions every rule of which that is true.
 CACHED = "SNAKEMAKE_OUTPUT_CACHE" in os.environ
 
 # Pre-training, fine-tuning and retraining share out their batches among so many processes, each on its own GPU.
