@@ -51,7 +51,8 @@ def costs(jobs: pd.DataFrame) -> pd.DataFrame:
     """Return timing.csv: medians by method, their ratio to retraining for one request, and where retraining pays.
 
     `break_even` counts requests that are served one by one, as they are here; `break_even_shared` pays what is
-    `shareable` once for all of them. Both are blank for what serves no single request: the original, `noop-ft`, the bank.
+    `shareable` once for all of them. Both are blank for what serves no single request: the original, `noop-ft` and
+    the bank.
 
     Args:
         jobs: timing_jobs.csv.
