@@ -27,7 +27,7 @@ from soulbench.report.costs import cost_view
 from soulbench.report.figure_files import shown
 from soulbench.report.grids import grids
 from soulbench.report.measurements import measurements
-from soulbench.report.scores import score_rows, with_measured_beside
+from soulbench.report.scores import score_rows, shown_beside, with_measured_beside
 
 LIMIT = 15_000_000  # bytes
 MARGIN = 20_000  # bytes: what stands around the images in the page
@@ -126,6 +126,7 @@ def _content(config: dict[str, Any], paths: ResultPaths, captions: Mapping[str, 
         if len(selected)
         else None,
         "scores": {task: score_rows(config, scores, task) for task in TASKS},
+        "beside": {task: shown_beside(scores, task) for task in TASKS},
         "claims": judged,
         "operating_points": len({claim["operating_point"] for claim in judged}) > 1,
         "axes": figures.axes_of_intervals(config),

@@ -1,7 +1,10 @@
 """The score tables of the page: for each task every method, what it forgets, harms, leaks and costs."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from soulbench.analysis.identity import PRIMARY as PLACE
@@ -11,12 +14,39 @@ from soulbench.core.tables import read_csv
 from soulbench.core.terms import IDENTITY
 from soulbench.report import headline
 
-#: What is shown beside forgetting and harm -> its table, and the rows of that table. Each has an interval, and as its
-#: control the models that never saw the target.
-BESIDE: dict[str, tuple[str, dict[str, str]]] = {
-    "place": ("identity", {"dimension": IDENTITY, "metric": PLACE}),
-    "leak": ("update_leak", {"metric": "auc"}),
-}
+
+@dataclass(frozen=True)
+class Beside:
+    """A measurement that the score tables show beside forgetting and harm.
+
+    It has an interval, and as its control the models that never saw the target.
+
+    Attributes:
+        name: of its columns.
+        title, unit: in the heading.
+        table: where it is.
+        rows: which rows of that table, as values by column.
+    """
+
+    name: str
+    title: str
+    unit: str
+    table: str
+    rows: Mapping[str, str]
+
+
+BESIDE = (
+    Beside(
+        "place",
+        "Identified",
+        "mean reciprocal place",
+        "identity",
+        {"dimension": IDENTITY, "metric": PLACE},
+    ),
+    Beside("leak", "Update leak", "AUC; 0.5: blind", "update_leak", {"metric": "auc"}),
+)
+#: Whether the individual is identified, in the scoreboard and in the table.
+IDENTIFIED = {"yes": "still identified", "no": "no longer identified", "unclear": "undecided"}
 
 
 def with_measured_beside(scores: pd.DataFrame, paths: ResultPaths) -> pd.DataFrame:
@@ -24,9 +54,9 @@ def with_measured_beside(scores: pd.DataFrame, paths: ResultPaths) -> pd.DataFra
 
     They are blank where they were not measured. They are of the budget as described.
     """
-    for name, (table, chosen) in BESIDE.items():
-        rows = read_csv(paths.table(table))
-        for column, value in chosen.items():
+    for one in BESIDE:
+        rows, name = read_csv(paths.table(one.table)), one.name
+        for column, value in one.rows.items():
             rows = rows[rows[column] == value]
         columns = {"value": name, "value_low": f"{name}_low", "value_high": f"{name}_high"}
         columns["control"] = f"{name}_control"
@@ -40,6 +70,15 @@ def score_rows(config: dict[str, Any], scores: pd.DataFrame, task: str) -> list[
     by_method: dict[Any, Any] = scores[scores["task"] == task].set_index("method").to_dict("index")
     rows = []
     for method in ordered(config, by_method):
-        symbol, tone, _ = headline.SHOWN[by_method[method]["outcome"]]
-        rows.append({**by_method[method], "method": method, "symbol": symbol, "tone": tone})
+        row = by_method[method]
+        symbol, tone, _ = headline.SHOWN[row["outcome"]]
+        judged = row["level"] != "reference" and np.isfinite(row["place"])
+        note = {"place_note": IDENTIFIED[row["identified"]] if judged else ""}
+        rows.append({**row, **note, "method": method, "symbol": symbol, "tone": tone})
     return rows
+
+
+def shown_beside(scores: pd.DataFrame, task: str) -> list[Beside]:
+    """Return those of `BESIDE` that were measured in a task."""
+    rows = scores[scores["task"] == task]
+    return [one for one in BESIDE if rows[one.name].notna().any()]

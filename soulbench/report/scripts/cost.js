@@ -10,9 +10,10 @@ const cost = (() => {
   const go = (changes, replace) => address.go("cost",
     Object.fromEntries(Object.entries({ ...state, ...changes }).filter(([key, value]) => value !== DEFAULTS[key])), replace);
 
-  const sharing = () => state.once === "yes";
+  const shareable = data.methods.some((method) => method.shareable > 0);
+  const sharing = () => shareable && state.once === "yes";
   // Seconds of n requests: what all can share is paid for each, or once.
-  const after = (number, seconds, shareable) => (sharing() ? shareable + number * (seconds - shareable) : number * seconds);
+  const after = (number, seconds, shared) => (sharing() ? shared + number * (seconds - shared) : number * seconds);
   const rows = (number) => data.methods.map((method) => ({
     ...method,
     total: method.seconds.map((seconds) => after(number, seconds, method.shareable)),
@@ -46,16 +47,15 @@ const cost = (() => {
   const table = (all, number) => {
     const ends = [...all.flatMap(({ total }) => total), data.retrain].filter((value) => isNumber(value) && value > 0);
     const range = [Math.min(...ends), Math.max(...ends)];
-    const heads = ["Method", "One request", "of it, shareable", "Relative to retraining", "Retraining pays from", `${counted(number, "request")}`, `${duration(range[0])} to ${duration(range[1])}, logarithmic`];
+    const heads = ["Method", "One request", ...(shareable ? ["of it, shareable"] : []), "Relative to retraining", "Retraining pays from", `${counted(number, "request")}`, `${duration(range[0])} to ${duration(range[1])}, logarithmic`];
     return scrolled("costs", element("table", { class: "plain costs" },
-      element("caption", { class: "note", text: "Dashed: one retraining. Shareable: the Fisher information of the retained images, which every request computes here and a service would compute once." }),
       element("thead", {}, element("tr", {}, ...heads.map((text) => element("th", { scope: "col", text })))),
       element("tbody", {}, ...all.map((row) => {
         const dear = isNumber(data.retrain) && row.total[0] > data.retrain;
         return element("tr", { class: row.level },
           element("th", { scope: "row", class: "of-level", text: row.id }),
           element("td", { class: "num" }, `${duration(row.seconds[0])} `, row.jobs > 1 ? element("small", { text: `[${duration(row.seconds[1])}, ${duration(row.seconds[2])}]` }) : null),
-          element("td", { class: "num", text: row.shareable ? duration(row.shareable) : "–" }),
+          shareable ? element("td", { class: "num", text: row.shareable ? duration(row.shareable) : "–" }) : null,
           element("td", { class: "num", text: isNumber(row.ratio) ? (row.ratio < 0.4 ? `1/${Math.round(1 / row.ratio)}` : `${words(row.ratio)} ×`) : "–" }),
           element("td", { class: "num", text: isNumber(row.pays) ? counted(row.pays, "request") : "–" }),
           element("td", { class: `num ${dear ? "hurt" : ""}`, text: `${duration(row.total[0])}${dear ? " ✗ dearer" : ""}` }),
@@ -72,8 +72,9 @@ const cost = (() => {
     const all = rows(number);
     host.replaceChildren(
       element("div", { class: "controls" }, element("label", { text: "Requests " }, field),
-        menu("What requests can share", [["no", "paid by each, as measured"], ["yes", "paid once"]], state.once, (once) => go({ once })), viewTools("cost")),
-      element("p", { class: "said-in-words", text: sentence(all, number) }), table(all, number));
+        shareable ? menu("What requests can share", [["no", "paid by each, as measured"], ["yes", "paid once"]], state.once, (once) => go({ once })) : null, viewTools("cost")),
+      element("p", { class: "said-in-words", text: sentence(all, number) }), table(all, number),
+      element("p", { class: "note", text: `Dashed: one retraining. Bars: from the quickest to the slowest job.${shareable ? " Shareable: the Fisher information of the retained images, which every request computes here and a service would compute once." : ""}` }));
     if (focus) focusAt(host, focus);
   };
 

@@ -36,7 +36,7 @@ const film = (() => {
     return element("div", { class: "controls" },
       menu("Show", shown.map((name) => [name, title(name)]), state.show, (show) => go({ show, at: "" })),
       menu("Task", model.tasks.map((task) => [task, task]), state.task, (task) => go({ task })),
-      element("label", {}, outline, " outline the targets"), viewTools("film"));
+      model.requestOf(state.show) ? element("label", {}, outline, " outline the targets") : null, viewTools("film"));
   };
 
   // Everything but what the slider changes, and the function that changes that.
@@ -56,7 +56,7 @@ const film = (() => {
     const drawn = rows.map((name) => tile(name, request ? model.styles.get(name)?.level : ""));
     const truths = request ? [tile("truth")] : rows.map((name) => tile(`${name}, truth`));
     const retrained = element("span", { class: "tile" });
-    const strip = element("div", { class: "strip-of-tiles film-tiles", role: "group", "aria-label": title(state.show) },
+    const strip = element("div", { class: `strip-of-tiles film-tiles${request ? "" : " pairs"}`, role: "group", "aria-label": title(state.show) },
       ...(request ? [truths[0].made, retrained, ...drawn.map(({ made }) => made)] : drawn.flatMap(({ made }, row) => [truths[row].made, made])));
     stored.image(state.show, 0).then((found) => truths.forEach(({ canvas }, row) => paint(canvas, found, row)));
     if (request) tiles.sprite(request.id, ["retrained"]).then((found) => retrained.replaceWith(
