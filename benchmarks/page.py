@@ -4,7 +4,7 @@
 
 Planted effects and images stand in for trained models (tests/unit), with every figure plotted. The images have noise,
 which compresses worse than what models generate. Needs Debian's chromium and chromium-driver, and the test environment.
-An interaction is timed from its event until the frame after it was painted.
+An interaction is timed from its event until the frame after it was painted, with all images that it shows.
 """
 
 import argparse
@@ -34,36 +34,74 @@ from tests.unit.trainings_factory import write_trainings  # noqa: E402
 
 REFERENCES = ("original", "noop-ft", "retrain", "retrain-sample", "retrain-person")
 ROUNDS = 5
-#: What a reader does -> the script that does it. Each is done from the view of the address before it.
+#: True when the images of a request's view are there.
+IMAGES = "document.querySelectorAll('%s canvas').length >= 10"
+AT_ONCE = "true"
+#: What a reader does -> the address before it, the script that does it, and what is true when it is shown.
 INTERACTIONS = {
-    "explore: another task": ("#explore", "choose('#explore-view', 'Task', 'synthesis')"),
-    "explore: paths over budgets": ("#explore", "choose('#explore-view', 'Budget', 'paths')"),
-    "explore: another metric": ("#explore", "choose('#explore-view', 'Metric', 'ssim')"),
-    "explore: a point": ("#explore", "document.querySelector('.point').dispatchEvent(new Event('click'))"),
+    "explore: another task": ("#explore", "choose('#explore-view', 'Task', 'synthesis')", AT_ONCE),
+    "explore: paths over budgets": ("#explore", "choose('#explore-view', 'Budget', 'paths')", AT_ONCE),
+    "explore: another metric": ("#explore", "choose('#explore-view', 'Metric', 'ssim')", AT_ONCE),
+    "explore: a point": (
+        "#explore",
+        "document.querySelector('.point').dispatchEvent(new Event('click'))",
+        AT_ONCE,
+    ),
     "explore: a request, with its images": (
         "#explore?method=obj-if",
         "document.querySelector('.chosen-method .requests tbody button').click()",
+        IMAGES % ".detail",
     ),
     "explore: the next request": (
         "#explore?method=obj-if&request=r1",
         "[...document.querySelectorAll('.detail .controls button')][1].click()",
+        IMAGES % ".detail",
     ),
-    "compare: another method": ("#compare", "choose('#compare-view', 'Method', 'obj-mk-pa')"),
+    "compare: another method": (
+        "#compare",
+        "choose('#compare-view', 'Method', 'obj-mk-pa')",
+        IMAGES % "#compare-view",
+    ),
+    "film: another request": (
+        "#film",
+        "choose('#film-view', 'Show', 'r2')",
+        "document.querySelector('.film-tiles').dataset.painted?.startsWith('unlearning')",
+    ),
+    "film: another step": (
+        "#film?show=r2",
+        "const slider = document.querySelector('#film-view [type=range]'); slider.value = 2;"
+        "slider.dispatchEvent(new Event('input'));"
+        "const wanted = new URLSearchParams(location.hash.split('?')[1]).get('at')",
+        "document.querySelector('.film-tiles').dataset.painted === wanted",
+    ),
+    "cost: more requests": (
+        "#cost",
+        "const field = document.querySelector('#cost-view [type=number]'); field.value = 40;"
+        "field.dispatchEvent(new Event('change'))",
+        AT_ONCE,
+    ),
     "compare: the slider": (
         "#compare",
         "const slider = document.querySelector('.slider input'); slider.value = 20;"
         "slider.dispatchEvent(new Event('input'))",
+        AT_ONCE,
     ),
     "table: sort": (
         "#tables?table=summary&order=up",
         "document.querySelectorAll('#grid-summary .sort')[4].click()",
+        AT_ONCE,
     ),
     "table: filter": (
         "#tables?table=summary&order=up",
         "const field = document.querySelector('#grid-summary [type=search]'); field.value = 'obj';"
         "field.dispatchEvent(new Event('input'))",
+        AT_ONCE,
     ),
-    "table: open": ("#tables", "document.querySelector('#grid-contrasts').closest('details').open = true"),
+    "table: open": (
+        "#tables",
+        "document.querySelector('#grid-contrasts').closest('details').open = true",
+        AT_ONCE,
+    ),
 }
 TIMED = """
 const done = arguments[arguments.length - 1];
@@ -75,7 +113,10 @@ const choose = (host, label, value) => {
 };
 const started = performance.now();
 %s;
-requestAnimationFrame(() => setTimeout(() => done(performance.now() - started), 0));
+const shown = () => (%s);
+const painted = () => requestAnimationFrame(() => setTimeout(() => done(performance.now() - started), 0));
+const wait = () => (shown() ? painted() : setTimeout(wait, 1));
+wait();
 """
 PAINTED = "return performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
 
@@ -123,7 +164,8 @@ def sizes(text: str) -> dict[str, int]:
     """Return the bytes of the page by part."""
     patterns = {
         "measurements": r'id="measurements">[^<]*',
-        "images of the views": r"data-sprite=[^<]*",
+        "images of the views": r"data-pictures=[^<]*",
+        "film": r"data-film=[^<]*",
         "figures": r'<img src="data:image/webp[^>]*width=',
         "vector files": r'id="vector-[^<]*',
         "tables": r'</noscript></div>\s*<script type="application/json">[^<]*',
@@ -161,12 +203,12 @@ def main() -> None:
                 painted.append(driver.execute_script(PAINTED))
             print(f"{'first paint':36} {statistics.median(painted):7.0f} ms")
             print(f"{'views there':36} {statistics.median(ready):7.0f} ms")
-            for name, (address, script) in INTERACTIONS.items():
+            for name, (address, *script) in INTERACTIONS.items():
                 times = []
                 for _ in range(ROUNDS):
                     opened(driver, page, address)
                     time.sleep(0.3)
-                    times.append(driver.execute_async_script(TIMED % script))
+                    times.append(driver.execute_async_script(TIMED % (*script,)))
                 print(f"{name:36} {statistics.median(times):7.0f} ms   most {max(times):.0f}")
 
 

@@ -1,20 +1,13 @@
-"""Which requests were memorised, how far each model is from retraining, and what each costs."""
-
-from collections.abc import Iterable
-from typing import Any
+"""Which requests were memorised, and how far each model is from retraining."""
 
 import numpy as np
 import pandas as pd
 
-from soulbench.analysis import methods
 from soulbench.analysis.band import BAND, Band
 from soulbench.analysis.evidence import Evidence
 from soulbench.analysis.statistics import request_means
-from soulbench.config import runs
 from soulbench.core.columns import TABLES
-from soulbench.core.model_record import read_model_record
-from soulbench.core.paths import ResultPaths, beside
-from soulbench.core.terms import ALL_REQUESTS, BANK, RESEED, TASKS
+from soulbench.core.terms import TASKS
 
 #: Dimensions in which the bank's models must agree with exact ones.
 VALIDATED = ("target_error", "A1", "A2", "A3", "A4")
@@ -91,47 +84,3 @@ def bank_against_exact(evidence: Evidence) -> pd.DataFrame:
                         (request, task, dimension, exact, mean, difference, *ends, abs(difference) <= far)
                     )
     return pd.DataFrame(rows, columns=list(TABLES["bank"]))
-
-
-def training_runs(config: dict[str, Any], paths: ResultPaths, planned: Iterable[runs.Run]) -> pd.DataFrame:
-    """Return timing_jobs.csv: one row for each model of the planned runs.
-
-    A model that serves every request counts once, whatever else lies on the disk.
-    """
-    rows = {}
-    for method, request, seed in planned:
-        if method == RESEED:
-            continue
-        checkpoint = runs.checkpoint(config, method, request, seed, paths)
-        if checkpoint in rows:
-            continue
-        timing = read_model_record(beside(checkpoint, "json")).timing
-        # Retraining runs both stages, so its cost is compared with that of both.
-        earlier = _pretraining_seconds(paths, seed) if method == "original" else 0.0
-        rows[checkpoint] = (
-            method,
-            methods.level(config, method),
-            methods.family(config, method),
-            request if method != BANK and runs.method(config, method).per_request else ALL_REQUESTS,
-            seed,
-            timing.seconds + earlier,
-            timing.peak_mib,
-            timing.steps,
-        )
-    return pd.DataFrame(list(rows.values()), columns=list(TABLES["timing_jobs"]))
-
-
-def _pretraining_seconds(paths: ResultPaths, seed: int) -> float:
-    return read_model_record(beside(paths.pretrained(seed), "json")).timing.seconds
-
-
-def costs(jobs: pd.DataFrame) -> pd.DataFrame:
-    """Return timing.csv: medians by method, and their ratio to the cost of retraining for one request."""
-    exact = jobs["method"] == "retrain"
-    retrain = jobs.loc[exact if exact.any() else jobs["method"] == BANK, "seconds"].median()
-    grouped = jobs.groupby(["method", "family"], sort=False)
-    table = grouped.agg(
-        seconds=("seconds", "median"), peak_mib=("peak_mib", "median"), n=("seconds", "size")
-    ).reset_index()
-    table["ratio_to_retrain"] = table["seconds"] / retrain
-    return table

@@ -211,14 +211,14 @@ _RESULTS: Mapping[str, Schema] = {
 _COSTS: Mapping[str, Schema] = {
     "timing": (
         _of(TEXT, "method", "family")
-        | _of(NUMBER, "seconds", "peak_mib")
+        | _of(NUMBER, "seconds", "seconds_least", "seconds_most", "shareable", "peak_mib")
         | _of(WHOLE, "n")
-        | _of(NUMBER, "ratio_to_retrain")
+        | _of(NUMBER, "ratio_to_retrain", "break_even", "break_even_shared")
     ),
     "timing_jobs": (
         _of(TEXT, "method", "level", "family", "request")
         | _of(WHOLE, "seed")
-        | _of(NUMBER, "seconds", "peak_mib")
+        | _of(NUMBER, "seconds", "shareable", "peak_mib")
         | _of(WHOLE, "steps")
     ),
     "timing_modules": _ABLATED | _of(TEXT, "module") | _of(NUMBER, "seconds"),

@@ -20,11 +20,14 @@ class Timing(msgspec.Struct, frozen=True):
         seconds: wall-clock time of the steps, over all attempts of an interrupted job.
         peak_mib: peak memory in MiB; of the GPU where one computes, of the process otherwise.
         steps: updates of a training stage, or products with the Hessian of a redaction.
+        shareable: those of the seconds in which the Fisher information of the retained images was computed. Other
+            requests compute the same, but for their target images, so that it could be computed once for all of them.
     """
 
     seconds: float
     peak_mib: float
     steps: int
+    shareable: float = 0.0
 
 
 class Solver(msgspec.Struct, frozen=True):

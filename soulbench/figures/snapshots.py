@@ -68,25 +68,26 @@ class Panel(NamedTuple):
 
 def inputs(config: Mapping[str, Any], paths: ResultPaths) -> list[str]:
     """Return the files that the figure reads."""
-    seed = config["seeds"][0]
-    unlearned = [
-        _unlearned(config, paths, name, request)
+    return [*_gallery.image_inputs(paths), paths.table("memorised"), *monitored(config, paths, FILE)]
+
+
+def monitored(config: Mapping[str, Any], paths: ResultPaths, kind: str) -> list[str]:
+    """Return the files of one kind that are beside the original model and every fine-tuned one, of the first seed."""
+    tuned = [
+        beside_unlearned(config, paths, name, request, kind)
         for name in runs.methods(config)
         if runs.method(config, name).family == "finetune"
         for request in runs.requests_of(config, name)
     ]
     # A method that serves every request has one model, so one file.
-    return [
-        *_gallery.image_inputs(paths),
-        paths.table("memorised"),
-        *stage_files(paths, seed, FILE).values(),
-        *dict.fromkeys(unlearned),
-    ]
+    return [*stage_files(paths, config["seeds"][0], kind).values(), *dict.fromkeys(tuned)]
 
 
-def _unlearned(config: Mapping[str, Any], paths: ResultPaths, method: str, request: str) -> str:
-    checkpoint = runs.checkpoint(config, method, request, config["seeds"][0], paths)
-    return beside(checkpoint, FILE)
+def beside_unlearned(
+    config: Mapping[str, Any], paths: ResultPaths, method: str, request: str, kind: str
+) -> str:
+    """Return a file of one kind beside a method's model of the first seed."""
+    return beside(runs.checkpoint(config, method, request, config["seeds"][0], paths), kind)
 
 
 def plot(config: dict[str, Any], paths: ResultPaths, out_stem: Path, log: Callable[[str], Any]) -> None:
@@ -179,13 +180,13 @@ def _unlearning_panel(config: dict[str, Any], paths: ResultPaths) -> Panel:
     images = BenchmarkImages(config, paths)
     request = images.example_request()
     target, boxes, category = images.target(request)
-    snapshots = _target_snapshots(config, paths, request, target)
+    snapshots = of_target(config, paths, request, target)
     steps = evenly_spaced(next(iter(snapshots.values())).steps, UNLEARNING_COLUMNS) if snapshots else []
     shown = [(task, step) for task in TASKS for step in steps]
     return Panel(
         f"The methods unlearn {request}: {category} (image {target})",
         [
-            [*(_output_at(found, task, step, target) for task, step in shown), images.truth(target)]
+            [*(output_at(found, task, step, target) for task, step in shown), images.truth(target)]
             for found in snapshots.values()
         ],
         [
@@ -197,19 +198,18 @@ def _unlearning_panel(config: dict[str, Any], paths: ResultPaths) -> Panel:
     )
 
 
-def _target_snapshots(
-    config: dict[str, Any], paths: ResultPaths, request: str, target: int
-) -> dict[str, Snapshots]:
+def of_target(config: dict[str, Any], paths: ResultPaths, request: str, target: int) -> dict[str, Snapshots]:
     """Return the snapshots that show the target image of a request, by method."""
     snapshots = {}
     for name in ordered(config, runs.methods(config)):
         if family(config, name) == "finetune" and request in runs.requests_of(config, name):
-            candidate = read(_unlearned(config, paths, name, request))
+            candidate = read(beside_unlearned(config, paths, name, request, FILE))
             # The snapshots of a model that serves every request may be of another request's image.
             if target in candidate.image_ids:
                 snapshots[name] = candidate
     return snapshots
 
 
-def _output_at(snapshots: Snapshots, task: str, step: int, image: int) -> np.ndarray | None:
+def output_at(snapshots: Snapshots, task: str, step: int, image: int) -> np.ndarray | None:
+    """Return one output after a step; None if there is no snapshot of that step or image."""
     return snapshots.output(task, snapshots.steps.index(step), image) if step in snapshots.steps else None

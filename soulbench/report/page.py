@@ -1,5 +1,6 @@
 """The page: one file that opens from disk, with every figure, table, style and script inside."""
 
+import platform
 from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path
@@ -12,7 +13,6 @@ from markupsafe import Markup
 
 from soulbench import figures
 from soulbench.analysis.dimensions import DIMENSIONS
-from soulbench.analysis.methods import ordered
 from soulbench.config import runs
 from soulbench.core import records
 from soulbench.core.errors import UserError
@@ -20,23 +20,40 @@ from soulbench.core.paths import ResultPaths, beside
 from soulbench.core.records import atomic_path
 from soulbench.core.tables import read_csv
 from soulbench.core.terms import AS_DESCRIBED, SELECTED, TASKS, TEST
-from soulbench.report import headline, photographs, pictures
+from soulbench.report import film, headline, photographs, pictures
 from soulbench.report.claims import claims
 from soulbench.report.compact import compact_json
+from soulbench.report.costs import cost_view
 from soulbench.report.figure_files import shown
 from soulbench.report.grids import grids
 from soulbench.report.measurements import measurements
+from soulbench.report.scores import score_rows, shown_beside, with_measured_beside
 
 LIMIT = 15_000_000  # bytes
 MARGIN = 20_000  # bytes: what stands around the images in the page
 #: The files of the page's script, in the order in which they need each other.
 SCRIPTS = (
-    *("dom", "order", "address", "model", "chart", "plane"),
-    *("tiles", "explore", "compare", "tables", "figures", "main"),
+    *("dom", "order", "address", "model", "chart", "plane", "sprites", "tiles"),
+    *("explore", "compare", "film", "cost", "tables", "figures", "main"),
 )
 STYLES = ("page", "views")
+#: The sections of the page in their order, and their headings in its menu. Each has a template of its name.
+SECTIONS = {
+    "answer": "Answer",
+    "explore": "Explore",
+    "compare": "Compare",
+    "claims": "Claims",
+    "film": "Film",
+    "cost": "Cost",
+    "figures": "Figures",
+    "tables": "Tables",
+    "data": "Data",
+    "provenance": "Provenance",
+}
 DIGITS_OF_MEASUREMENTS = 6  # their differences are shown, too
 NO_PICTURES: dict[str, Any] = {"facts": "{}", "sprites": []}
+#: Of the space for images, at least this share is the film's, if it needs it.
+SHARE_OF_FILM = 0.25
 
 
 def write_page(
@@ -67,10 +84,11 @@ def write_page(
         "number": number,
         "counted": figures.counted,
     }
-    content = _content(config, paths, captions) | {"configuration": configuration, "pictures": NO_PICTURES}
+    content = _content(config, paths, captions) | {"configuration": configuration}
+    content |= {"pictures": NO_PICTURES, "film": NO_PICTURES}
     template = environment.get_template("page.html.j2")
     allowed = LIMIT - len(template.render(content).encode()) - MARGIN
-    content["pictures"] = embedded(list(pictures.sprites(config, paths)), allowed)
+    content |= embedded(config, paths, allowed)
     text = template.render(content)
     size = len(text.encode())
     if size > LIMIT:
@@ -87,6 +105,7 @@ def _content(config: dict[str, Any], paths: ResultPaths, captions: Mapping[str, 
     costs = read_csv(paths.table("timing"))[["method", "seconds", "ratio_to_retrain"]]
     points = read_csv(paths.table("scoreboard"))
     scores = points[points["operating_point"] == AS_DESCRIBED].merge(costs, on="method", how="left")
+    scores = with_measured_beside(scores, paths)
     # What a method costs at another budget than described is not measured.
     selected = points[points["operating_point"] == SELECTED].assign(ratio_to_retrain=np.nan)
     judged = claims(config, paths)
@@ -97,6 +116,7 @@ def _content(config: dict[str, Any], paths: ResultPaths, captions: Mapping[str, 
     return {
         "config": config,
         "tasks": TASKS,
+        "sections": SECTIONS,
         "sentences": headline.sentences(config, scores),
         "outcomes": headline.outcomes(config, scores),
         "selected": {
@@ -105,7 +125,8 @@ def _content(config: dict[str, Any], paths: ResultPaths, captions: Mapping[str, 
         }
         if len(selected)
         else None,
-        "scores": {task: _scores(config, scores, task) for task in TASKS},
+        "scores": {task: score_rows(config, scores, task) for task in TASKS},
+        "beside": {task: shown_beside(scores, task) for task in TASKS},
         "claims": judged,
         "operating_points": len({claim["operating_point"] for claim in judged}) > 1,
         "axes": figures.axes_of_intervals(config),
@@ -124,6 +145,7 @@ def _content(config: dict[str, Any], paths: ResultPaths, captions: Mapping[str, 
         "colours": figures.LEVEL_COLOURS,
         "styles": _assets("styles", STYLES, "css"),
         "scripts": _assets("scripts", SCRIPTS, "js"),
+        "costs": compact_json(cost_view(config, paths)),
         "measurements": compact_json(
             measurements(config, paths) | {"lpips": figures.lpips_name(config)}, DIGITS_OF_MEASUREMENTS
         ),
@@ -136,13 +158,18 @@ def _assets(folder: str, names: tuple[str, ...], suffix: str) -> Markup:
     return Markup("\n".join((at / f"{name}.{suffix}").read_text(encoding="utf-8") for name in names))
 
 
-def embedded(made: list[pictures.Sprite], allowed: int) -> dict[str, Any]:
-    """Return the images as the template takes them: what a reader has to know of them, and one element a request."""
-    found = pictures.fitted(made, allowed)
-    sprites = found.pop("sprites")
+def embedded(config: dict[str, Any], paths: ResultPaths, allowed: int) -> dict[str, Any]:
+    """Return the images of the requests and the film as the templates take them, in at most so many bytes."""
+    of_requests, of_films = list(pictures.sprites(config, paths)), list(film.films(config, paths))
+    least = pictures.fitted(of_films, int(SHARE_OF_FILM * allowed), film.FORMS[-1:])["bytes"]
+    shown = pictures.fitted(of_requests, allowed - least)
+    filmed = pictures.fitted(of_films, allowed - shown["bytes"], film.FORMS)
     return {
-        "facts": compact_json(found),
-        "sprites": [{"request": sprite["request"], "data": compact_json(sprite)} for sprite in sprites],
+        name: {
+            "facts": compact_json({key: found[key] for key in ("words", "missing")}),
+            "sprites": found["sprites"],
+        }
+        for name, found in (("pictures", shown), ("film", filmed))
     }
 
 
@@ -170,16 +197,6 @@ def number(value: Any, digits: int = 1) -> str:
     return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")  # + 0.0: never minus zero
 
 
-def _scores(config: dict[str, Any], scores: pd.DataFrame, task: str) -> list[dict[str, Any]]:
-    """Return the scoreboard's rows for a task, references first, with the symbol and tone of each outcome."""
-    by_method: dict[Any, Any] = scores[scores["task"] == task].set_index("method").to_dict("index")
-    rows = []
-    for method in ordered(config, by_method):
-        symbol, tone, _ = headline.SHOWN[by_method[method]["outcome"]]
-        rows.append({**by_method[method], "method": method, "symbol": symbol, "tone": tone})
-    return rows
-
-
 def _memorised(table: pd.DataFrame) -> dict[str, Any]:
     """Return by task how many requests were (clearly) memorised, and the requests that were not clearly."""
     by_task = {
@@ -201,6 +218,7 @@ def provenance(config: dict[str, Any], paths: ResultPaths) -> dict[str, Any]:
         for key in ("device", "commit")
     )
     return {
+        "system": f"{platform.system()} {platform.release()}, {platform.machine()}",
         "devices": devices or [config["device"]],
         "commits": commits or [records.commit() or "not in a git checkout"],
         "lock": records.lock_hash() or "no lock file",

@@ -1,7 +1,8 @@
-"""The images that the page compares: for each request one sprite, whose tiles are the models' outputs of its image."""
+"""Images in the page: what the models generated for each request, in the best form that fits."""
 
+import base64
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,14 +13,15 @@ from soulbench.core.paths import ResultPaths
 from soulbench.core.terms import TASKS
 from soulbench.figures._gallery import BenchmarkImages
 from soulbench.report import shown_models
-from soulbench.report.photographs import data_uri
+from soulbench.report.compact import compact_json
 
 TRUTH = "truth"
+AROUND = 100  # bytes of the element in which the data stand
 
 
 @dataclass(frozen=True)
 class Form:
-    """How sprites are written.
+    """How images are written.
 
     Attributes:
         words: for a reader of the page; empty where nothing is lost.
@@ -31,9 +33,9 @@ class Form:
     side: int | None = None
     quality: int | None = None
 
-    def encode(self, sprite: np.ndarray, side: int) -> bytes:
-        """Return a sprite uint8 [H, W, 3] of tiles with so many pixels per side as WebP."""
-        image, stream = Image.fromarray(sprite), io.BytesIO()
+    def encode(self, tiles: np.ndarray, side: int) -> str:
+        """Return tiles uint8 [H, W, 3] with so many pixels per side as WebP in base64."""
+        image, stream = Image.fromarray(tiles), io.BytesIO()
         if self.side is not None and self.side < side:
             scale = self.side / side
             size = round(image.width * scale), round(image.height * scale)
@@ -42,7 +44,7 @@ class Form:
             image.save(stream, "WEBP", lossless=True, method=2)
         else:
             image.save(stream, "WEBP", quality=self.quality, method=2)
-        return stream.getvalue()
+        return base64.b64encode(stream.getvalue()).decode()
 
 
 #: From the best to the smallest: the first that fits the page is taken.
@@ -56,22 +58,32 @@ FORMS = (
 
 
 @dataclass(frozen=True)
-class Sprite:
-    """The tiles of a request.
+class Sprites:
+    """Images that the page shows together.
+
+    Each is decoded on its own: a reader waits for the few that a view shows, and not for all.
 
     Attributes:
-        request: its id.
-        rows: the name of each row: `truth`, `retrained`, methods. The columns are the tasks.
-        pixels: uint8 [rows x side, tasks x side, 3].
+        name: of what they show, such as a request.
+        side: pixels per side of a tile.
+        facts: what the page's script has to know of them.
+        images: uint8 [height, width, 3], each made of tiles.
     """
 
-    request: str
-    rows: list[str]
-    pixels: np.ndarray
+    name: str
+    side: int
+    facts: Mapping[str, Any]
+    images: Sequence[np.ndarray]
+
+    def written(self, form: Form) -> dict[str, Any]:
+        """Return what stands in the page: their name, and their data as JSON."""
+        side = min(self.side, form.side or self.side)
+        images = [form.encode(image, self.side) for image in self.images]
+        return {"name": self.name, "data": compact_json({"side": side, **self.facts, "images": images})}
 
 
-def sprites(config: dict[str, Any], paths: ResultPaths) -> Iterator[Sprite]:
-    """Yield one sprite for each request, of the image of its primary target."""
+def sprites(config: dict[str, Any], paths: ResultPaths) -> Iterator[Sprites]:
+    """Yield each request's images: of its primary target's image, one for each model; the columns are the tasks."""
     images = BenchmarkImages(config, paths)
     for request in images.requests:
         target, _, _ = images.target(request)
@@ -81,29 +93,35 @@ def sprites(config: dict[str, Any], paths: ResultPaths) -> Iterator[Sprite]:
             outputs = images.outputs_of(run)
             tiles[name] = [outputs[task][target] for task in TASKS]
         rows = [np.concatenate(row, axis=1) for row in tiles.values()]
-        yield Sprite(request, list(tiles), np.concatenate(rows))
+        yield Sprites(request, len(truth), {"rows": list(tiles)}, rows)
 
 
-def fitted(made: list[Sprite], allowed: int) -> dict[str, Any]:
-    """Return the sprites in the best form that takes at most so many bytes on the page, with what was lost in words.
+def fitted(made: Sequence[Sprites], allowed: int, forms: Sequence[Form] = FORMS) -> dict[str, Any]:
+    """Return the images in the best form that takes at most so many bytes on the page, with what was lost in words.
 
-    If even the smallest form does not fit, as many requests as do are kept.
+    If even the smallest form does not fit, as many as do are kept.
+
+    Args:
+        made: the images.
+        allowed: bytes.
+        forms: from the best to the smallest.
+
+    Returns:
+        `words` on what was lost, the names of those that are `missing`, `sprites` as written, and their `bytes`.
     """
     shown: list[dict[str, Any]] = []
-    for form in FORMS:
-        shown = [_shown(sprite, form) for sprite in made]
-        if sum(len(item["uri"]) for item in shown) <= allowed:
-            return {"words": form.words, "missing": [], "sprites": shown}
+    for form in forms:
+        shown = [one.written(form) for one in made]
+        if (size := sum(map(_size, shown))) <= allowed:
+            return {"words": form.words, "missing": [], "sprites": shown, "bytes": size}
     kept, size = [], 0
     for item in shown:
-        size += len(item["uri"])
-        kept += [item] if size <= allowed else []
-    names = {item["request"] for item in kept}
-    missing = [sprite.request for sprite in made if sprite.request not in names]
-    return {"words": FORMS[-1].words, "missing": missing, "sprites": kept}
+        if size + _size(item) <= allowed:
+            kept.append(item)
+            size += _size(item)
+    missing = [item["name"] for item in shown if item not in kept]
+    return {"words": forms[-1].words, "missing": missing, "sprites": kept, "bytes": size}
 
 
-def _shown(sprite: Sprite, form: Form) -> dict[str, Any]:
-    side = sprite.pixels.shape[1] // len(TASKS)
-    uri = data_uri(form.encode(sprite.pixels, side), "image/webp")
-    return {"request": sprite.request, "rows": sprite.rows, "side": min(side, form.side or side), "uri": uri}
+def _size(written: Mapping[str, Any]) -> int:
+    return len(written["data"].encode()) + AROUND

@@ -1,5 +1,6 @@
 """The diagonal of the Fisher information, as far as an image generator has one."""
 
+from contextlib import nullcontext
 from typing import Literal
 
 import torch
@@ -20,12 +21,14 @@ def diagonal(task: Task, which: Literal["forget", "retain"]) -> dict[str, Tensor
     """
     named = {name: p for name, p in task.model.named_parameters() if p.requires_grad}
     sums, images = {name: torch.zeros_like(p) for name, p in named.items()}, 0
-    for piece in task.pieces(which, size=1):
-        gradients = torch.autograd.grad(task.loss(piece), list(named.values()), allow_unused=True)
-        for name, gradient in zip(named, gradients, strict=True):
-            if gradient is not None:
-                sums[name] += gradient.square()
-        images += 1
+    # The retained images are the same for all requests, but for the weights on their target images.
+    with task.sharing() if which == "retain" else nullcontext():
+        for piece in task.pieces(which, size=1):
+            gradients = torch.autograd.grad(task.loss(piece), list(named.values()), allow_unused=True)
+            for name, gradient in zip(named, gradients, strict=True):
+                if gradient is not None:
+                    sums[name] += gradient.square()
+            images += 1
     return {name: value / max(images, 1) for name, value in sums.items()}
 
 

@@ -105,7 +105,9 @@ def unlearn(
                         changes = apply_plan(data, plan, planned.id)
                         steps = {int(step): path for step, path in on_the_way.items()}
                         arguments = (changes, seed, work, log, monitor, steps, moments, its)
-                        facts = with_preparation(_finetune(data, networks, *arguments), preparation)
+                        facts = with_preparation(
+                            _finetune(data, networks, *arguments), preparation, its.task.shareable
+                        )
         if monitor.batch is None:  # not the first of several processes
             return
         networks.save(out_model, seed=seed, method=method, request=request)

@@ -34,7 +34,7 @@ class SupervisedParts(LoopParts):
 
     def __init__(self, method: TrainedMethod, guard: Guard):
         super().__init__(method.networks, method.objective)
-        self.method, self.guard = method, guard
+        self.method, self.task, self.guard = method, method.task, guard
         self.masks, self.trained = method.masks, method.trained
 
     def losses(self, step: int, batch: Batch, condition: Condition) -> Losses:
@@ -95,7 +95,7 @@ class SupervisedChange:
             networks.save(path)
         _assign(model, start | described)
         seconds, peak = preparation.seconds + meter.seconds, max(preparation.peak_mib, meter.peak_mib)
-        return {"timing": Timing(seconds, peak, 1), "images": images}
+        return {"timing": Timing(seconds, peak, 1, self.task.shareable), "images": images}
 
     def _weights(self, strength: float) -> dict[str, Tensor]:
         """Return copies of the weights that the method gives, checked."""
@@ -184,8 +184,14 @@ def check_finite(networks: Networks, who: str) -> None:
             )
 
 
-def with_preparation(result: TrainingResult, preparation: Meter) -> dict[str, Any]:
-    """Return what the record of a trained model holds, the method's preparation counted with it."""
+def with_preparation(result: TrainingResult, preparation: Meter, shareable: float) -> dict[str, Any]:
+    """Return what the record of a trained model holds, the method's preparation counted with it.
+
+    Args:
+        result: of the training.
+        preparation: has measured what the method did before.
+        shareable: seconds of that which other requests could share.
+    """
     timing = result.timing
     seconds, peak = timing.seconds + preparation.seconds, max(timing.peak_mib, preparation.peak_mib)
-    return vars(replace(result, timing=Timing(seconds, peak, timing.steps)))
+    return vars(replace(result, timing=Timing(seconds, peak, timing.steps, shareable)))

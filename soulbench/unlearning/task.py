@@ -5,7 +5,9 @@ A method's file defines `class Method(TrainedMethod)`, which replaces parts of t
 """
 
 import copy
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
@@ -90,6 +92,7 @@ class Task:
         original: the original model, which stays as it is.
         objective: the configured losses.
         steps: optimiser steps of a fine-tuning (`unlearning.steps`).
+        shareable: seconds so far in blocks of `sharing`.
 
     Args:
         data: the benchmark's data.
@@ -115,6 +118,7 @@ class Task:
         self.objective: Objective = place(objective_for(data.config, networks, UNCHANGED), device)
         settings = data.config["unlearning"]
         self.steps: int = settings["steps"]
+        self.shareable = 0.0
         self._batch_size = min(settings["batch"], len(data.subset))
         self._masking = Masking(masking_of(data.config), device)
         subset = subset_of(data)
@@ -127,6 +131,15 @@ class Task:
         self._at_start = checksum(self.original.state_dict())
         self.budget = Budget(who, ALLOWANCE * self.steps * self._batch_size)
         self.model.register_forward_pre_hook(self.budget)
+
+    @contextmanager
+    def sharing(self) -> Iterator[None]:
+        """Measure a block that computes what every request could share, such as a Fisher information."""
+        started = time.perf_counter()
+        yield
+        if self._device.type != "cpu":
+            torch.accelerator.synchronize(self._device)
+        self.shareable += time.perf_counter() - started
 
     def _map(self, regions: Iterable[Region]) -> Tensor:
         return torch.from_numpy(inside(regions, self._data.scenes.image_size))[None].float().to(self._device)

@@ -15,6 +15,8 @@ ADDRESSES = {
     "the page as it opens": "",
     "explore, with images": "#explore?method=obj-if&request=r1&budget=paths",
     "compare": "#compare?a=obj-mk-pa&b=obj-if",
+    "the film": "#film?show=r1&at=unlearning-6",
+    "cost": "#cost?requests=40&once=yes",
     "a table": "#tables?table=summary&order=up",
     "everything unfolded": "#claims",
 }

@@ -26,6 +26,7 @@ from soulbench.unlearning.gauss_newton import GaussNewton
 from soulbench.unlearning.influence import Redaction
 from soulbench.unlearning.nodes import without
 from soulbench.unlearning.plan import Plan, plan_of
+from soulbench.unlearning.supervised import supervised
 from soulbench.unlearning.task import Task, mean_difference
 
 
@@ -324,6 +325,16 @@ def test_ewc_mask_holds_weights_by_their_fisher_information(laboratory):
         dict(laboratory.task.model.named_parameters())[name][1, 2] += 0.5
     elastic = method.losses(0, piece.batch, piece.condition).generator["elastic"]
     torch.testing.assert_close(elastic.detach(), method.stiffness[name][1, 2] * 0.25)
+
+
+def test_only_what_every_request_could_share_counts_as_such(laboratory):
+    fisher.diagonal(laboratory.task, "forget")
+    assert laboratory.task.shareable == 0.0
+    code = registry.method("ssd")
+    arguments = (laboratory.data, laboratory.networks, "ssd", code, laboratory.request, 1, code.parameters())
+    with supervised(*arguments) as (method, preparation):
+        timing = method.change(preparation, {})["timing"]
+    assert 0.0 < timing.shareable < timing.seconds
 
 
 def test_fisher_noise_is_larger_where_the_retained_data_do_not_care(laboratory):

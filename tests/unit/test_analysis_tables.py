@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from soulbench.analysis.costs import break_even, costs
 from soulbench.analysis.evidence import Evidence
 from soulbench.analysis.summary import contrasts
 from soulbench.analysis.tables import write_tables
@@ -245,6 +246,37 @@ def test_costs_count_a_shared_model_once_and_both_stages_of_the_original(tables)
     assert timing.loc["original", "seconds"] == 400.0
     assert timing.loc["retrain", "ratio_to_retrain"] == 1.0
     assert timing.loc["obj-if", "family"] == "redaction"
+
+
+def test_break_even_is_the_first_number_of_requests_that_costs_more_than_one_retraining(tables):
+    timing = tables["timing"].set_index("method")
+    assert timing.loc[["original", "noop-ft"], ["break_even", "break_even_shared"]].isna().all(axis=None)
+    for method in ("obj-mk-pa", "obj-if"):
+        row = timing.loc[method]
+        retrain, number = timing.loc["retrain", "seconds"], int(row["break_even"])
+        assert (number - 1) * row["seconds"] <= retrain < number * row["seconds"]
+        assert row["seconds_least"] < row["seconds"] < row["seconds_most"]
+    # From the second request on, one retraining for both costs less than one for each.
+    assert timing.loc["retrain", "break_even"] == 2
+
+
+def test_what_all_requests_can_share_is_paid_once():
+    assert break_even(100.0, 10.0) == 11
+    assert break_even(100.0, 4.0, once=6.0) == 24
+    assert 6 + 23 * 4 <= 100 < 6 + 24 * 4
+    assert break_even(100.0, 250.0) == break_even(100.0, 1.0, once=200.0) == 1
+    assert np.isnan(break_even(float("nan"), 1.0))
+    jobs = pd.DataFrame(
+        [
+            ("retrain", "reference", "retrain", "r1", 1, 100.0, 0.0, 900.0, 400),
+            ("ewc-mask", "object", "finetune", "r1", 1, 10.0, 6.0, 900.0, 50),
+            ("ewc-mask", "object", "finetune", "r2", 1, 10.0, 6.0, 900.0, 50),
+        ],
+        columns=list(TABLES["timing_jobs"]),
+    )
+    timing = costs(jobs).set_index("method")
+    assert timing.loc["ewc-mask", "shareable"] == 6.0
+    assert timing.loc["ewc-mask", ["break_even", "break_even_shared"]].tolist() == [11, 24]
 
 
 def test_a_variant_stands_beside_its_base(tmp_path):

@@ -245,10 +245,67 @@ def test_the_slider_uncovers_one_image_and_stays_in_the_address(page):
     assert "80%" in page.find(".slider .upper").get_attribute("style")
 
 
+def test_the_film_is_led_by_one_slider_and_its_step_is_in_the_address(page, paths):
+    page.open("#film?show=r2&outline=no")
+    shown = "return document.querySelectorAll('#film-view canvas').length > 5"
+    page.until(shown)
+    stored = np.load(Path(paths.unlearned("obj-mk-pa", "r2", 1)).with_name("model.snapshots.npz"))
+    last = stored["steps"].tolist()[-1]
+    assert f"unlearning, step {last}" in page.find("#film-view output").text
+    slider = page.find("#film-view input[type=range]")
+    slider.send_keys("\ue012\ue012")  # left, twice: the range's own keys
+    step = stored["steps"].tolist()[-3]
+    assert f"at=unlearning-{step}" in page.address
+    assert f"unlearning, step {step}" in page.find("#film-view output").text
+    page.open(page.address)  # the link opens exactly that state
+    page.until(shown)
+    names = page.texts("#film-view figcaption")
+    position = next(index for index, name in enumerate(names) if name.startswith("obj-mk-pa"))
+    assert names[:2] == ["truth", "retrained"]
+    drawn = "const all = [...document.querySelectorAll('#film-view canvas')];"
+    drawn += "const canvas = all[arguments[0]]; const context = canvas.getContext('2d');"
+    drawn += "return [...context.getImageData(0, 0, canvas.width, canvas.height).data]"
+    expected = stored["reconstruction"][-3, 0]
+
+    def pixels():
+        data = np.array(page.run(drawn, position), dtype=np.uint8)
+        return data.reshape(*expected.shape[:2], 4)[..., :3]
+
+    end = time.monotonic() + 20
+    while not np.array_equal(pixels(), expected) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert np.array_equal(pixels(), expected)
+    page.run("document.activeElement.blur()")
+    page.find("body").send_keys("\ue014")  # right: wherever the focus is
+    assert f"at=unlearning-{stored['steps'].tolist()[-2]}" in page.address
+    page.choose("#film-view", "Show", "original model")
+    assert "fine-tuning, step" in page.find("#film-view output").text
+
+
+def test_cost_says_when_retraining_would_have_been_cheaper(page, paths):
+    timing = read_csv(paths.table("timing")).set_index("method")
+    number = int(timing.loc["obj-mk-pa", "break_even"])
+    cell = "return [...document.querySelectorAll('.costs tbody tr')]"
+    cell += ".find((row) => row.firstChild.textContent === 'obj-mk-pa').children[arguments[0]].textContent"
+    page.open(f"#cost?requests={number - 1}")
+    assert page.run(cell, 3) == f"{number} requests"
+    assert "dearer" not in page.run(cell, 4)
+    page.open(f"#cost?requests={number}")
+    assert "dearer" in page.run(cell, 4)
+    assert "obj-mk-pa" in page.find("#cost-view .said-in-words").text
+    page.run(
+        "const field = document.querySelector('#cost-view [type=number]'); field.value = 3;"
+        "field.dispatchEvent(new Event('change'))"
+    )
+    assert page.address == "#cost?requests=3"
+    page.click("#cost-view .tools button", "Reset")
+    assert page.address == "#cost"
+
+
 def test_a_table_sorts_filters_hides_and_copies(page, paths):
     page.open("#tables?table=summary&order=up")
     every = read_csv(paths.table("summary"))
-    assert page.texts("#grid-summary .note") == [f"100 of {len(every)} rows"]
+    assert page.texts("#grid-summary .note") == [f"50 of {len(every)} rows"]
     select = "const node = document.querySelector(`#grid-summary [aria-label='${arguments[0]}']`);"
     select += "node.value = arguments[1];"
     page.run(select + "node.dispatchEvent(new Event('change'))", "only method", "obj-ng")
@@ -300,7 +357,10 @@ def test_parts_of_claims_link_into_the_views(page):
     page.until(f"return document.querySelector('.chosen-method h3')?.textContent.startsWith('{method}:')")
 
 
-@pytest.mark.parametrize("address", ["#explore?method=obj-if&request=r1", "#compare", "#tables", "#claims"])
+@pytest.mark.parametrize(
+    "address",
+    ["#explore?method=obj-if&request=r1", "#compare", "#film?show=r1", "#cost", "#tables", "#claims"],
+)
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("dark", [False, True])
 def test_nothing_is_wider_than_the_window(paths, address, width, dark):

@@ -21,7 +21,7 @@ from soulbench.core.tables import read_csv
 from soulbench.core.terms import METRICS
 from soulbench.report import captions, headline, photographs
 from soulbench.report.grids import grid_data
-from soulbench.report.page import number, provenance, write_page
+from soulbench.report.page import SECTIONS, number, provenance, write_page
 from tests.unit.records_factory import ROOT, config
 from tests.unit.scenes_factory import kinds
 from tests.unit.test_figures import prepare
@@ -66,8 +66,7 @@ def test_nothing_is_fetched(text):
 
 
 def test_the_answer_comes_first(text):
-    sections = ("answer", "explore", "compare", "claims", "figures", "tables", "data", "provenance")
-    positions = [text.index(f'id="{name}"') for name in sections]
+    positions = [text.index(f'<section id="{name}"') for name in SECTIONS]
     assert positions == sorted(positions)
     assert "In reconstruction, no method is certain to forget the object as retraining does" in text
     assert "These are certain to remove it and to keep the rest: obj-mk-" in text

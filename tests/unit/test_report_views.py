@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from soulbench.analysis import methods
@@ -10,11 +11,14 @@ from soulbench.analysis.evidence import Evidence
 from soulbench.analysis.pairs import pairs
 from soulbench.config import runs
 from soulbench.core.tables import read_csv
-from soulbench.core.terms import SELECTED, TASKS
-from soulbench.report import pictures, shown_models
+from soulbench.core.terms import AS_DESCRIBED, SELECTED, TASKS
+from soulbench.report import film, pictures, shown_models
 from soulbench.report.claims import forest, links
 from soulbench.report.compact import compact_json
+from soulbench.report.costs import cost_view
 from soulbench.report.measurements import measurements
+from soulbench.report.page import embedded
+from soulbench.report.scores import with_measured_beside
 from tests.unit.records_factory import config
 from tests.unit.test_figures import prepare
 
@@ -112,12 +116,11 @@ def test_pairs_agree_with_contrasts_and_are_corrected_in_families(results):
 def test_sprites_hold_one_retrained_model_and_every_method(results):
     found, paths = results
     made = list(pictures.sprites(found, paths))
-    assert [sprite.request for sprite in made] == runs.request_ids(found)
-    first = made[0]
-    assert first.rows[:2] == ["truth", "retrained"]
-    assert {"original", "obj-if"} < set(first.rows)
-    side = first.pixels.shape[1] // len(TASKS)
-    assert first.pixels.shape == (side * len(first.rows), 2 * side, 3)
+    assert [sprite.name for sprite in made] == runs.request_ids(found)
+    first, rows = made[0], made[0].facts["rows"]
+    assert rows[:2] == ["truth", "retrained"]
+    assert {"original", "obj-if"} < set(rows)
+    assert [image.shape for image in first.images] == [(first.side, 2 * first.side, 3)] * len(rows)
     run = shown_models.of_request(found, "r1")["retrained"]
     assert run.method == ("bank" if found["references"]["bank"] else "retrain")
     assert paths.record(*run, "outputs.npz") in shown_models.output_inputs(found, paths)
@@ -128,12 +131,76 @@ def test_images_are_compressed_only_as_far_as_they_must_be_and_what_is_missing_i
     made = list(pictures.sprites(*results))
     best = pictures.fitted(made, 10**8)
     assert (best["words"], best["missing"]) == ("", [])
-    size = sum(len(sprite["uri"]) for sprite in best["sprites"])
-    smaller = pictures.fitted(made, size - 1)
+    assert best["bytes"] >= sum(len(sprite["data"]) for sprite in best["sprites"])
+    smaller = pictures.fitted(made, best["bytes"] - 1)
     assert smaller["words"] == pictures.FORMS[1].words
-    smallest = sum(len(sprite["uri"]) for sprite in pictures.fitted(made, 1)["sprites"])
-    assert smallest == 0
-    assert pictures.fitted(made, 1)["missing"] == [sprite.request for sprite in made]
+    nothing = pictures.fitted(made, 1)
+    assert (nothing["sprites"], nothing["bytes"]) == ([], 0)
+    assert nothing["missing"] == [sprite.name for sprite in made]
+
+
+def test_films_hold_every_snapshot_once_with_its_loss(results):
+    found, paths = results
+    made = {one.name: one for one in film.films(found, paths)}
+    assert list(made) == [film.ORIGINAL, *runs.request_ids(found)]
+    shown = made["r2"]
+    rows, frames = shown.facts["rows"], shown.facts["frames"]
+    assert set(rows) < {name for name in runs.methods(found) if runs.method(found, name).family == "finetune"}
+    folder = Path(paths.unlearned("obj-mk-pa", "r2", 1)).parent
+    stored, curves = np.load(folder / "model.snapshots.npz"), pd.read_csv(folder / "model.curves.csv")
+    assert [frame["step"] for frame in frames] == stored["steps"].tolist()
+    row = rows.index("obj-mk-pa")
+    for index, frame in enumerate(frames):
+        for task in TASKS:
+            image = shown.images[1 + index * len(TASKS) + TASKS.index(task)]
+            place = frame["places"][task][row]
+            tile = image[place * shown.side : (place + 1) * shown.side]
+            assert np.array_equal(tile, stored[task][index, 0])
+        before = curves[curves["step"] <= frame["step"]]["loss"]
+        assert frame["losses"][row] == (before.iloc[-1] if frame["step"] and len(before) else None)
+    # All methods start from the same model, whose image is there once.
+    assert shown.images[1].shape[0] == shown.side
+    assert all(Path(path).is_file() for path in film.inputs(found, paths))
+    learning = made[film.ORIGINAL].facts["frames"]
+    assert [frame["stage"] for frame in learning] == sorted(
+        (frame["stage"] for frame in learning), key=["pre-training", "fine-tuning"].index
+    )
+    assert learning[0]["losses"] == [None] * len(made[film.ORIGINAL].facts["rows"])
+
+
+def test_the_page_keeps_room_for_the_film(results):
+    """Where images of requests alone would fill the page, they are compressed first."""
+    found, paths = results
+    sprites = pictures.fitted(list(pictures.sprites(found, paths)), 10**8)["bytes"]
+    both = embedded(found, paths, sprites)
+    assert '"words":null' not in both["pictures"]["facts"]
+    assert len(both["film"]["sprites"]) > 0
+    assert sum(len(one["data"]) for kind in both.values() for one in kind["sprites"]) <= sprites
+
+
+def test_scores_have_identity_and_leak_with_interval_and_control(results):
+    paths = results[1]
+    scores = read_csv(paths.table("scoreboard"))
+    described = scores[scores["operating_point"] == AS_DESCRIBED]
+    rows = with_measured_beside(described, paths)
+    assert len(rows) == len(described)
+    leak = read_csv(paths.table("update_leak")).query("metric == 'auc'").set_index(["method", "task"])
+    for row in rows.to_dict("records"):
+        assert row["place"] == pytest.approx(row["identity"], nan_ok=True)
+        assert row["place_control"] == pytest.approx(row["identity_retrain"], nan_ok=True)
+        if (row["method"], row["task"]) in leak.index:
+            expected = leak.loc[row["method"], row["task"]]
+            for ours, theirs in {"": "value", "_low": "value_low", "_control": "control"}.items():
+                assert row[f"leak{ours}"] == pytest.approx(expected[theirs], nan_ok=True)
+
+
+def test_costs_are_those_of_methods_that_serve_requests(results):
+    found, paths = results
+    view, timing = cost_view(found, paths), read_csv(paths.table("timing")).set_index("method")
+    shown = {row["id"]: row for row in view["methods"]}
+    assert {"original", "noop-ft", "bank"}.isdisjoint(shown)
+    assert view["retrain"] == pytest.approx(timing.loc["retrain", "seconds"])
+    assert shown["obj-if"]["break_even"] == timing.loc["obj-if", "break_even"]
 
 
 def test_a_forest_plot_has_the_threshold_in_its_middle():

@@ -15,8 +15,8 @@ def run(tmp_path):
     (tmp_path / "tables").mkdir()
     table = pd.DataFrame(
         [
-            ("obj_mk|x", "finetune", 12.34567, 900.0, 3, float("nan")),
-            ("retrain", "retrain", 200.0, 1200.0, 2, 1.0),
+            ("obj_mk|x", "finetune", 12.34567, 12.0, 13.0, 0.0, 900.0, 3, float("nan"), 17.0, 17.0),
+            ("retrain", "retrain", 200.0, 199.0, 201.0, 0.0, 1200.0, 2, 1.0, 2.0, 2.0),
         ],
         columns=list(TABLES["timing"]),
     )

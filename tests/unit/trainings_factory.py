@@ -45,6 +45,9 @@ def write_trainings(folder: Path, settings: dict, parts: dict[str, float] = DEMO
                 if not stem.with_suffix(".snapshots.npz").exists():
                     target = int(requests.loc[request, "image_id"])
                     image = next(pair for pair in _images(folder) if pair[0] == target)
+                    write_curves(
+                        stem, "unlearning", settings["unlearning"]["steps"], parts, settings["seeds"][0]
+                    )
                     ends = (0.95, 0.2) if method.endswith("-ng") else (0.95, 0.9)
                     write_snapshots(
                         stem, "unlearning", settings["unlearning"]["steps"], [image], ends, code.per_request
@@ -98,7 +101,9 @@ def write_snapshots(
         if forgets:
             box = np.s_[:, int(0.2 * side) : int(0.9 * side), int(0.3 * side) : int(0.7 * side)]
             image[box] += done * (128 - image[box])
-        generated.append(image.astype(np.uint8))
+        # As what models generate, they are not flat: it matters for the bytes that they take on the page.
+        image += np.random.default_rng(step).normal(0, 6, image.shape)
+        generated.append(image.clip(0, 255).astype(np.uint8))
     stem.parent.mkdir(parents=True, exist_ok=True)
     np.savez(
         f"{stem}.snapshots.npz",

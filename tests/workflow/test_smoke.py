@@ -3,16 +3,19 @@
 One is a new file in the package, two are files elsewhere (`plugins`), and one is the package's, but off by default.
 """
 
+import json
 import os
 import re
 import shutil
 import signal
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
 from snakemake_runs import call, copy_of_the_project, started
 
+from soulbench import figures
 from soulbench.core.sources import ROOT
 
 GATHERED = {"tables", "claims", "page", "all"}
@@ -90,6 +93,24 @@ def test_every_rule_has_its_log_and_no_work_folder_is_left(bench):
 
 def test_a_second_run_has_nothing_to_do(bench):
     assert "Nothing to be done" in bench.run("--cores", "1").text
+
+
+def test_the_report_of_snakemake_has_every_figure_with_its_title_and_caption(bench):
+    run = bench.run("--report", "report.zip")
+    assert run.status == 0, run.text
+    with zipfile.ZipFile(bench.folder / "report.zip") as archive:
+        text = archive.read("report/report.html").decode()
+        results = json.JSONDecoder().raw_decode(text, text.index("{", text.index("var results")))[0]
+        shown = {Path(path).stem: entry for path, entry in results.items() if path.endswith(".png")}
+        images = {name: archive.read(f"report/{entry['data_uri']}") for name, entry in shown.items()}
+    assert images == {path.stem: path.read_bytes() for path in (bench.results / "figures").glob("*.png")}
+    captions = {entry["caption"] for entry in shown.values()}
+    assert len(captions) == len(shown)  # each figure has its own
+    for name, entry in shown.items():
+        assert entry["labels"] == {"figure": figures.get(name).title}
+        assert "device: cpu" in " ".join(entry["caption"].split()), name
+        assert "system-message" not in entry["caption"], name
+    assert {Path(path).stem for path in results if path.endswith(".csv")} >= {*TABLES, "timing_claims"}
 
 
 def test_a_deleted_model_is_made_again_with_what_gathers_it(bench):

@@ -1,6 +1,6 @@
 # The figures, one rule each, and the page that shows them.
 from soulbench import figures
-from soulbench.report import shown_models
+from soulbench.report import film, shown_models
 
 FIGURES = figures.planned(config)
 
@@ -46,6 +46,7 @@ rule page:
         sorted({beside(model(*run), "json") for run in RUNS}),
         [PATHS.figure(figure.name, suffix) for figure in FIGURES for suffix in ("png", "svg")],
         shown_models.output_inputs(config, PATHS),
+        film.inputs(config, PATHS),
     output:
         PATHS.page(),
     log:

@@ -32,6 +32,14 @@ const address = (() => {
     },
     link: text,
     here: () => location.href,
+    // The arrow keys left and right step through a view that the address shows, unless they are used where the focus is.
+    arrows: (view, step) => addEventListener("keydown", (event) => {
+      const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      const used = event.altKey || event.ctrlKey || event.metaKey || event.target.matches?.(".scroll") || event.target.closest?.("select, input, textarea, dialog");
+      if (!by || used || read().view !== view) return;
+      event.preventDefault();
+      step(by);
+    }),
     start: () => {
       const arrive = () => show()?.scrollIntoView({ behavior: "instant" });
       addEventListener("hashchange", arrive);

@@ -79,7 +79,7 @@ const comparison = (() => {
 
   const pictures = (request) => {
     const place = element("div", { class: "pictures" });
-    tiles.sprite(request.id).then((found) => {
+    tiles.sprite(request.id, ["truth", "retrained", state.a, state.b]).then((found) => {
       if (!found) return place.replaceChildren(tiles.missing(request.id));
       const both = model.tasks.map((task) => element("div", { class: "strip-of-tiles", role: "group", "aria-label": task },
         element("h4", { text: task }),

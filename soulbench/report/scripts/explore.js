@@ -182,7 +182,7 @@ const explore = (() => {
   const detail = (rows) => {
     const request = model.requestOf(state.request);
     const images = element("div", { class: "pictures" });
-    tiles.sprite(state.request).then((found) => images.replaceChildren(...(found ? pictures(found, request) : [tiles.missing(state.request)])));
+    tiles.sprite(state.request, ["truth", "original", "retrained", state.method]).then((found) => images.replaceChildren(...(found ? pictures(found, request) : [tiles.missing(state.request)])));
     const more = request.images > 1 ? ` Shown is the image of the first of ${counted(request.targets, "target")} in ${counted(request.images, "image")}.` : "";
     const outline = element("input", { type: "checkbox", checked: state.outline === "yes", onchange: () => go({ outline: outline.checked ? "yes" : "no" }) });
     return element("section", { class: "detail", "aria-label": `Request ${request.id}` },
@@ -246,15 +246,7 @@ const explore = (() => {
     draw(chart, shownPaths());
   }).observe(host);
 
-  // Wherever the focus is, as long as Explore is what the address shows and the key is not used there.
-  addEventListener("keydown", (event) => {
-    const step_by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (!step_by || !state.request || address.read().view !== "explore") return;
-    const used = event.altKey || event.ctrlKey || event.metaKey || event.target.matches?.(".scroll") || event.target.closest?.("select, input, textarea, dialog");
-    if (used) return;
-    event.preventDefault();
-    step(requestRows(), step_by);
-  });
+  address.arrows("explore", (by) => state.request && step(requestRows(), by));
 
   return { render };
 })();

@@ -4,12 +4,11 @@ requestAnimationFrame(() => setTimeout(() => {
   figures.start();
   document.querySelectorAll("button[data-copy]").forEach((made) => made.replaceWith(
     copier(made.textContent, () => document.getElementById(made.dataset.copy).textContent, made.dataset.copy)));
-  explore.render({});
-  comparison.render({});
   tables.start();
-  address.register("explore", explore.render);
-  address.register("compare", comparison.render);
-  address.register("tables", tables.render);
+  for (const [name, { render }] of Object.entries({ explore, compare: comparison, film, cost, tables })) {
+    address.register(name, render);
+    render({});
+  }
   address.start();
   document.documentElement.dataset.ready = "yes";
 }, 0));

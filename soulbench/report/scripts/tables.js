@@ -1,7 +1,7 @@
 // The tables: sorted, filtered by column, with columns hidden, copied as CSV, Markdown and LaTeX.
 
 const tables = (() => {
-  const SHOWN = 100; // rows, so that a filter answers while one types
+  const SHOWN = 50; // rows, so that a filter answers while one types
   const made = new Map();
 
   const cellText = (cell) => (cell === null ? "" : String(cell));
