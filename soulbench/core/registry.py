@@ -13,7 +13,7 @@ from soulbench.core.plugins import KINDS, Plugins, Source, found
 from soulbench.core.values import check_value, is_plain, suggest, type_text, value_text
 
 LEVELS = ("sample", "feature", "object", "reference")
-FAMILIES = ("finetune", "redaction", "one-shot", "retrain", "none")
+FAMILIES = ("finetune", "redaction", "one-shot", "retrain", "replay", "none")
 #: What a method's file declares, and what does its work: a plan, a class of the second level, or both.
 DECLARED = ("LEVEL", "FAMILY", "PER_REQUEST", "Parameters")
 PLAN, CLASS = "plan", "Method"
@@ -54,7 +54,12 @@ class Method:
     @property
     def trains(self) -> bool:
         """Whether the training loop makes its models, so that there are curves and snapshots."""
-        return self.family in ("finetune", "retrain")
+        return self.family == "finetune" or self.retrains
+
+    @property
+    def retrains(self) -> bool:
+        """Whether it repeats the training of the original model: all of it, or what follows the first change."""
+        return self.family in ("retrain", "replay")
 
     @property
     def plan(self) -> Callable[..., Any]:

@@ -33,6 +33,7 @@ from soulbench.unlearning.edits import apply_plan, subset_of
 from soulbench.unlearning.guard import Guard
 from soulbench.unlearning.plan import plan_of
 from soulbench.unlearning.redaction import redact
+from soulbench.unlearning.replay import replay
 from soulbench.unlearning.supervised import SupervisedChange, supervised, with_preparation
 
 
@@ -81,9 +82,12 @@ def unlearn(
     on_the_way = {budget: at_budget(str(out_model), budget) for budget in further}
     with work_folder(out_model, made_by) as work:
         monitor = monitor_for(data, _monitored_rows(data, code, planned), out_model)
-        if code.family == "retrain":
-            changes = apply_plan(data, plan)
-            networks, result = retrain(data, networks, changes, seed, work, log, monitor)
+        if code.retrains:
+            arguments = (data, networks, apply_plan(data, plan), seed, work, log, monitor)
+            if code.family == "retrain":
+                networks, result = retrain(*arguments)
+            else:
+                networks, result = replay(*arguments, str(pretrained), str(original))
             facts = vars(result)
         else:
             start = str(original if config["unlearning"]["start"] == "original" else pretrained)
@@ -104,8 +108,10 @@ def unlearn(
                     else:
                         changes = apply_plan(data, plan, planned.id)
                         steps = {int(step): path for step, path in on_the_way.items()}
-                        arguments = (changes, seed, work, log, monitor, steps, moments, its)
-                        facts = with_preparation(_finetune(data, networks, *arguments), preparation)
+                        result = _finetune(
+                            data, networks, changes, seed, work, log, monitor, steps, moments, its
+                        )
+                        facts = with_preparation(result, preparation)
         if monitor.batch is None:  # not the first of several processes
             return
         networks.save(out_model, seed=seed, method=method, request=request)
@@ -171,12 +177,7 @@ def retrain(
     first = train_stage(data, networks, "pretrain", changes, seed, work, log, monitor, keep=True)
     networks = between_stages(data, networks, seed)
     second = train_stage(data, networks, "finetune", changes, seed, work, log, monitor)
-    timing = Timing(
-        first.timing.seconds + second.timing.seconds,
-        max(first.timing.peak_mib, second.timing.peak_mib),
-        first.timing.steps + second.timing.steps,
-    )
-    return networks, TrainingResult(timing, first.images + second.images, second.losses)
+    return networks, first.followed_by(second)
 
 
 def _finetune(
