@@ -1,6 +1,6 @@
 """Run one method for one request: fine-tune, redact or retrain, by its plan."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,7 @@ def unlearn(
     out_model: str,
     source: str,
     log: Log,
+    retrained: Sequence[str] = (),
 ) -> None:
     """Run a configured method; write the model, its record and, if it trains, its curves and snapshots.
 
@@ -60,10 +61,11 @@ def unlearn(
         seed: training seed, also of the original model.
         data_dir: `results/<name>/data`.
         original, pretrained: checkpoints of that seed, with their moments beside them where fine-tuning resumes the
-            optimiser. A method never gets a retrained model.
+            optimiser.
         out_model: the checkpoint to write.
         source: hash of the sources, for the record.
         log: takes a line.
+        retrained: checkpoints of retrained models for a reference that declares to see them. A method never gets one.
 
     Raises:
         UserError: there is no such request, or the method needs one and got `ALL_REQUESTS`.
@@ -102,7 +104,8 @@ def unlearn(
                 steps = {int(step): path for step, path in on_the_way.items()}
                 facts = vars(_finetune(data, networks, changes, seed, work, log, monitor, steps, moments))
             else:
-                with supervised(data, networks, method, code, planned, seed, settings) as (its, preparation):
+                arguments = (data, networks, method, code, planned, seed, settings, retrained)
+                with supervised(*arguments) as (its, preparation):
                     if isinstance(its, SupervisedChange):
                         facts = its.change(preparation, on_the_way)
                     else:

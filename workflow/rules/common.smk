@@ -146,6 +146,10 @@ def unlearning_start(method):
         return {**start, "pretrained": PATHS.pretrained("{seed}"), "states": states}
     if config["unlearning"]["start"] == "pretrained":
         start["pretrained"] = PATHS.pretrained("{seed}")
+    if runs.method(config, method).sees_retrained:
+        start["retrained"] = lambda wildcards: [
+            PATHS.bank(number) for number in runs.matched(config, method, wildcards.request)
+        ]
     if config["unlearning"]["optimiser"] == "resumed" and family == "finetune":
         start["moments"] = beside(start[config["unlearning"]["start"]], MOMENTS)
     return start
