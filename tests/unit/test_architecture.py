@@ -18,9 +18,9 @@ ORDER = (
     "evaluation",
     "analysis",
     "figures",
+    "planning",
     "report",
     "exchange",
-    "planning",
 )
 
 
