@@ -7,7 +7,7 @@ from soulbench.config import runs
 from soulbench.core import registry
 from soulbench.core.terms import BANK, RESEED
 
-REFERENCES = ("original", "noop-ft", "retrain", BANK, "retrain-person", "retrain-sample", RESEED)
+REFERENCES = ("original", "noop-ft", "retrain", BANK, "retrain-person", "retrain-sample", RESEED, "oracle-match")
 #: References that no entry of the configuration's methods names -> how their cost is counted.
 UNNAMED = {RESEED: "none", BANK: "retrain"}
 #: The methods of the paper, in its order.
@@ -24,6 +24,8 @@ UNLEARNERS = (
 )
 #: Group of the methods that are neither references nor the paper's.
 BEYOND = "beyond the paper"
+#: Group of the references that are given retrained models, which is not allowed to methods.
+ORACLE = "sees retrained models"
 #: The paper's Obj-MK methods.
 OBJECT_MASKS = ("obj-mk-pa", "obj-mk-ns")
 ORDER = (*REFERENCES, *UNLEARNERS)
@@ -45,9 +47,10 @@ def family(config: dict[str, Any], method: str) -> str:
 
 
 def group(config: dict[str, Any], method: str) -> str:
-    """Return what tables and figures show together: `reference`, `paper` (its nine and their variants), or `BEYOND`."""
+    """Return what tables show together: `reference`, `ORACLE`, `paper` (its nine and their variants), or `BEYOND`."""
     if level(config, method) == "reference":
-        return "reference"
+        sees = method not in UNNAMED and runs.method(config, method).sees_retrained
+        return ORACLE if sees else "reference"
     return "paper" if base(config, method) in UNLEARNERS else BEYOND
 
 
@@ -57,8 +60,8 @@ def shown_group(config: dict[str, Any], method: str) -> str:
 
 
 def of_paper(config: dict[str, Any], methods: Iterable[str]) -> list[str]:
-    """Return those methods that are not beyond the paper: what its claims are about."""
-    return [method for method in methods if group(config, method) != BEYOND]
+    """Return the paper's methods and the references that are allowed: what its claims are about."""
+    return [method for method in methods if group(config, method) in ("reference", "paper")]
 
 
 def ordered(config: dict[str, Any], methods: Iterable[str]) -> list[str]:

@@ -192,6 +192,20 @@ def _bank(config: Config) -> Iterator[str]:
     yield from (f"requests.file: {line}" for line in _messages(bank.check_apart, objects))
 
 
+def _matched(config: Config) -> Iterator[str]:
+    """A reference that is matched to retrained models leaves some to judge it."""
+    bank_settings = config["references"]["bank"]
+    out = round(bank_settings["models"] * bank_settings["share"]) if bank_settings else 0
+    for name in runs.methods(config):
+        known = not _messages(runs.method, config, name)
+        if known and runs.method(config, name).sees_retrained and out < 2:
+            yield (
+                f"methods.{name}: it is matched to half of the retrained models without a request's objects, and the "
+                f"others judge it; references.bank leaves {out}; allowed: null, or a bank with models x share of at "
+                "least 2"
+            )
+
+
 def _individuals(config: Config) -> Iterator[str]:
     """A method that leaves out a whole person needs to know who is who."""
     data = config["data"]
@@ -211,5 +225,6 @@ CHECKS: tuple[Callable[[Config], Iterator[str]], ...] = (
     _data,
     _requests,
     _bank,
+    _matched,
     _individuals,
 )

@@ -10,6 +10,9 @@ from soulbench.core import registry
 from soulbench.core.paths import ResultPaths
 from soulbench.core.terms import ALL_REQUESTS, BANK, DEVELOPMENT, RESEED, TEST
 
+#: What has runs without an entry of the configuration's methods.
+UNCONFIGURED = (RESEED, BANK)
+
 
 class Run(NamedTuple):
     """What one record is about."""
@@ -153,6 +156,17 @@ def out_models(config: Mapping[str, Any], request: str) -> tuple[int, ...]:
     return _without(config)[request]
 
 
+def matched(config: Mapping[str, Any], name: str, request: str) -> tuple[int, ...]:
+    """Return the numbers of the out models that a configured method is given: none, unless it is such a reference.
+
+    They are the first half of the request's out models; the others judge it.
+    """
+    if name in UNCONFIGURED or not method(config, name).sees_retrained:
+        return ()
+    numbers = out_models(config, request)
+    return numbers[: len(numbers) // 2]
+
+
 def left_out(config: Mapping[str, Any], number: int) -> list[str]:
     """Return the requests whose objects a model of the bank is trained without."""
     return [request for request, numbers in _without(config).items() if number in numbers]
@@ -168,14 +182,15 @@ def _without(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
 def references(config: Mapping[str, Any], run: Run) -> list[Run]:
     """Return the retrained models that a run is compared with; none for the original model, which they start from.
 
-    With a bank, these are its models without the request's objects. Of these models themselves, each is compared with
+    With a bank, these are its models without the request's objects, but for those that it was matched to. Of these models themselves, each is compared with
     the ones before it, so that every pair is compared once. Without a bank, it is the method `retrain` of the first
     seed, where that is planned.
     """
     if run.method in ("original", RESEED):
         return []
     if bank_models(config):
-        numbers = out_models(config, run.request)
+        seen = matched(config, run.method, run.request)
+        numbers = [number for number in out_models(config, run.request) if number not in seen]
         return [Run(BANK, run.request, n) for n in numbers if run.method != BANK or n < run.seed]
     exact = Run("retrain", run.request, config["seeds"][0])
     is_planned = config["methods"].get("retrain") is not None and run.request in requests_of(

@@ -104,6 +104,11 @@ def at_budget(checkpoint: str, budget: float) -> str:
     return beside(checkpoint, f"budget-{budget:g}.safetensors")
 
 
+def at_step(checkpoint: str, step: int) -> str:
+    """Return the state of a training stage after a step, kept beside the checkpoint that the stage wrote."""
+    return beside(checkpoint, f"state-{step}.safetensors")
+
+
 #: Path below `results/<name>/` -> the rule that writes it.
 _RULES = {
     r"data/(vocabulary\.json|graphs)": "vocabulary",

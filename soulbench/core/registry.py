@@ -13,10 +13,12 @@ from soulbench.core.plugins import KINDS, Plugins, Source, found
 from soulbench.core.values import check_value, is_plain, suggest, type_text, value_text
 
 LEVELS = ("sample", "feature", "object", "reference")
-FAMILIES = ("finetune", "redaction", "one-shot", "retrain", "none")
+FAMILIES = ("finetune", "redaction", "one-shot", "retrain", "replay", "none")
 #: What a method's file declares, and what does its work: a plan, a class of the second level, or both.
 DECLARED = ("LEVEL", "FAMILY", "PER_REQUEST", "Parameters")
 PLAN, CLASS = "plan", "Method"
+#: What a reference may declare besides: that it is given retrained models, which no method is.
+SEES = "SEES_RETRAINED"
 #: Family -> which of the two its methods may have, and which they must have one of.
 WORKERS = dict.fromkeys(FAMILIES, (PLAN,)) | {"finetune": (PLAN, CLASS), "one-shot": (CLASS,)}
 #: Keys of a method's entry in the configuration that are no parameters.
@@ -41,6 +43,7 @@ class Method:
         per_request: False if one model serves every request.
         parameters: frozen dataclass of its parameters, with their defaults.
         workers: what its file has of `plan` (declarative) and `Method` (programmatic).
+        sees_retrained: whether it is given retrained models: a reference that is not allowed as a method.
     """
 
     id: str
@@ -50,11 +53,17 @@ class Method:
     per_request: bool
     parameters: type
     workers: tuple[str, ...]
+    sees_retrained: bool = False
 
     @property
     def trains(self) -> bool:
         """Whether the training loop makes its models, so that there are curves and snapshots."""
-        return self.family in ("finetune", "retrain")
+        return self.family == "finetune" or self.retrains
+
+    @property
+    def retrains(self) -> bool:
+        """Whether it repeats the training of the original model: all of it, or what follows the first change."""
+        return self.family in ("retrain", "replay")
 
     @property
     def plan(self) -> Callable[..., Any]:
@@ -121,9 +130,15 @@ def method(name: str, plugins: Plugins = ()) -> Method:
             f"{path}: a method of the family {family} must define {' or '.join(WORKERS[family])} ({WHERE})"
         )
     _check_parameters(path, declared["Parameters"])
-    return Method(
-        name, its, declared["LEVEL"], family, declared["PER_REQUEST"], declared["Parameters"], workers
-    )
+    sees = declarations.values(path, SEES).get(SEES, False)
+    allowed_to = declared["LEVEL"] == "reference" and declared["PER_REQUEST"] and workers[-1:] == (CLASS,)
+    if sees not in (True, False) or (sees and not allowed_to):
+        raise UserError(
+            f"{path}: {SEES} is {sees!r}: only a reference (LEVEL), for one request at a time (PER_REQUEST), with a "
+            "`class Method`, may be given retrained models; remove the line, for a method never sees them"
+        )
+    about = declared["LEVEL"], family, declared["PER_REQUEST"], declared["Parameters"]
+    return Method(name, its, *about, workers, bool(sees))
 
 
 def _check_parameters(path: Any, made: Any) -> None:

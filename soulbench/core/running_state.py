@@ -98,6 +98,10 @@ class WorkFolder:
         """Return the checkpoint of the networks as they were after a step."""
         return self.path / f"step-{step}.networks.safetensors"
 
+    def kept(self, step: int) -> Path:
+        """Return the file of the training's state as it was after a step."""
+        return self.path / f"step-{step}.state.safetensors"
+
 
 @contextlib.contextmanager
 def work_folder(output: str | Path, origin: Mapping[str, Any]) -> Iterator[WorkFolder]:

@@ -99,13 +99,15 @@ def _bank_model(config: Mapping[str, Any], number: int) -> Result:
 
 def _unlearned(config: Mapping[str, Any], run: Run) -> Result:
     method, (source, settings) = runs.method(config, run.method), jobs.unlearning(config, run.method)
+    started = [] if method.family == "retrain" else [Run("original", *run[1:])]
+    started += [Run(BANK, run.request, number) for number in runs.matched(config, run.method, run.request)]
     return _model(
         config,
         runs.checkpoint(config, *run),
         trained=method.trains,
         about={**run._asdict(), "request": run.request if method.per_request else ALL_REQUESTS},
         job=Job(source, {**settings, "method": runs.parameters(config, run.method)}),
-        needs=() if method.family == "retrain" else (_model_name(config, Run("original", *run[1:])),),
+        needs=tuple(_model_name(config, other) for other in started),
     )
 
 

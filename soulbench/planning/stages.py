@@ -79,9 +79,9 @@ class Plan:
     def stages(self) -> list[Stage]:
         """Return the stages in the order in which they run."""
         seeds, ablated = len(self.config["seeds"]), len(runs.ablation_runs(self.config))
-        retrained = self._of_family("retrain") + len(runs.bank_models(self.config))
+        retrained = self._of_family("retrain", "replay") + len(runs.bank_models(self.config))  # a replay at most
         # A one-shot method may learn from as many images as a fine-tuning.
-        tuned = self._of_family("finetune") + self._of_family("one-shot")
+        tuned = self._of_family("finetune", "one-shot")
         pretrain, finetune = self.training("pretrain"), self.training("finetune")
         solves = sum(self.models[name] * self.solve(name) for name in self.redactions)
         evaluations = len({(run.method, run.seed) for run in self.runs})
@@ -97,9 +97,9 @@ class Plan:
             Stage("tables, figures, page", 3 + len(figures.planned(self.config))),
         ]
 
-    def _of_family(self, family: str) -> int:
-        """Return the number of models whose method is of a family."""
-        return sum(n for name, n in self.models.items() if runs.method(self.config, name).family == family)
+    def _of_family(self, *families: str) -> int:
+        """Return the number of models whose method is of one of some families."""
+        return sum(n for name, n in self.models.items() if runs.method(self.config, name).family in families)
 
     def training(self, which: str) -> float:
         """Return the multiply-adds of one pre-training ("pretrain") or fine-tuning ("finetune")."""

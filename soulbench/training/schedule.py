@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -100,6 +100,25 @@ def rows_of_step(rows: Sequence[int], stage: Stage, step: int, micro_batches: in
     size = step_size(stage, len(rows), micro_batches)
     positions = range(step * size, (step + 1) * size)
     return [rows[_order(stage.seed, stage.name, len(rows), p // len(rows))[p % len(rows)]] for p in positions]
+
+
+def kept_steps(steps: int) -> list[int]:
+    """Return after which of its steps a stage keeps its state for methods that replay it: 1, 2, 4, ... before its end.
+
+    An image is first seen at some step of the first epoch; less than half of the steps before it are replayed, and the
+    states of a long training are few.
+    """
+    return [2**power for power in range(steps.bit_length()) if 2**power < steps]
+
+
+def first_step(rows: Sequence[int], changed: Collection[int], stage: Stage, micro_batches: int = 1) -> int | None:
+    """Return the first step, counted from 0, that sees one of the changed rows; None if the stage sees none.
+
+    The arguments are those of `rows_of_step`; `changed` are rows of the packed set.
+    """
+    steps = range(stage.steps if changed else 0)
+    seen = (step for step in steps if not {*changed}.isdisjoint(rows_of_step(rows, stage, step, micro_batches)))
+    return next(seen, None)
 
 
 @functools.lru_cache(maxsize=4)

@@ -1,6 +1,6 @@
 """The two stages that train an original model or, under the changes of a method, a retrained one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from soulbench.training.losses import Objective
 from soulbench.training.masking import masking_of
 from soulbench.training.monitor import TrainingMonitor
 from soulbench.training.networks import Networks, new_discriminators
-from soulbench.training.schedule import Stage
+from soulbench.training.schedule import Stage, kept_steps
 from soulbench.training.trainer import Trainer, TrainingResult
 
 SNAPSHOT_IMAGES = 4  # of the subset
@@ -39,6 +39,8 @@ def train_stage(
     monitor: TrainingMonitor | None = None,
     keep: bool = False,
     moments: str | None = None,
+    kept: Mapping[int, str] | None = None,
+    start: str | None = None,
 ) -> TrainingResult:
     """Run one of the two stages in place.
 
@@ -53,13 +55,10 @@ def train_stage(
         monitor: records losses and snapshots; None for neither.
         keep: whether another stage follows in the same job (`Trainer.fit`).
         moments: the file to which Adam's moments at the end are written; None for none.
+        kept: by number of steps, the files to which the state after them is written; None for none.
+        start: a file that the same stage of another training kept, from which this one goes on; None for none.
     """
-    settings = data.config["training"]
-    rows = data.without(data.train if which == "pretrain" else data.subset, changes)
-    specific = settings[which] | {"name": NAMES[which], "masking": masking_of(data.config)}
-    if which == "finetune" and settings["eval_mode_after"] is not None:
-        specific["eval_mode_after"] = max(0, settings["eval_mode_after"] - settings["pretrain"]["steps"])
-    stage = stage_of(specific, settings, seed)
+    settings, (rows, stage) = data.config["training"], seen_in(data, which, changes, seed)
     context = ExecutionContext.of(data.config)
     objective = objective_for(data.config, networks, changes)
     # Fine-tuning is meant to memorise the subset, and the loss on other images cannot tell when that is done.
@@ -67,10 +66,25 @@ def train_stage(
     if which == "pretrain":
         early_stop = EarlyStop.of(data.batches(), data.validation, settings["early_stop"])
     trainer = Trainer(networks, objective, data.batches(changes), rows, stage, context, monitor, early_stop)
-    result = trainer.fit(work, log, keep)
+    if start is not None:
+        trainer.rewind(start, log)
+    result = trainer.fit(work, log, keep, keep_after=kept or ())
+    if context.rank == 0:
+        for step, path in (kept or {}).items():
+            work.kept(step).replace(path)
     if moments is not None:
         trainer.save_moments(moments)
     return result
+
+
+def seen_in(data: BenchmarkData, which: str, changes: Changes, seed: int) -> tuple[list[int], Stage]:
+    """Return the rows that a stage trains on under changes, and its settings; the arguments are those of `train_stage`."""
+    settings = data.config["training"]
+    specific = settings[which] | {"name": NAMES[which], "masking": masking_of(data.config)}
+    if which == "finetune" and settings["eval_mode_after"] is not None:
+        specific["eval_mode_after"] = max(0, settings["eval_mode_after"] - settings["pretrain"]["steps"])
+    rows = data.without(data.train if which == "pretrain" else data.subset, changes)
+    return rows, stage_of(specific, settings, seed)
 
 
 def stage_of(
@@ -114,7 +128,13 @@ def between_stages(data: BenchmarkData, networks: Networks, seed: int) -> Networ
 
 
 def pretrain(
-    config: Mapping[str, Any], data_dir: str, seed: int, out_model: str, source: str, log: Log
+    config: Mapping[str, Any],
+    data_dir: str,
+    seed: int,
+    out_model: str,
+    source: str,
+    log: Log,
+    kept: Sequence[str] = (),
 ) -> None:
     """Pre-train on the whole training split; write the checkpoint, its moments, record, curves and snapshots.
 
@@ -125,9 +145,10 @@ def pretrain(
         out_model: the checkpoint to write.
         source: hash of the sources, for the record.
         log: takes a line.
+        kept: files for the states that methods replay from (`soulbench.training.schedule.kept_steps`); none for none.
     """
     data = BenchmarkData.open(config, data_dir)
-    _train_and_save(data, data.networks(seed), "pretrain", seed, out_model, source, log)
+    _train_and_save(data, data.networks(seed), "pretrain", seed, out_model, source, log, kept)
 
 
 def finetune(
@@ -138,6 +159,7 @@ def finetune(
     out_model: str,
     source: str,
     log: Log,
+    kept: Sequence[str] = (),
 ) -> None:
     """Fine-tune a pre-trained model on the human subset, which makes the original model.
 
@@ -147,17 +169,28 @@ def finetune(
     data = BenchmarkData.open(config, data_dir)
     networks = data.networks(seed)
     networks.load(pretrained)
-    _train_and_save(data, between_stages(data, networks, seed), "finetune", seed, out_model, source, log)
+    networks = between_stages(data, networks, seed)
+    _train_and_save(data, networks, "finetune", seed, out_model, source, log, kept)
 
 
 def _train_and_save(
-    data: BenchmarkData, networks: Networks, which: str, seed: int, out_model: str, source: str, log: Log
+    data: BenchmarkData,
+    networks: Networks,
+    which: str,
+    seed: int,
+    out_model: str,
+    source: str,
+    log: Log,
+    kept: Sequence[str],
 ) -> None:
     made_by = origin(data.config, data.config, seed, source)
     with work_folder(out_model, made_by) as work:
         monitor = monitor_for(data, data.subset[:SNAPSHOT_IMAGES], out_model)
         moments = beside(str(out_model), MOMENTS)
-        result = train_stage(data, networks, which, UNCHANGED, seed, work, log, monitor, moments=moments)
+        steps = kept_steps(data.config["training"][which]["steps"]) if kept else []
+        states = dict(zip(steps, kept, strict=True))
+        arguments = (data, networks, which, UNCHANGED, seed, work, log, monitor)
+        result = train_stage(*arguments, moments=moments, kept=states)
         if monitor.batch is None:  # not the first of several processes
             return
         networks.save(out_model, seed=seed)

@@ -31,6 +31,8 @@ from soulbench.training.parts import LoopParts
 from soulbench.training.schedule import Stage, learning_rate, rows_of_step, step_size
 
 CHECK_EVERY = 10  # steps between two reads of the losses; reading them waits for the device
+#: What a kept state holds: all that the further steps depend on.
+REWOUND = ("networks", "optimisers", "ema", "early_stop", "step")
 LESS_MEMORY = "A smaller batch, a larger training.accumulate or training.precision: bfloat16 needs less."
 
 
@@ -47,6 +49,15 @@ class TrainingResult:
     timing: Timing
     images: int
     losses: dict[str, float]
+
+    def followed_by(self, other: "TrainingResult") -> "TrainingResult":
+        """Return the result of both, one after the other."""
+        timing = Timing(
+            self.timing.seconds + other.timing.seconds,
+            max(self.timing.peak_mib, other.timing.peak_mib),
+            self.timing.steps + other.timing.steps,
+        )
+        return TrainingResult(timing, self.images + other.images, other.losses)
 
 
 class Trainer:
@@ -88,6 +99,7 @@ class Trainer:
         self.micro_batch_count = context.processes * stage.accumulate  # of one step, over all processes
         self.step_size = step_size(stage, len(rows), self.micro_batch_count)  # images
         self.step, self.seconds = 0, 0.0  # made and spent so far, over all attempts
+        self.start = 0  # the step that the training goes on from, if it is a replay
         self.losses: dict[str, float] = {}  # when they were last read
         place(networks.modules(), context.device).train()
         place(objective, context.device)
@@ -103,7 +115,12 @@ class Trainer:
         self.ema = {name: value.clone() for name, value in averaged.items()} or None
 
     def fit(
-        self, work: WorkFolder, log: Log, keep: bool = False, save_after: Collection[int] = ()
+        self,
+        work: WorkFolder,
+        log: Log,
+        keep: bool = False,
+        save_after: Collection[int] = (),
+        keep_after: Collection[int] = (),
     ) -> TrainingResult:
         """Train to the last step, from where an interrupted run of the same training saved its state.
 
@@ -113,16 +130,21 @@ class Trainer:
             keep: whether the last state is saved, too. A stage that follows in the same job can then go on even where
                 the device is not deterministic, because it starts from exactly these weights again.
             save_after: numbers of steps after which the networks are saved as well, to `work.networks(step)`.
+            keep_after: the same for what `rewind` goes on from, to `work.kept(step)`; where the training stops before
+                such a step, it is its last state.
 
         Raises:
             UserError: a loss or weight is not finite (names the step, the part and the images), or memory ran out.
         """
         state = work.state(self.stage.name, self.inputs())
         self._resume(state, log)
-        if not all(work.networks(step).is_file() for step in save_after if step <= self.step):
+        saved = {step: work.networks(step) for step in save_after}
+        kept = {step: work.kept(step) for step in keep_after}
+        beside = [*saved.items(), *kept.items()]
+        if not all(path.is_file() for step, path in beside if step <= self.step):
             raise UserError(
-                f"{work.path}: the state of step {self.step} is there, but not the networks of all earlier steps that "
-                "were to be saved; remove the folder, and training starts anew"
+                f"{work.path}: the state of step {self.step} is there, but not all that was to be saved after earlier "
+                "steps; remove the folder, and training starts anew"
             )
         earlier_seconds, earlier_monitoring = self.seconds, self.monitor.seconds
         size = self.step_size // self.micro_batch_count
@@ -131,7 +153,7 @@ class Trainer:
             Meter(self.context.device) as meter,
             Progress(self.stage.name, self.stage.steps, log, done=self.step) as progress,
         ):
-            self._train(state, progress, {step: work.networks(step) for step in save_after})
+            self._train(state, progress, saved, kept)
             if keep:
                 self._save(state)
         self.seconds = earlier_seconds + meter.seconds - (self.monitor.seconds - earlier_monitoring)
@@ -139,16 +161,22 @@ class Trainer:
         self.monitor.snapshot(self.networks.generator, self.stage, self.step, final=True)
         if self.early_stop is not None:
             log(f"{self.stage.name}: {self.step} of {self.stage.steps} steps; {self.early_stop.summary()}")
-        timing = Timing(self.seconds, meter.peak_mib, self.step)
-        return TrainingResult(timing, self.step * self.step_size, self.losses)
+        made = self.step - self.start
+        return TrainingResult(
+            Timing(self.seconds, meter.peak_mib, made), made * self.step_size, self.losses
+        )
 
-    def _train(self, state: RunningState, progress: Progress, saved: Mapping[int, Path]) -> None:
-        """Make the remaining steps, or as many as early stop allows."""
+    def _train(
+        self, state: RunningState, progress: Progress, saved: Mapping[int, Path], kept: Mapping[int, Path]
+    ) -> None:
+        """Make the remaining steps, or as many as early stop allows; save what is wanted after some of them."""
         unread: list[StepLosses] = []
         earlier_seconds = self.seconds
         started = last_read = last_saved = self._now()
         for step in range(self.step, self.stage.steps):
             if self.early_stop is not None and self.early_stop.should_stop:
+                for path in (path for after, path in kept.items() if after > self.step):
+                    self._keep(path)
                 return
             self.monitor.snapshot(self.networks.generator, self.stage, step)
             micro_batches = self.micro_batches(step)
@@ -158,6 +186,8 @@ class Trainer:
             if self.step in saved and self.context.rank == 0:
                 with self.monitor.beside_training():
                     self.networks.save(saved[self.step])
+            if self.step in kept:
+                self._keep(kept[self.step])
             validates = self.early_stop is not None and self.early_stop.due(self.step)
             if self.step % CHECK_EVERY == 0 or self.step == self.stage.steps or validates:
                 self.losses = finite_losses(unread, state, self.context)
@@ -251,6 +281,29 @@ class Trainer:
             self.early_stop.restore_best(self.networks)
         if self.ema is not None:
             self.networks.generator.load_state_dict(self.ema)
+
+    def _kept(self, path: Path) -> RunningState:
+        """Return the file of a kept state: of a training of this stage, whatever its data are."""
+        return RunningState(path, {"stage": vars(self.stage)})
+
+    def _keep(self, path: Path) -> None:
+        """Write what another training can go on from."""
+        if self.context.rank == 0:
+            with self.monitor.beside_training():
+                state = self.state_dict()
+                self._kept(path).save({name: state[name] for name in REWOUND})
+
+    def rewind(self, path: str | Path, log: Log) -> None:
+        """Go on from a state that a training of the same stage kept (`fit`, `keep_after`).
+
+        Raises:
+            UserError: the file is absent, damaged, or of another training.
+        """
+        state = self._kept(Path(path)).load(log, put_aside=False)
+        if state is None:
+            raise UserError(f"{path}: no state of this training; make it anew by the rules pretrain and finetune")
+        self.load_state_dict(self.state_dict() | state)
+        self.start = self.step
 
     def save_moments(self, path: str | Path) -> None:
         """Write Adam's moments as they are now; of several processes, the first one does."""

@@ -195,7 +195,7 @@ class Check(NamedTuple):
     run: Callable[[Trial, str], None]
 
 
-TRAINED = ("finetune", "redaction", "one-shot", "retrain")
+TRAINED = ("finetune", "redaction", "one-shot", "retrain", "replay")
 UNLEARNING = ("finetune", "redaction", "one-shot")
 CHECKS = (
     Check("is never run, and its plan is empty", ("none",), _empty_plan),

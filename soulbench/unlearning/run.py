@@ -1,6 +1,6 @@
 """Run one method for one request: fine-tune, redact or retrain, by its plan."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from soulbench.unlearning.edits import apply_plan, subset_of
 from soulbench.unlearning.guard import Guard
 from soulbench.unlearning.plan import plan_of
 from soulbench.unlearning.redaction import redact
+from soulbench.unlearning.replay import replay
 from soulbench.unlearning.supervised import SupervisedChange, supervised, with_preparation
 
 
@@ -47,6 +48,7 @@ def unlearn(
     out_model: str,
     source: str,
     log: Log,
+    retrained: Sequence[str] = (),
 ) -> None:
     """Run a configured method; write the model, its record and, if it trains, its curves and snapshots.
 
@@ -59,10 +61,11 @@ def unlearn(
         seed: training seed, also of the original model.
         data_dir: `results/<name>/data`.
         original, pretrained: checkpoints of that seed, with their moments beside them where fine-tuning resumes the
-            optimiser. A method never gets a retrained model.
+            optimiser.
         out_model: the checkpoint to write.
         source: hash of the sources, for the record.
         log: takes a line.
+        retrained: checkpoints of retrained models for a reference that declares to see them. A method never gets one.
 
     Raises:
         UserError: there is no such request, or the method needs one and got `ALL_REQUESTS`.
@@ -81,9 +84,12 @@ def unlearn(
     on_the_way = {budget: at_budget(str(out_model), budget) for budget in further}
     with work_folder(out_model, made_by) as work:
         monitor = monitor_for(data, _monitored_rows(data, code, planned), out_model)
-        if code.family == "retrain":
-            changes = apply_plan(data, plan)
-            networks, result = retrain(data, networks, changes, seed, work, log, monitor)
+        if code.retrains:
+            arguments = (data, networks, apply_plan(data, plan), seed, work, log, monitor)
+            if code.family == "retrain":
+                networks, result = retrain(*arguments)
+            else:
+                networks, result = replay(*arguments, str(pretrained), str(original))
             facts = vars(result)
         else:
             start = str(original if config["unlearning"]["start"] == "original" else pretrained)
@@ -98,16 +104,17 @@ def unlearn(
                 steps = {int(step): path for step, path in on_the_way.items()}
                 facts = vars(_finetune(data, networks, changes, seed, work, log, monitor, steps, moments))
             else:
-                with supervised(data, networks, method, code, planned, seed, settings) as (its, preparation):
+                arguments = (data, networks, method, code, planned, seed, settings, retrained)
+                with supervised(*arguments) as (its, preparation):
                     if isinstance(its, SupervisedChange):
                         facts = its.change(preparation, on_the_way)
                     else:
                         changes = apply_plan(data, plan, planned.id)
                         steps = {int(step): path for step, path in on_the_way.items()}
-                        arguments = (changes, seed, work, log, monitor, steps, moments, its)
-                        facts = with_preparation(
-                            _finetune(data, networks, *arguments), preparation, its.task.shareable
+                        result = _finetune(
+                            data, networks, changes, seed, work, log, monitor, steps, moments, its
                         )
+                        facts = with_preparation(result, preparation, its.task.shareable)
         if monitor.batch is None:  # not the first of several processes
             return
         networks.save(out_model, seed=seed, method=method, request=request)
@@ -173,12 +180,7 @@ def retrain(
     first = train_stage(data, networks, "pretrain", changes, seed, work, log, monitor, keep=True)
     networks = between_stages(data, networks, seed)
     second = train_stage(data, networks, "finetune", changes, seed, work, log, monitor)
-    timing = Timing(
-        first.timing.seconds + second.timing.seconds,
-        max(first.timing.peak_mib, second.timing.peak_mib),
-        first.timing.steps + second.timing.steps,
-    )
-    return networks, TrainingResult(timing, first.images + second.images, second.losses)
+    return networks, first.followed_by(second)
 
 
 def _finetune(

@@ -1,6 +1,6 @@
 """A method of the second level at work: what it may do is guarded, and what it did is checked."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -14,7 +14,7 @@ from soulbench.core.model_record import Timing
 from soulbench.core.registry import Method
 from soulbench.data.batches import Batch
 from soulbench.data.requests.request import Request
-from soulbench.models.generator import Condition
+from soulbench.models.generator import Condition, Generator
 from soulbench.training.dataset import BenchmarkData
 from soulbench.training.losses import Losses
 from soulbench.training.networks import Networks
@@ -131,6 +131,7 @@ def supervised(
     request: Request,
     seed: int,
     parameters: Any,
+    retrained: Sequence[str] = (),
 ) -> Iterator[tuple[SupervisedParts | SupervisedChange, Meter]]:
     """Yield a method at work, and what its preparation took; when the block ends, check what it did.
 
@@ -142,13 +143,15 @@ def supervised(
         request: what is to be forgotten.
         seed: training seed.
         parameters: the method's `Parameters`.
+        retrained: checkpoints of retrained models, which only a reference is given that declares to see them.
 
     Raises:
         UserError: the class is of the other kind, or the method broke a rule; names file, rule and remedy.
     """
     who = f"{code.source.path} (rule {name})"
     device = prepare(data.config["device"])
-    guard, task = Guard(who), Task(data, networks, request, seed, who, device)
+    given = [_retrained(data, path, seed) for path in retrained if code.sees_retrained]
+    guard, task = Guard(who), Task(data, networks, request, seed, who, device, given)
     before = data.batches().digest(data.subset)
     with guard():
         made = code.programmatic
@@ -172,6 +175,12 @@ def supervised(
             f"{who}: changes its inputs: {what}; work on copies (`clone()`), and train `task.model` alone"
         )
     check_finite(networks, who)
+
+
+def _retrained(data: BenchmarkData, path: str, seed: int) -> Generator:
+    networks = data.networks(seed)
+    networks.load(path)
+    return networks.generator
 
 
 def check_finite(networks: Networks, who: str) -> None:

@@ -6,7 +6,7 @@ A method's file defines `class Method(TrainedMethod)`, which replaces parts of t
 
 import copy
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
@@ -90,6 +90,7 @@ class Task:
         request: the objects to forget.
         model: the generator that the method changes; at first the original model.
         original: the original model, which stays as it is.
+        retrained: models that never saw the targets; empty for all but references that declare to see them.
         objective: the configured losses.
         steps: optimiser steps of a fine-tuning (`unlearning.steps`).
         shareable: seconds so far in blocks of `sharing`.
@@ -101,6 +102,7 @@ class Task:
         seed: training seed.
         who: names the method's file and rule in messages.
         device: where to compute.
+        retrained: as above.
     """
 
     def __init__(
@@ -111,10 +113,12 @@ class Task:
         seed: int,
         who: str,
         device: torch.device,
+        retrained: Sequence[Generator] = (),
     ):
         self._data, self._seed, self._device, self.request = data, seed, device, request
         self.networks, self.model = networks, place(networks.generator, device).eval()
         self.original: Generator = copy.deepcopy(self.model).requires_grad_(False)
+        self.retrained = tuple(place(one, device).eval().requires_grad_(False) for one in retrained)
         self.objective: Objective = place(objective_for(data.config, networks, UNCHANGED), device)
         settings = data.config["unlearning"]
         self.steps: int = settings["steps"]
@@ -128,7 +132,7 @@ class Task:
             image_id: self._map(subset.roi(image_id, one) for one in ids)
             for image_id, ids in subset.targets(request).items()
         }
-        self._at_start = checksum(self.original.state_dict())
+        self._at_start = self._checksums()
         self.budget = Budget(who, ALLOWANCE * self.steps * self._batch_size)
         self.model.register_forward_pre_hook(self.budget)
 
@@ -228,8 +232,11 @@ class Task:
         return torch.Generator().manual_seed(self.seed(role, *axes))
 
     def unchanged(self) -> bool:
-        """Return whether the original model is as it was given."""
-        return checksum(self.original.state_dict()) == self._at_start
+        """Return whether the original model, and what else was given, is as it was."""
+        return self._checksums() == self._at_start
+
+    def _checksums(self) -> list[str]:
+        return [checksum(model.state_dict()) for model in (self.original, *self.retrained)]
 
 
 def _rois(scene: Scene, categories: set[int], size: int, margin: int) -> Iterator[Region]:

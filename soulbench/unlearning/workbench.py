@@ -13,12 +13,15 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from soulbench.config import files
+from soulbench.config import files, runs
 from soulbench.core.checkpoint import load
+from soulbench.core.paths import at_step
 from soulbench.core.records import write_json
 from soulbench.data.packed import FORMAT_VERSION
 from soulbench.models.visual_features import compute_features
+from soulbench.training.schedule import kept_steps
 from soulbench.training.stages import finetune, pretrain
+from soulbench.unlearning.bank import retrain_for_bank
 from soulbench.unlearning.run import unlearn
 
 SUBSET, HELDOUT = (1, 2, 3, 4, 5), (7, 8)
@@ -137,9 +140,14 @@ class Workbench:
             csv.writer(file).writerows([columns, *rows])
 
     def train(self) -> "Workbench":
-        """Pre-train and fine-tune the original model."""
-        pretrain(self.config, str(self.data), 1, str(self.pretrained), "source", _no_log)
-        finetune(self.config, str(self.data), str(self.pretrained), 1, str(self.original), "source", _no_log)
+        """Pre-train and fine-tune the original model, keeping states for what replays its training."""
+        data, pretrained, original = map(str, (self.data, self.pretrained, self.original))
+        kept = {
+            which: [at_step(path, step) for step in kept_steps(self.config["training"][which]["steps"])]
+            for which, path in (("pretrain", pretrained), ("finetune", original))
+        }
+        pretrain(self.config, data, 1, pretrained, "source", _no_log, kept["pretrain"])
+        finetune(self.config, data, pretrained, 1, original, "source", _no_log, kept["finetune"])
         return self
 
     def unlearn(
@@ -151,7 +159,11 @@ class Workbench:
         settings = files.merge(self.config, {"methods": {method: entry}})
         settings = files.merge(settings, overlay or {})
         data, original, pretrained = str(self.data), str(self.original), str(self.pretrained)
-        unlearn(settings, method, request, 1, data, original, pretrained, str(out), "source", _no_log)
+        retrained = [str(out.with_name("retrained.safetensors"))]
+        if runs.method(settings, method).sees_retrained:
+            retrain_for_bank(self.config, 1, [request], data, retrained[0], "source", _no_log)
+        paths = (data, original, pretrained, str(out))
+        unlearn(settings, method, request, 1, *paths, "source", _no_log, retrained)
         return load(out)[0]
 
 

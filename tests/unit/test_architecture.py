@@ -19,9 +19,9 @@ ORDER = (
     "attacks",
     "analysis",
     "figures",
+    "planning",
     "report",
     "exchange",
-    "planning",
 )
 
 

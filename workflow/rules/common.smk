@@ -11,11 +11,12 @@ from soulbench.config.checks import check
 from soulbench.core import fork_server, lock
 from soulbench.core.errors import UserError
 from soulbench.core.file_states import file_state, folder_state
-from soulbench.core.paths import MOMENTS, RECORD_FILES, RECORD_TABLES, SOURCE, ResultPaths, at_budget, beside
+from soulbench.core.paths import MOMENTS, RECORD_FILES, RECORD_TABLES, SOURCE, ResultPaths, at_budget, at_step, beside
 from soulbench.core.sources import source_hash
 from soulbench.core.terms import ALL_REQUESTS, BANK, RESEED
 from soulbench.data.prepare.download import FILES
 from soulbench.data.prepare.source_files import ANNOTATIONS, INDIVIDUALS
+from soulbench.training.schedule import kept_steps
 
 # Before Snakemake checks its lock: that of a killed run is removed.
 lock.register_run(Path.cwd(), workflow.is_main_process)
@@ -126,14 +127,30 @@ def seed_of(wildcards):
     return int(wildcards.seed)
 
 
+def kept_states(stage):
+    """Return the states that a training stage keeps on its way; none if no method replays it."""
+    if not any(runs.method(config, method).family == "replay" for method in runs.methods(config)):
+        return []
+    path = {"pretrain": PATHS.pretrained, "finetune": PATHS.original}[stage]("{seed}")
+    return [at_step(path, step) for step in kept_steps(config["training"][stage]["steps"])]
+
+
 def unlearning_start(method):
-    """Return the checkpoints and moments, by name, that a method starts from. Retraining starts from scratch."""
-    if runs.method(config, method).family == "retrain":
+    """Return the checkpoints and moments, by name, that a method starts from. Retraining starts from scratch, a replay from a state."""
+    family = runs.method(config, method).family
+    if family == "retrain":
         return {}
     start = {"original": PATHS.original("{seed}")}
+    if family == "replay":
+        states = kept_states("pretrain") + kept_states("finetune")
+        return {**start, "pretrained": PATHS.pretrained("{seed}"), "states": states}
     if config["unlearning"]["start"] == "pretrained":
         start["pretrained"] = PATHS.pretrained("{seed}")
-    if config["unlearning"]["optimiser"] == "resumed" and runs.method(config, method).family == "finetune":
+    if runs.method(config, method).sees_retrained:
+        start["retrained"] = lambda wildcards: [
+            PATHS.bank(number) for number in runs.matched(config, method, wildcards.request)
+        ]
+    if config["unlearning"]["optimiser"] == "resumed" and family == "finetune":
         start["moments"] = beside(start[config["unlearning"]["start"]], MOMENTS)
     return start
 
@@ -156,7 +173,7 @@ def unlearning_outputs(method):
 
 def unlearning_processes(method):
     """Return the number of processes that a method trains on. Only retraining shares out its batches."""
-    return PROCESSES if runs.method(config, method).family == "retrain" else 1
+    return PROCESSES if runs.method(config, method).retrains else 1
 
 
 def identity_checkpoint():

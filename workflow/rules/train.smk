@@ -9,6 +9,7 @@ rule pretrain:
         **{name: beside(PATHS.pretrained("{seed}"), suffix) for name, suffix in MONITORED.items()},
         model=PATHS.pretrained("{seed}"),
         moments=beside(PATHS.pretrained("{seed}"), MOMENTS),
+        states=kept_states("pretrain"),
         record=beside(PATHS.pretrained("{seed}"), "json"),
     log:
         PATHS.log("pretrain", "seed{seed}"),
@@ -33,6 +34,7 @@ rule finetune:
         **{name: beside(PATHS.original("{seed}"), suffix) for name, suffix in MONITORED.items()},
         model=PATHS.original("{seed}"),
         moments=beside(PATHS.original("{seed}"), MOMENTS),
+        states=kept_states("finetune"),
         record=beside(PATHS.original("{seed}"), "json"),
     log:
         PATHS.log("finetune", "seed{seed}"),

@@ -21,5 +21,6 @@ with job(snakemake.log[0]) as log:
         "pretrained": snakemake.input.get("pretrained"),
         "out_model": snakemake.output.model,
         "source": snakemake.params.source,
+        "retrained": [*snakemake.input.get("retrained", [])],
     }
     run("soulbench.unlearning.run:unlearn", arguments, snakemake.params.processes, log)
