@@ -35,6 +35,21 @@ class AttackRun(NamedTuple):
     seed: int
 
 
+class Shadows(NamedTuple):
+    """The runs with whose outputs an attack learns and is tried, besides those that it is made on.
+
+    Attributes:
+        unlearned: the method's models of other training seeds and requests; of the control, which unlearns nothing,
+            half of the following, so that it is attacked alike.
+        retrained: the control's models that may have seen the request's targets: they lack what others ask for.
+        never_saw: the control's models that never saw the request's targets.
+    """
+
+    unlearned: list[runs.Run]
+    retrained: list[runs.Run]
+    never_saw: list[runs.Run]
+
+
 @dataclass(frozen=True)
 class Attack:
     """An attack, as its file describes it.
@@ -139,3 +154,47 @@ def requests_of(config: Mapping[str, Any], run: AttackRun) -> list[str]:
     requests = runs.request_ids(config)[: config["attacks"][run.attack].get("requests")]
     known = runs.left_out(config, run.seed) if run.method == BANK else runs.requests_of(config, run.method)
     return [request for request in requests if request in known]
+
+
+def shadows(config: Mapping[str, Any], run: AttackRun, request: str) -> Shadows:
+    """Return the other runs whose outputs an attack on one model reads; none unless its file declares `SHADOWS`.
+
+    Of several runs of one model, the first stands for it.
+    """
+    path = registry.source("attacks", run.attack, runs.plugins(config)).path
+    if not declarations.values(path, "SHADOWS").get("SHADOWS", False):
+        return Shadows([], [], [])
+    unlearned = [
+        runs.Run(run.method, other, seed)
+        for seed in _seeds(config, run.attack, run.method)
+        for other in requests_of(config, run)
+        if seed != run.seed and other != request
+    ]
+    retrained, never_saw = _of_control(config, request)
+    own = runs.checkpoint(config, run.method, request, run.seed)
+    if run.method == control(config):
+        unlearned, retrained = retrained[::2], retrained[1::2]
+    return Shadows(*(_distinct(config, several, own) for several in (unlearned, retrained, never_saw)))
+
+
+def _of_control(config: Mapping[str, Any], request: str) -> tuple[list[runs.Run], list[runs.Run]]:
+    """Return the control's runs: of models that may have seen the targets of a request, and of those that never did."""
+    if control(config) == BANK:
+        out = runs.out_models(config, request)
+        several = [runs.Run(BANK, request, number) for number in runs.bank_models(config)]
+        return [one for one in several if one.seed not in out], [one for one in several if one.seed in out]
+    if config["methods"].get(control(config)) is None:
+        return [], []
+    requests, seeds = (of(config, control(config)) for of in (runs.requests_of, runs.seeds_of))
+    several = [runs.Run(control(config), other, seed) for other in requests for seed in seeds]
+    return [one for one in several if one.request != request], [
+        one for one in several if one.request == request
+    ]
+
+
+def _distinct(config: Mapping[str, Any], several: list[runs.Run], own: str) -> list[runs.Run]:
+    """Return one run of each model, but for that at the path `own`."""
+    by_model = dict[str, runs.Run]()
+    for one in several:
+        by_model.setdefault(runs.checkpoint(config, *one), one)
+    return [one for path, one in by_model.items() if path != own]

@@ -1,7 +1,7 @@
 """Make one attack on the models of a method and training seed, for all its requests."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ class AttackCase:
         original: the original model's checkpoint.
         record: folder of the model's record.
         before: folder of the original model's record.
+        shadows: folders of the records of other models (`soulbench.config.attacks.Shadows`), if the attack needs them.
     """
 
     request: str
@@ -43,6 +44,7 @@ class AttackCase:
     original: str
     record: Path
     before: Path
+    shadows: Mapping[str, Sequence[Path]] = field(default_factory=dict)
 
 
 def attack(
@@ -89,6 +91,7 @@ def attack(
             data=data,
             networks=networks,
             device=device,
+            shadows=case.shadows,
         )
         for case in cases
     ]

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ from soulbench.core.seeds import generator
 from soulbench.data.packed import Scene
 from soulbench.data.requests.request import Request
 from soulbench.evaluation.context import RequestContext
-from soulbench.evaluation.outputs import ModelOutputs, OutputGenerator
+from soulbench.evaluation.outputs import CHUNK, ModelOutputs, OutputGenerator
 from soulbench.models.generator import Generator
 from soulbench.training.dataset import BenchmarkData
 from soulbench.training.networks import Networks
@@ -59,6 +59,8 @@ class Attacked:
         data: the benchmark's data.
         networks: of the right sizes; `load` fills them.
         device: where it computes.
+        shadows: folders of the records of other models, by the fields of `soulbench.config.attacks.Shadows`; none
+            unless the attack's file asks for them (`SHADOWS`).
     """
 
     method: str
@@ -71,6 +73,7 @@ class Attacked:
     data: BenchmarkData
     networks: Networks
     device: torch.device
+    shadows: Mapping[str, Sequence[Path]] = field(default_factory=dict)
 
     @property
     def request(self) -> Request:
@@ -100,7 +103,11 @@ class Attacked:
     @property
     def visual(self) -> np.ndarray:
         """[n, F] frozen visual features of the objects of `scene`."""
-        return self.data.visual[self.scene.first_row : self.scene.first_row + len(self.scene.categories)]
+        return self.visual_of(self.scene)
+
+    def visual_of(self, scene: Scene) -> np.ndarray:
+        """Return the frozen visual features [n, F] of the objects of a scene of the packed set."""
+        return self.data.visual[scene.first_row : scene.first_row + len(scene.categories)]
 
     def load(self) -> Generator:
         """Load the weights anew and return the generator in eval mode; what an attack did to them is gone."""
@@ -109,11 +116,11 @@ class Attacked:
 
     def outputs(self) -> ModelOutputs:
         """Return what the model generates for all scenes of the context, as its evaluation kept it."""
-        return _outputs(self.record)
+        return outputs_of(self.record)
 
     def outputs_before(self) -> ModelOutputs:
         """Return the same of the original model."""
-        return _outputs(self.before)
+        return outputs_of(self.before)
 
     def generate(self, scenes: Sequence[Scene], visual: Sequence[np.ndarray], task: str) -> np.ndarray:
         """Return what the loaded weights generate, uint8 [B, H, W, 3].
@@ -124,7 +131,11 @@ class Attacked:
             task: the task.
         """
         output_generator = OutputGenerator(self.networks.generator, self.config, self.device)
-        return output_generator.generate(self.data.batches().collate(scenes, visual), task)[0]
+        batches = self.data.batches()
+        chunks = [slice(start, start + CHUNK) for start in range(0, len(scenes), CHUNK)]
+        return np.concatenate(
+            [output_generator.generate(batches.collate(scenes[c], visual[c]), task)[0] for c in chunks]
+        )
 
     def error(self, images: np.ndarray) -> list[float]:
         """Return the mean absolute error in grey levels of images of the primary target's scene, in its RoI.
@@ -143,5 +154,6 @@ class Attacked:
 
 
 @functools.lru_cache(maxsize=4)
-def _outputs(record: Path) -> ModelOutputs:
+def outputs_of(record: Path) -> ModelOutputs:
+    """Return the outputs in the folder of a record."""
     return ModelOutputs.load(record / "outputs.npz")

@@ -24,6 +24,7 @@ FIGURES = {
     "latent",
     "queries",
     "qualitative_queries",
+    "attack_success",
     "module_time",
     "alpha",
     "modules",

@@ -242,6 +242,10 @@ def attack_cases(attack, wildcards):
                 "original": model(*original),
                 "record": PATHS.record(*attacked),
                 "before": PATHS.record(*original),
+                "shadows": {
+                    which: [PATHS.record(*other) for other in others]
+                    for which, others in attacks.shadows(config, run, request)._asdict().items()
+                },
             }
         )
     return cases
@@ -249,13 +253,11 @@ def attack_cases(attack, wildcards):
 
 def attacked_files(attack, wildcards):
     """Return the checkpoints and outputs that one attack job reads."""
-    return sorted(
-        {
-            path
-            for case in attack_cases(attack, wildcards)
-            for path in [case["model"], case["original"], *(f"{case[key]}/outputs.npz" for key in ("record", "before"))]
-        }
-    )
+    files = set()
+    for case in attack_cases(attack, wildcards):
+        records = [case["record"], case["before"], *(one for others in case["shadows"].values() for one in others)]
+        files |= {case["model"], case["original"], *(f"{record}/outputs.npz" for record in records)}
+    return sorted(files)
 
 
 def gathered_files():

@@ -22,6 +22,7 @@ with job(snakemake.log[0]) as log:
                 original=case["original"],
                 record=Path(case["record"]),
                 before=Path(case["before"]),
+                shadows={which: list(map(Path, records)) for which, records in case["shadows"].items()},
             )
             for case in snakemake.params.cases
         ],
