@@ -34,6 +34,7 @@ class AttackCase:
         request: its id.
         model: the checkpoint.
         original: the original model's checkpoint.
+        moments: with which the method's Adam starts, if the attack runs the method; None for none.
         record: folder of the model's record.
         before: folder of the original model's record.
     """
@@ -41,6 +42,7 @@ class AttackCase:
     request: str
     model: str
     original: str
+    moments: str | None
     record: Path
     before: Path
 
@@ -50,6 +52,7 @@ def attack(
     name: str,
     method: str,
     seed: int,
+    requests: Sequence[str],
     cases: Sequence[AttackCase],
     data_dir: str | Path,
     out_csv: str,
@@ -65,7 +68,8 @@ def attack(
         name: id of the attack.
         method: id of the configured method; `original` and the controls are attacked as well.
         seed: the training seed; of the bank, the model's number.
-        cases: one per request.
+        requests: ids of all requests of the attack.
+        cases: one for each of them for which these models are attacked.
         data_dir: results/<name>/data.
         out_csv, out_images, out_record: the files to write.
         source: hash of the sources, for the record.
@@ -83,6 +87,8 @@ def attack(
             seed=seed,
             checkpoint=case.model,
             original=case.original,
+            moments=case.moments,
+            requests=tuple(requests),
             record=case.record,
             before=case.before,
             context=RequestContext.of(data, data.requests[case.request]),

@@ -212,8 +212,10 @@ def compared_outputs(wildcards):
 
 
 def attack_cases(attack, wildcards):
-    """Return what one attack job does: for each request the model, the original one, and the records of both."""
+    """Return what one attack job does: for each request the model, the original one, moments, and both records."""
     run = attacks.AttackRun(attack, wildcards.method, int(wildcards.seed))
+    start = unlearning_start(run.method) if attacks.unlearns(config, attack, run.method) else {}
+    moments = start["moments"].format(seed=run.seed) if "moments" in start else None
     cases = []
     for request in attacks.requests_of(config, run):
         attacked = runs.Run(run.method, request, run.seed)
@@ -223,6 +225,7 @@ def attack_cases(attack, wildcards):
                 "request": request,
                 "model": model(*attacked),
                 "original": model(*original),
+                "moments": moments,
                 "record": PATHS.record(*attacked),
                 "before": PATHS.record(*original),
             }
@@ -236,7 +239,10 @@ def attacked_files(attack, wildcards):
         {
             path
             for case in attack_cases(attack, wildcards)
-            for path in [case["model"], case["original"], *(f"{case[key]}/outputs.npz" for key in ("record", "before"))]
+            for path in [
+                *(case[key] for key in ("model", "original", "moments") if case[key] is not None),
+                *(f"{case[key]}/outputs.npz" for key in ("record", "before")),
+            ]
         }
     )
 

@@ -15,14 +15,9 @@ with job(snakemake.log[0]) as log:
         name=snakemake.params.attack,
         method=snakemake.wildcards.method,
         seed=int(snakemake.wildcards.seed),
+        requests=snakemake.params.requests,
         cases=[
-            AttackCase(
-                request=case["request"],
-                model=case["model"],
-                original=case["original"],
-                record=Path(case["record"]),
-                before=Path(case["before"]),
-            )
+            AttackCase(**case | {"record": Path(case["record"]), "before": Path(case["before"])})
             for case in snakemake.params.cases
         ],
         data_dir=Path(snakemake.input.packed).parent,
