@@ -27,6 +27,13 @@ def further_settings(config: Mapping[str, Any], name: str) -> list[str]:
     return list(declared.get("NEEDS", ()))
 
 
+def unlearns(config: Mapping[str, Any], name: str, method: str) -> bool:
+    """Tell whether an attack's jobs run a method themselves: its file says `UNLEARNS`, and the method unlearns."""
+    declared = declarations.values(registry.source("attacks", name, runs.plugins(config)).path, "UNLEARNS")
+    known = method in runs.methods(config) and runs.described_budget(config, method) is not None
+    return known and bool(declared.get("UNLEARNS", False))
+
+
 class AttackRun(NamedTuple):
     """What one job attacks: the models of a method and training seed, for all requests of the attack."""
 
@@ -149,11 +156,15 @@ def _seeds(config: Mapping[str, Any], name: str, method: str) -> list[int]:
     return [seed for seed in runs.seeds_of(config, method) if seed in seeds]
 
 
+def requests(config: Mapping[str, Any], name: str) -> list[str]:
+    """Return the test requests for which an attack is made."""
+    return runs.request_ids(config)[: config["attacks"][name].get("requests")]
+
+
 def requests_of(config: Mapping[str, Any], run: AttackRun) -> list[str]:
     """Return the test requests of an attack; of a model of the bank, those whose targets it never saw."""
-    requests = runs.request_ids(config)[: config["attacks"][run.attack].get("requests")]
     known = runs.left_out(config, run.seed) if run.method == BANK else runs.requests_of(config, run.method)
-    return [request for request in requests if request in known]
+    return [request for request in requests(config, run.attack) if request in known]
 
 
 def shadows(config: Mapping[str, Any], run: AttackRun, request: str) -> Shadows:

@@ -53,9 +53,16 @@ def unlearning(config: Mapping[str, Any], method: str) -> Job:
     )
 
 
-def _plugins(config: Mapping[str, Any], kind: str, names: list[str]) -> dict[str, list[str]]:
-    """Return the section that a job needs to find the files of some plug-ins; nothing if they are the package's own."""
-    needed = plugins.bringing(runs.plugins(config), kind, names)
+def _plugins(
+    config: Mapping[str, Any], kind: str, names: list[str], brought: Mapping[str, list[str]] | None = None
+) -> dict[str, list[str]]:
+    """Return the section that a job needs to find the files of some plug-ins; nothing if they are the package's own.
+
+    `brought` is that section for plug-ins of another kind.
+    """
+    given = runs.plugins(config)
+    wanted = {*plugins.bringing(given, kind, names), *(brought or {}).get("plugins", ())}
+    needed = [plugin for plugin in given if plugin in wanted]
     return {"plugins": needed} if needed else {}
 
 
@@ -75,20 +82,16 @@ def evaluation(config: Mapping[str, Any]) -> Job:
     )
 
 
-def attack(config: Mapping[str, Any], name: str) -> Job:
-    """Return what an attack depends on."""
-    settings = sections.select(
-        config,
-        *MODELS,
-        "unlearning",
-        "human.labels",
-        f"attacks.{name}",
-        *attacks.further_settings(config, name),
-    )
-    file = registry.source("attacks", name, runs.plugins(config)).entry
-    return Job(
-        source_hash("soulbench.evaluation.attack", file), settings | _plugins(config, "attacks", [name])
-    )
+def attack(config: Mapping[str, Any], name: str, method: str) -> Job:
+    """Return what an attack on a method's models depends on; with the method itself, if the attack runs it."""
+    keys = [*MODELS, "unlearning", "human.labels", f"attacks.{name}", *attacks.further_settings(config, name)]
+    files = [registry.source("attacks", name, runs.plugins(config)).entry]
+    brought = _plugins(config, "attacks", [name])
+    if attacks.unlearns(config, name, method):
+        keys.append(f"methods.{method}")
+        files.append(runs.method(config, method).source.entry)
+        brought = _plugins(config, "methods", [runs.base_method(config, method)], brought)
+    return Job(source_hash("soulbench.evaluation.attack", *files), sections.select(config, *keys) | brought)
 
 
 def identity_encoder(config: Mapping[str, Any]) -> Job:

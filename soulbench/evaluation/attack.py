@@ -34,6 +34,7 @@ class AttackCase:
         request: its id.
         model: the checkpoint.
         original: the original model's checkpoint.
+        moments: with which the method's Adam starts, if the attack runs the method; None for none.
         record: folder of the model's record.
         before: folder of the original model's record.
         shadows: folders of the records of other models (`soulbench.config.attacks.Shadows`), if the attack needs them.
@@ -42,6 +43,7 @@ class AttackCase:
     request: str
     model: str
     original: str
+    moments: str | None
     record: Path
     before: Path
     shadows: Mapping[str, Sequence[Path]] = field(default_factory=dict)
@@ -52,6 +54,7 @@ def attack(
     name: str,
     method: str,
     seed: int,
+    requests: Sequence[str],
     cases: Sequence[AttackCase],
     data_dir: str | Path,
     out_csv: str,
@@ -67,7 +70,8 @@ def attack(
         name: id of the attack.
         method: id of the configured method; `original` and the controls are attacked as well.
         seed: the training seed; of the bank, the model's number.
-        cases: one per request.
+        requests: ids of all requests of the attack.
+        cases: one for each of them for which these models are attacked.
         data_dir: results/<name>/data.
         out_csv, out_images, out_record: the files to write.
         source: hash of the sources, for the record.
@@ -85,6 +89,8 @@ def attack(
             seed=seed,
             checkpoint=case.model,
             original=case.original,
+            moments=case.moments,
+            requests=tuple(requests),
             record=case.record,
             before=case.before,
             context=RequestContext.of(data, data.requests[case.request]),

@@ -52,8 +52,9 @@ class Attacked:
         method: the configured method, `original`, or `bank` for a model that never saw the targets: the control.
         seed: its training seed; of a model of the bank, its number.
         checkpoint: its weights.
-        original: those of the original model of its seed, of the first seed for a model of the bank. Adam's moments
-            are beside it.
+        original: those of the original model of its seed, of the first seed for a model of the bank.
+        moments: the file with which the method's Adam starts, if the attack runs the method; None for none.
+        requests: ids of all requests of the attack, of which a model of the bank is attacked for some.
         record: folder of its record; before: that of the original's. The original's own is both.
         context: the images, the scenes and the request.
         data: the benchmark's data.
@@ -67,6 +68,8 @@ class Attacked:
     seed: int
     checkpoint: str
     original: str
+    moments: str | None
+    requests: tuple[str, ...]
     record: Path
     before: Path
     context: RequestContext

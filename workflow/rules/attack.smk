@@ -17,9 +17,11 @@ for name in attacks.names(config):
         resources:
             gpu=GPU,
         params:
-            **jobs.attack(config, name)._asdict(),
+            source=lambda wildcards, attack=name: jobs.attack(config, attack, wildcards.method).source,
+            settings=lambda wildcards, attack=name: jobs.attack(config, attack, wildcards.method).settings,
             weights=file_state(config["training"]["perceptual_weights"]),
             attack=name,
+            requests=attacks.requests(config, name),
             cases=lambda wildcards, attack=name: attack_cases(attack, wildcards),
         script:
             "../scripts/attack.py"

@@ -229,8 +229,10 @@ def compared_outputs(wildcards):
 
 
 def attack_cases(attack, wildcards):
-    """Return what one attack job does: for each request the model, the original one, and the records of both."""
+    """Return what one attack job does: for each request the model, the original one, moments, and both records."""
     run = attacks.AttackRun(attack, wildcards.method, int(wildcards.seed))
+    start = unlearning_start(run.method) if attacks.unlearns(config, attack, run.method) else {}
+    moments = start["moments"].format(seed=run.seed) if "moments" in start else None
     cases = []
     for request in attacks.requests_of(config, run):
         attacked = runs.Run(run.method, request, run.seed)
@@ -240,6 +242,7 @@ def attack_cases(attack, wildcards):
                 "request": request,
                 "model": model(*attacked),
                 "original": model(*original),
+                "moments": moments,
                 "record": PATHS.record(*attacked),
                 "before": PATHS.record(*original),
                 "shadows": {
@@ -256,7 +259,8 @@ def attacked_files(attack, wildcards):
     files = set()
     for case in attack_cases(attack, wildcards):
         records = [case["record"], case["before"], *(one for others in case["shadows"].values() for one in others)]
-        files |= {case["model"], case["original"], *(f"{record}/outputs.npz" for record in records)}
+        files |= {case[key] for key in ("model", "original", "moments") if case[key] is not None}
+        files |= {f"{record}/outputs.npz" for record in records}
     return sorted(files)
 
 

@@ -15,11 +15,13 @@ with job(snakemake.log[0]) as log:
         name=snakemake.params.attack,
         method=snakemake.wildcards.method,
         seed=int(snakemake.wildcards.seed),
+        requests=snakemake.params.requests,
         cases=[
             AttackCase(
                 request=case["request"],
                 model=case["model"],
                 original=case["original"],
+                moments=case["moments"],
                 record=Path(case["record"]),
                 before=Path(case["before"]),
                 shadows={which: list(map(Path, records)) for which, records in case["shadows"].items()},

@@ -27,13 +27,15 @@ class MethodEntry(Section):
 
 
 class AttackEntry(Section):
-    """An entry of `attacks`: an attack's parameters beside the reserved keys."""
+    """An entry of `attacks`: an attack's parameters beside the reserved keys; null of these is all."""
 
     model_config = ConfigDict(extra="allow")
 
-    methods: Unique[Id] = Field(default=ABSENT, description="only these methods, besides the references")
-    requests: Natural = Field(default=ABSENT, description="only the first so many requests")
-    seeds: Natural = Field(default=ABSENT, description="only the first so many training seeds")
+    methods: Unique[Id] | None = Field(
+        default=ABSENT, description="only these methods, besides the references"
+    )
+    requests: Natural | None = Field(default=ABSENT, description="only the first so many requests")
+    seeds: Natural | None = Field(default=ABSENT, description="only the first so many training seeds")
 
 
 class Bank(Section):
