@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from statistics import fmean
 
 from soulbench.core import registry
+from soulbench.core.terms import BANK
 
 #: The target rule has no output: Snakemake counts it, but it is no work.
 TARGET = "all"
@@ -81,8 +82,9 @@ class Tally:
         """Return the number of planned jobs by stage, most first; if there are many single jobs, as one: `other`."""
         members: dict[str, list[str]] = defaultdict(list)
         for rule in self._planned:
-            # The registry does not know the methods of `plugins` here, but each is evaluated.
-            unlearns = rule in registry.ids("methods") or f"evaluate_{rule}" in self._planned
+            # The registry does not know the methods of `plugins` here, but each is evaluated, as the bank is.
+            evaluated = f"evaluate_{rule}" in self._planned and rule != BANK
+            unlearns = evaluated or rule in registry.ids("methods")
             members["unlearn" if unlearns else family(rule)].append(rule)
         stages = Counter(
             {name: sum(self._planned[rule] for rule in rules) for name, rules in members.items()}

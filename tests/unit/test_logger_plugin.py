@@ -65,9 +65,9 @@ def test_snakemake_finds_the_plugin():
 
 def test_the_head_counts_jobs_by_stage(console):
     counts = {"obj-ng": 4, "retrain": 2, "evaluate_original": 1, "evaluate_retrain": 2, "all": 1}
-    plugin = {"my-method": 2, "evaluate_my-method": 1}
-    console.begin(**counts, **plugin, pack=1, page=1, tables=1, vocabulary=1)
-    assert console.lines() == ["16 jobs on 8 cores: 8 unlearn, 4 evaluate, 4 other"]
+    counts |= {"my-method": 2, "evaluate_my-method": 1, "bank": 2, "evaluate_bank": 1}
+    console.begin(**counts, pack=1, page=1, tables=1, vocabulary=1)
+    assert console.lines() == ["19 jobs on 8 cores: 8 unlearn, 5 evaluate, 2 bank, 4 other"]
 
 
 def test_a_few_single_jobs_are_named(console):
