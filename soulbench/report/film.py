@@ -100,7 +100,8 @@ def _film(name: str, rows: list[str], frames: list[dict[str, Any]], truth: list[
 def _stacked(tiles: list[np.ndarray | None], blank: np.ndarray) -> tuple[np.ndarray, list[int | None]]:
     """Return the different tiles below each other, and the place of each of the given ones; None: there is none."""
     order: dict[bytes, int] = {}
-    different, places = [], []
+    different: list[np.ndarray] = []
+    places: list[int | None] = []
     for tile in tiles:
         if tile is None:
             places.append(None)
