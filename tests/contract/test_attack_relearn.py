@@ -153,5 +153,5 @@ def test_the_steps_until_an_error_is_reached(errors, expected):
 
 
 def test_steps_that_are_not_in_order_are_refused():
-    with pytest.raises(ValueError, match=r"steps: \(5, 2\); allowed: numbers from 1 in ascending order"):
+    with pytest.raises(ValueError, match=r"steps: \[5, 2\]; allowed: numbers in ascending order, each once"):
         Parameters(steps=(5, 2))
