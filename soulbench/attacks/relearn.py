@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ import torch
 from soulbench.core.running_state import WorkFolder
 from soulbench.core.seeds import derive_seed
 from soulbench.core.terms import TASKS
+from soulbench.core.values import Bounds, Positive
 from soulbench.data.batches import EditedScene
 from soulbench.data.regions import Region, inside
 from soulbench.evaluation.attacked import Attacked, Outcome
@@ -52,12 +53,12 @@ BACK = 2.55
 class Parameters:
     """The numbers of steps after which the target's error is measured, and the attacker's learning rate."""
 
-    steps: tuple[int, ...] = (2, 5, 10, 20)
-    learning_rate: float = 3.0e-4
+    steps: tuple[Annotated[int, Bounds(minimum=1, maximum=100_000)], ...] = (2, 5, 10, 20)
+    learning_rate: Positive = 3.0e-4
 
     def __post_init__(self) -> None:
-        if not self.steps or list(self.steps) != sorted({*self.steps}) or self.steps[0] < 1:
-            raise ValueError(f"steps: {self.steps}; allowed: numbers from 1 in ascending order, each once")
+        if not self.steps or list(self.steps) != sorted({*self.steps}):
+            raise ValueError(f"steps: {list(self.steps)}; allowed: numbers in ascending order, each once")
 
 
 class Images(NamedTuple):

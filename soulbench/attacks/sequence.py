@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from soulbench.core.errors import UserError
 from soulbench.core.running_state import WorkFolder
 from soulbench.core.seeds import generator
 from soulbench.core.terms import TASKS
+from soulbench.core.values import Bounds
 from soulbench.data.regions import inside, region
 from soulbench.evaluation.attacked import Attacked, Outcome
 from soulbench.unlearning.in_place import Unlearning
@@ -45,7 +47,7 @@ JUDGED = "re-emergence"
 class Parameters:
     """In how many orders the requests are unlearned: that of the configuration, and random ones."""
 
-    orders: int = 3
+    orders: Annotated[int, Bounds(minimum=1, maximum=1000)] = 3
 
 
 @dataclass(frozen=True)

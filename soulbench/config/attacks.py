@@ -125,7 +125,7 @@ def parameters(config: Mapping[str, Any], name: str) -> Any:
 
 
 def attacked_methods(config: Mapping[str, Any], name: str) -> list[str]:
-    """Return the methods whose models are attacked: those of the entry, by default all that unlearn."""
+    """Return the methods whose models are attacked if they are switched on: by default all that unlearn."""
     chosen = config["attacks"][name].get("methods")
     if chosen is not None:
         return list(chosen)

@@ -29,6 +29,8 @@ FIGURES = {
     "alpha",
     "modules",
     "training",
+    "relearn",
+    "sequence",
     "snapshots",
 }
 ABLATION_FIGURES = {"module_time", "alpha", "modules"}
