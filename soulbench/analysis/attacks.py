@@ -42,13 +42,12 @@ DIMENSIONS: Mapping[str, Mapping[str, str]] = {
 }
 #: Which of them the verdict is about.
 JUDGED_DIMENSION = {LEAK: "auc", IDENTITY: "mrr"}
-#: Of the paper's queries: the attack's name, and its metric.
-QUERY, ERROR = "query-{}", "error"
+#: What is measured of the paper's queries.
+ERROR = "error"
 #: Unit -> by how much the attacker must be better off for a leak: what an eye can see; one pair in twenty.
 COUNTS = {UNITS[PRIMARY]: NEGLIGIBLE[PRIMARY], LEAK_UNITS["auc"]: 0.05}
 #: Unit -> the least by which the number of one run can be another, where it is a place (`Bootstrap.widened`).
 STEP = {IDENTITY_UNITS["mrr"]: 0.5, IDENTITY_UNITS["rank1"]: 1.0, LEAK_UNITS["rank1"]: 1.0}
-TABLE = "outcomes"
 
 
 class Judged(NamedTuple):
@@ -103,9 +102,9 @@ def _own(config: dict[str, Any], paths: ResultPaths) -> Iterator[pd.DataFrame]:
     for run in planned_attacks.planned(config):
         record = paths.attack(*run, "json")
         try:
-            digest = read_json(record)["digests"][TABLE]
+            digest = read_json(record)["digests"][planned_attacks.TABLE]
         except (KeyError, TypeError):
-            raise DamagedFile(record, f"it has no digest of {TABLE}") from None
+            raise DamagedFile(record, f"it has no digest of {planned_attacks.TABLE}") from None
         yield read_csv(paths.attack(*run, "csv"), ATTACKED, digest=digest).assign(**run._asdict())
 
 
@@ -121,7 +120,7 @@ def _of_queries(queries: pd.DataFrame) -> pd.DataFrame:
     """Return the paper's queries: the target's error under each."""
     rows = queries[(queries["query"] != "none") & (queries["metric"] == PRIMARY)]
     columns = ["method", "request", "seed", "task", "status", "value"]
-    names = [QUERY.format(query) for query in rows["query"]]
+    names = [planned_attacks.QUERY.format(query) for query in rows["query"]]
     return rows[columns].assign(attack=names, budget=np.nan, metric=ERROR, unit=UNITS[PRIMARY])
 
 
