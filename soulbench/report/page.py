@@ -20,7 +20,7 @@ from soulbench.core.paths import ResultPaths, beside
 from soulbench.core.records import atomic_path
 from soulbench.core.tables import read_csv
 from soulbench.core.terms import AS_DESCRIBED, SELECTED, TASKS, TEST
-from soulbench.report import headline, photographs, pictures
+from soulbench.report import headline, letters, photographs, pictures
 from soulbench.report.claims import claims
 from soulbench.report.compact import compact_json
 from soulbench.report.figure_files import shown
@@ -107,6 +107,9 @@ def _content(config: dict[str, Any], paths: ResultPaths, captions: Mapping[str, 
         else None,
         "scores": {task: _scores(config, scores, task) for task in TASKS},
         "claims": judged,
+        "letters": letters.letters(config, paths),
+        "leak_order": letters.leak_order(config, paths),
+        "attack_figures": letters.FIGURES,
         "operating_points": len({claim["operating_point"] for claim in judged}) > 1,
         "axes": figures.axes_of_intervals(config),
         "memorised": _memorised(memorised),

@@ -1,6 +1,7 @@
 """Every file in soulbench/attacks keeps the contract of an attack, on a tiny benchmark."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from soulbench.core import plugins, registry
 from soulbench.core.columns import ATTACKED
 from soulbench.core.errors import UserError
 from soulbench.core.records import file_hash
+from soulbench.core.sources import ROOT
 from soulbench.core.terms import TASKS
 from soulbench.evaluation.attack import AttackCase, attack
 from soulbench.evaluation.run import EvaluationRun, evaluate
@@ -138,6 +140,16 @@ def test_an_attack_that_nobody_here_wrote_is_made_and_its_image_kept(run, mine, 
 
 def _images(array):
     return array.reshape(-1, *array.shape[-3:]) if array.ndim >= 3 and array.shape[-1] == 3 else []
+
+
+def test_the_attack_of_the_documentation_is_made(run, mine):
+    (text,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "attacks.md").read_text(), re.DOTALL)
+    table = run("mine", path=mine(text), images=3)[0]
+    for task in TASKS:
+        errors = table[table["task"] == task].sort_values("budget")["value"].tolist()
+        assert len(errors) == 3 and errors == sorted(errors, reverse=True)
+    code = attacks.attack({"plugins": [str(mine(text))]}, "mine")
+    assert code.work(registry.parameters("attacks", "mine", {"images": 3}, plugins=(str(mine(text)),))) == {"outputs": 6}
 
 
 BROKEN = {
