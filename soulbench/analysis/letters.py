@@ -49,7 +49,9 @@ def letters(scoreboard: pd.DataFrame, leaked: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(TABLES["letters"]))
 
 
-def change_and_leak(config: dict[str, Any], summary: pd.DataFrame, leaked: pd.DataFrame) -> list[RankCorrelation]:
+def change_and_leak(
+    config: dict[str, Any], summary: pd.DataFrame, leaked: pd.DataFrame
+) -> list[RankCorrelation]:
     """Return, by task, whether the methods that change the targets most (A1) are those that the update leak finds best.
 
     Args:
@@ -63,5 +65,6 @@ def change_and_leak(config: dict[str, Any], summary: pd.DataFrame, leaked: pd.Da
     rows = rows[rows["method"].isin(methods.unlearners(config, rows["method"]))]
     compared = {task: rows[rows["task"] == task] for task in TASKS}
     return [
-        RankCorrelation(task, *rank_correlation(one["mean"], one["value"]), len(one)) for task, one in compared.items()
+        RankCorrelation(task, *rank_correlation(one["mean"], one["value"]), len(one))
+        for task, one in compared.items()
     ]

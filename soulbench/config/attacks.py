@@ -86,7 +86,8 @@ def attack(config: Mapping[str, Any], name: str) -> Attack:
         raise UserError(f"{source.path}: an attack's file must define {', '.join(missing)} ({WHERE})")
     if name in MEASURED or name.startswith(QUERY.format("")):
         raise UserError(
-            f"{source.path}: attacks.csv has an attack {name} already, which an evaluation makes; give the file another name"
+            f"{source.path}: attacks.csv has an attack {name} already, which an evaluation makes; give the file "
+            "another name"
         )
     declared = declarations.values(source.path, *DECLARED, "Parameters")
     metrics = declared["METRICS"]
@@ -101,7 +102,7 @@ def attack(config: Mapping[str, Any], name: str) -> Attack:
         )
     if not isinstance(declared["BUDGET"], str):
         raise UserError(
-            f"{source.path}: BUDGET is {declared['BUDGET']!r}; allowed: what it counts, as text, such as \"queries\""
+            f'{source.path}: BUDGET is {declared["BUDGET"]!r}; allowed: what it counts, as text, such as "queries"'
         )
     if "Parameters" in declared:
         registry.check_parameters(source.path, declared["Parameters"], ENTRY_KEYS)

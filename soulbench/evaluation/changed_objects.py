@@ -51,5 +51,7 @@ def changed_objects(
         ):
             if object_id not in left_out:
                 x0, y0, x1, y1 = region(box, change.shape[0])
-                found.append(ChangedObject(index, number, float(change[y0:y1, x0:x1].mean()), object_id in ids))
+                found.append(
+                    ChangedObject(index, number, float(change[y0:y1, x0:x1].mean()), object_id in ids)
+                )
     return found

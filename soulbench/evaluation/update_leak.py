@@ -30,9 +30,7 @@ def measured(images: np.ndarray, original: np.ndarray, context: RequestContext) 
     found = changed_objects(changes[trained], scenes, context.request.images, context.requested)
     targets = [one.change for one in found if one.is_target]
     others = np.array([one.change for one in found if not one.is_target])
-    above, equal = (
-        compared(np.array(targets)[:, None], others) for compared in (np.greater, np.equal)
-    )
+    above, equal = (compared(np.array(targets)[:, None], others) for compared in (np.greater, np.equal))
     place = 1 + int((others >= max(targets)).sum())
     return {
         "auc": float((above + 0.5 * equal).mean()),

@@ -16,7 +16,7 @@ WITHOUT = "without"
 
 
 def export(config: Mapping[str, Any], out: Path, with_images: bool) -> Iterator[str]:
-    """Write the records, ablations and attacks that are finished, with the records of their models; yield what was done.
+    """Write what is finished of records, ablations and attacks, with their models' records; yield what was done.
 
     Args:
         config: the resolved configuration.

@@ -1,4 +1,4 @@
-"""The results of a benchmark that travel: for each model, record, ablation and attack the files that tables are made of.
+"""The results of a benchmark that travel: of each model, record, ablation and attack the files that tables need.
 
 A result is known by the file with its provenance. Checkpoints stay where they are: no table is made of them.
 """

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
@@ -21,7 +20,7 @@ NAME = "compression"
 TITLE = "Does compression bring the target back?"
 SUBCATEGORY = "Measurements"
 POSITION = 52
-CONFIG = ("methods", "analysis", "seed", "seeds", "requests", "references", f"attacks.{NAME}", "plugins")
+CONFIG = ("methods", "analysis", "seed", "seeds", "requests", "references", f"attacks.{NAME}")
 CAPTION = """\
 Error of the target against its true pixels, by the bits per weight that are left: rounded, or pruned (32 bits times
 the share of weights that are kept), both tasks. Black: the original; pink: models that never saw the targets. A method
@@ -54,7 +53,9 @@ def plot(config: dict[str, Any], paths: ResultPaths, out_stem: Path, log: Callab
     shapes = _plane.shapes(config, names)
     with _style.figure(11, 5.6, out_stem) as fig:
         panels = fig.subplots(1, len(TASKS) * len(ladders), sharey=True).tolist()
-        for (task, ladder), axes in zip(((task, one) for task in TASKS for one in ladders), panels, strict=True):
+        for (task, ladder), axes in zip(
+            ((task, one) for task in TASKS for one in ladders), panels, strict=True
+        ):
             _panel(axes, config, errors, task, ladders[ladder], shapes, control)
             axes.set_title(f"{task.capitalize()}, {ladder}", loc="left", weight="bold")
         panels[0].set_ylabel("error of the target (MAE, grey levels); forgotten ↑")

@@ -24,8 +24,8 @@ CAPTION = """\
 The update leak in pictures: an attacker who holds the models before and after, and does not know the request, ranks all
 objects by how much their regions change. Shown, for the request of Fig. 5 and training seed {{ config.seeds[0] }}: what
 each model after generates for the objects that changed most, and last for the target, with its place among all. Yellow:
-the target; white: another object; below each, the change in grey levels. Boxes are not part of the image. A target in the
-first places was given away; the attack is measured over all requests in update_leak.csv; device: {{ config.device }}.
+the target; white: another object; below each, the place and the change in grey levels. Boxes are not part of the image.
+A target in the first places was given away (update_leak.csv has the numbers); device: {{ config.device }}.
 """
 PLACES = 4
 OTHER_COLOUR = "#FFFFFF"
@@ -71,7 +71,9 @@ def plot(config: dict[str, Any], paths: ResultPaths, out_stem: Path, log: Callab
         axes = _gallery.plot_mosaic(fig, grid, columns, names, _gallery.row_colours(config, names))
         _, lefts, tops, side = _gallery.mosaic(grid, columns)
         for name, top in zip(names, tops, strict=True):
-            for shown, left in zip((one for ranking in rankings[name] for one in ranking), lefts, strict=True):
+            for shown, left in zip(
+                (one for ranking in rankings[name] for one in ranking), lefts, strict=True
+            ):
                 _mark(axes, shown, left, top, side)
     log(f"{request}, {len(names)} methods")
 

@@ -1,6 +1,5 @@
 """Every file in soulbench/attacks keeps the contract of an attack, on a tiny benchmark."""
 
-import json
 import re
 
 import numpy as np
@@ -12,7 +11,7 @@ from soulbench.config import attacks, files
 from soulbench.core import plugins, registry
 from soulbench.core.columns import ATTACKED
 from soulbench.core.errors import UserError
-from soulbench.core.records import file_hash
+from soulbench.core.records import file_hash, read_json
 from soulbench.core.sources import ROOT
 from soulbench.core.terms import TASKS
 from soulbench.evaluation.attack import AttackCase, attack
@@ -50,8 +49,7 @@ def run(benchmark, cases, tmp_path):
         attack(config, name, method, 1, [cases[method]], benchmark.data, *outputs, "source", no_log)
         with np.load(outputs[1]) as images:
             kept = {key: images[key] for key in images.files}
-        with open(outputs[2], encoding="utf-8") as file:
-            record = json.load(file)
+        record = read_json(outputs[2])
         return pd.read_csv(outputs[0]), kept, record, outputs
 
     return run
@@ -77,7 +75,12 @@ def test_every_attack_yields_what_it_declares_and_leaves_its_inputs_alone(run, b
     measured = table[table["status"] == "ok"]
     assert np.isfinite(measured["value"]).all() and table[table["status"] != "ok"]["value"].isna().all()
     assert all(image.dtype == np.uint8 and image.shape[2] == 3 for image in images.values())
-    assert (record["attack"], record["method"], record["seed"], record["requests"]) == (name, "obj-mk-pa", 1, ["r1"])
+    assert (record["attack"], record["method"], record["seed"], record["requests"]) == (
+        name,
+        "obj-mk-pa",
+        1,
+        ["r1"],
+    )
     assert record["digests"] == {attacks.TABLE: file_hash(outputs[0])}
     assert record["timing"]["seconds"] > 0
     assert [file_hash(path) for path in inputs] == before
@@ -149,12 +152,22 @@ def test_the_attack_of_the_documentation_is_made(run, mine):
         errors = table[table["task"] == task].sort_values("budget")["value"].tolist()
         assert len(errors) == 3 and errors == sorted(errors, reverse=True)
     code = attacks.attack({"plugins": [str(mine(text))]}, "mine")
-    assert code.work(registry.parameters("attacks", "mine", {"images": 3}, plugins=(str(mine(text)),))) == {"outputs": 6}
+    assert code.work(registry.parameters("attacks", "mine", {"images": 3}, plugins=(str(mine(text)),))) == {
+        "outputs": 6
+    }
 
 
 BROKEN = {
-    "another metric": ('"error", model', '"mistake", model', "yields the metric 'mistake', which METRICS does not declare"),
-    "no such task": ('model.request.id, "synthesis"', 'model.request.id, "drawing"', "there is no task 'drawing'"),
+    "another metric": (
+        '"error", model',
+        '"mistake", model',
+        "yields the metric 'mistake', which METRICS does not declare",
+    ),
+    "no such task": (
+        'model.request.id, "synthesis"',
+        'model.request.id, "drawing"',
+        "there is no task 'drawing'",
+    ),
     "not finite": ("model.error(image)[0]", 'float("nan")', "error is nan; a finite number is needed"),
     "neither value nor reason": ("model.error(image)[0]", "None", "needs a value, or a status that says why"),
 }
@@ -183,13 +196,17 @@ def test_weights_that_an_attack_changed_are_as_before_when_loaded_again(run, min
         "        for weight in model.load().parameters():\n            weight.data.zero_()\n        model.load()\n",
     )
     assert text != MINE
-    pd.testing.assert_frame_equal(run("mine", path=mine(text))[0], run("mine", path=mine(MINE), out="other")[0])
+    pd.testing.assert_frame_equal(
+        run("mine", path=mine(text))[0], run("mine", path=mine(MINE), out="other")[0]
+    )
 
 
 def test_compression_at_full_precision_is_the_model_as_it_is(run, cases):
     table = run("compression", "original", pruned=[0.9], bits=[2])[0]
     whole = table[(table["budget"] == 32) & (table["metric"] == "error")].set_index("task")["value"]
     metrics = pd.read_csv(cases["original"].record / "metrics.csv")
-    errors = metrics[(metrics["dimension"] == "target_error") & (metrics["metric"] == "mae")].set_index("task")["value"]
+    errors = metrics[(metrics["dimension"] == "target_error") & (metrics["metric"] == "mae")].set_index(
+        "task"
+    )["value"]
     assert whole.loc[list(TASKS)].tolist() == pytest.approx(errors.loc[list(TASKS)].tolist(), abs=1.5)
     assert len(table) == 2 * 4

@@ -1,4 +1,4 @@
-"""Methods, queries, attacks and figures from outside of the package: found, run and evaluated, or refused with the remedy."""
+"""Methods, queries, attacks and figures from outside of the package: found and run, or refused with the remedy."""
 
 import re
 import sys
@@ -349,7 +349,12 @@ def test_a_plugin_is_a_method_a_query_an_attack_or_a_figure_by_what_it_defines(t
 @pytest.mark.parametrize(
     ("name", "text", "overlay", "message"),
     [
-        ("mine.py", "X = 1", {}, r"mine\.py: no method, query, attack or figure: it must define one of LEVEL"),
+        (
+            "mine.py",
+            "X = 1",
+            {},
+            r"mine\.py: no method, query, attack or figure: it must define one of LEVEL",
+        ),
         ("mine.py", ASCENT + QUERY, {}, r"mine\.py: more than one kind"),
         ("mine.py", "def f(:", {}, r"mine\.py, line 1: not Python"),
         (

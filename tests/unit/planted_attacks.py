@@ -48,9 +48,13 @@ def write_attacks(factory: "Factory", provenance: dict) -> None:
     """Write the records of all planned attacks."""
     for run in attacks.planned(factory.settings):
         table = outcomes(factory, attacks.attack(factory.settings, run.attack), run)
-        record, out, pictures = (Path(factory.paths.attack(*run, suffix)) for suffix in ("json", "csv", "npz"))
+        record, out, pictures = (
+            Path(factory.paths.attack(*run, suffix)) for suffix in ("json", "csv", "npz")
+        )
         out.parent.mkdir(parents=True, exist_ok=True)
         table.to_csv(out, index=False)
         np.savez_compressed(pictures, **dict(images(table)))
         timing = {"seconds": 1.0, "peak_mib": 500.0, "steps": 0}
-        write_json(record, {**run._asdict(), "timing": timing, "digests": {"outcomes": file_hash(out)}, **provenance})
+        write_json(
+            record, {**run._asdict(), "timing": timing, "digests": {"outcomes": file_hash(out)}, **provenance}
+        )

@@ -82,7 +82,11 @@ def test_every_method_has_two_letters_and_the_rank_of_its_leak_is_told(finished,
     table = read_csv(finished.table("letters"))
     rows = cells(text)
     for method, own in table.groupby("method"):
-        wanted = [word for one in own.itertuples() for word in (one.forgets, one.leaks, one.leaking or one.unclear or "–")]
+        wanted = [
+            word
+            for one in own.itertuples()
+            for word in (one.forgets, one.leaks, one.leaking or one.unclear or "–")
+        ]
         assert (method, *wanted) in rows
     assert "rank correlation of A1 and the update leak's AUC over methods:" in text
     assert "in synthesis (9 methods, p = " in text

@@ -18,7 +18,7 @@ from tests.unit.planted_methods import PlantedMethod
 from tests.unit.records_factory import Factory, config
 
 #: Two attacks with a file of their own, which the plant knows nothing of but their declarations.
-ATTACK = '''
+ATTACK = """
 BUDGET = "queries"
 METRICS = {metrics}
 JUDGED = "{judged}"
@@ -26,7 +26,7 @@ JUDGED = "{judged}"
 
 def attack(models, parameters):
     return iter(())
-'''
+"""
 MANY = {
     "found": ({"found-again": ("share of pairs", "greater"), "cost": ("steps", "smaller")}, "found-again"),
     "near": ({"error": ("grey levels", "smaller")}, "error"),
@@ -37,7 +37,9 @@ MANY = {
 def settings(tmp_path):
     """Return a configuration with two attacks of files outside of the package."""
     settings = config(bootstrap=200)
-    settings["methods"] = {name: {} for name in ("original", "noop-ft", "retrain", "obj-mk-pa", "obj-mk-ns", "obj-if")}
+    settings["methods"] = {
+        name: {} for name in ("original", "noop-ft", "retrain", "obj-mk-pa", "obj-mk-ns", "obj-if")
+    }
     for name, (metrics, what) in MANY.items():
         (tmp_path / f"{name}.py").write_text(ATTACK.format(metrics=metrics, judged=what))
     settings["plugins"] = [str(tmp_path / f"{name}.py") for name in MANY]
@@ -121,7 +123,9 @@ def test_holm_is_over_the_methods_of_an_attack_and_task(tmp_path, settings):
         tested = rows[~rows["method"].isin(methods)]
         assert tested["p_holm"].to_numpy() == pytest.approx(holm(tested["p"].to_numpy())), keys
         references = rows[rows["method"].isin(methods)]
-        assert references["p_holm"].isna().all() and len(references) == 2, "references are no part of the family"
+        assert references["p_holm"].isna().all() and len(references) == 2, (
+            "references are no part of the family"
+        )
         assert (references["leaks"] == references["leaks_uncorrected"]).all()
 
 
@@ -181,7 +185,9 @@ BOARD = pd.DataFrame(
         ((), "unclear", "", ""),
     ],
 )
-def test_one_attack_that_finds_more_is_a_leak_and_none_is_not_unless_all_are_certain(words, letter, leaking, unclear):
+def test_one_attack_that_finds_more_is_a_leak_and_none_is_not_unless_all_are_certain(
+    words, letter, leaking, unclear
+):
     table = letters(BOARD, leaked_rows(*words))
     assert list(table) == list(TABLES["letters"])
     assert table.to_numpy().tolist() == [["one", "synthesis", "yes", letter, leaking, unclear]]

@@ -25,7 +25,9 @@ STEPS = 127  # of 8 bits, on either side of 0
 def test_weights_are_rounded_to_equal_steps_up_to_the_largest(bits, expected):
     weight = torch.tensor([[1.0, -0.5], [0.05, 0.1]])
     assert rounded(weight, bits).tolist() == [pytest.approx(row) for row in expected]
-    assert rounded(7 * weight, bits).tolist() == [pytest.approx([7 * value for value in row]) for row in expected]
+    assert rounded(7 * weight, bits).tolist() == [
+        pytest.approx([7 * value for value in row]) for row in expected
+    ]
 
 
 def test_sixteen_bits_are_those_of_bfloat16():

@@ -86,7 +86,10 @@ def test_an_entry_says_which_methods_how_many_requests_and_seeds(mine):
     }
     check(config)
     planned = attacks.planned(config)
-    assert {(run.method, run.seed) for run in planned if run.method != BANK} == {("original", 1), ("obj-mk-pa", 1)}
+    assert {(run.method, run.seed) for run in planned if run.method != BANK} == {
+        ("original", 1),
+        ("obj-mk-pa", 1),
+    }
     assert {request for run in planned for request in attacks.requests_of(config, run)} == {"r1", "r2"}
     assert attacks.parameters(config, "mine").guesses == 5
 
@@ -112,7 +115,10 @@ def test_a_job_depends_on_its_own_entry_and_file(mine, tmp_path):
 
 
 ENTRIES = {
-    "an unknown attack": ({"compresion": {}}, "attacks: there is no attack 'compresion' (did you mean compression?)"),
+    "an unknown attack": (
+        {"compresion": {}},
+        "attacks: there is no attack 'compresion' (did you mean compression?)",
+    ),
     "an unknown parameter": (
         {"compression": {"bit": [8]}},
         "attacks.compression.bit: compression has no such parameter (did you mean bits?); known: bits, pruned",
@@ -137,13 +143,28 @@ def test_an_entry_that_is_wrong_is_named_with_what_would_be_right(entries, messa
 
 FILES = {
     "no verdict": (MINE.replace("JUDGED", "JUGED"), "an attack's file must define JUDGED (docs/attacks.md)"),
-    "no unit": (MINE.replace('("share", "greater")', '"share"'), "METRICS must give each metric its unit and the side"),
+    "no unit": (
+        MINE.replace('("share", "greater")', '"share"'),
+        "METRICS must give each metric its unit and the side",
+    ),
     "no side": (MINE.replace('"greater"', '"larger"'), "allowed sides: smaller, greater"),
     "no metric": (MINE.replace('{"found": ("share", "greater")}', "{}"), "METRICS must give each metric"),
-    "another metric": (MINE.replace('JUDGED = "found"', 'JUDGED = "lost"'), "JUDGED is 'lost'; allowed: a metric of METRICS: found"),
-    "a number of a budget": (MINE.replace('BUDGET = "guesses"', "BUDGET = 3"), "BUDGET is 3; allowed: what it counts, as text"),
-    "a parameter with a meaning of its own": (MINE.replace("guesses: int", "requests: int"), "Parameters.requests: this name has a meaning"),
-    "a parameter without a default": (MINE.replace("guesses: int = 3", "guesses: int"), "Parameters.guesses: it has no default"),
+    "another metric": (
+        MINE.replace('JUDGED = "found"', 'JUDGED = "lost"'),
+        "JUDGED is 'lost'; allowed: a metric of METRICS: found",
+    ),
+    "a number of a budget": (
+        MINE.replace('BUDGET = "guesses"', "BUDGET = 3"),
+        "BUDGET is 3; allowed: what it counts, as text",
+    ),
+    "a parameter with a meaning of its own": (
+        MINE.replace("guesses: int", "requests: int"),
+        "Parameters.requests: this name has a meaning",
+    ),
+    "a parameter without a default": (
+        MINE.replace("guesses: int = 3", "guesses: int"),
+        "Parameters.guesses: it has no default",
+    ),
 }
 
 

@@ -66,7 +66,17 @@ def test_nothing_is_fetched(text):
 
 
 def test_the_answer_comes_first(text):
-    sections = ("answer", "explore", "compare", "claims", "attacks", "figures", "tables", "data", "provenance")
+    sections = (
+        "answer",
+        "explore",
+        "compare",
+        "claims",
+        "attacks",
+        "figures",
+        "tables",
+        "data",
+        "provenance",
+    )
     positions = [text.index(f'id="{name}"') for name in sections]
     assert positions == sorted(positions)
     assert "In reconstruction, no method is certain to forget the object as retraining does" in text
@@ -80,9 +90,13 @@ def test_every_method_has_two_letters_with_the_attacks_that_they_rest_on(paths, 
     for method, rows in table.groupby("method"):
         row = re.search(rf'<tr><th scope="row">{method}</th>(.*?)</tr>', section, re.DOTALL)
         assert row is not None
-        cells = [re.sub(r"<[^>]+>", "", cell).strip() for cell in re.findall(r"<td.*?</td>", row[1], re.DOTALL)]
+        cells = [
+            re.sub(r"<[^>]+>", "", cell).strip() for cell in re.findall(r"<td.*?</td>", row[1], re.DOTALL)
+        ]
         assert len(cells) == 3 * len(rows)
-        for (forgets, leaks, why), one in zip(zip(*[iter(cells)] * 3, strict=True), rows.itertuples(), strict=True):
+        for (forgets, leaks, why), one in zip(
+            zip(*[iter(cells)] * 3, strict=True), rows.itertuples(), strict=True
+        ):
             assert forgets.endswith(f" {one.forgets}") and leaks.endswith(f" {one.leaks}")
             assert why.startswith(one.leaking or one.unclear or "–")
     assert "Spearman" in section and "over 9 methods" in section

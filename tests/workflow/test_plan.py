@@ -109,7 +109,9 @@ def test_without_attacks_there_are_no_jobs_and_figures_of_them(plan):
     jobs = plan("attacks: {compression: null}").jobs
     assert "attack_compression" not in jobs
     assert "compression" not in figures(jobs)
-    assert {"attacks", "forgets_leaks"} <= figures(jobs)  # the update leak and the queries are measured all the same
+    assert {"attacks", "forgets_leaks"} <= figures(
+        jobs
+    )  # the update leak and the queries are measured all the same
 
 
 def test_without_a_target_all_is_planned(plan, tmp_path):
