@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from soulbench.config import files, runs
+from soulbench.config import attacks, files, runs
 from soulbench.core import registry
 from soulbench.core.errors import UserError
 from soulbench.core.paths import ResultPaths
@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
         ("parameters", _parameters, "count the parameters of the configured networks, by module"),
         ("methods", _methods, "list the methods with their parameters"),
         ("queries", _queries, "list the queries"),
+        ("attacks", _attacks, "list the attacks with what they measure, and their parameters"),
         ("new-method", _new_method, "write a template of a method's file"),
         ("check-method", _check_method, "run the contract of methods on a file, on a tiny benchmark"),
         ("export", _export, "pack what is finished of a benchmark, without models, into one archive"),
@@ -182,9 +183,11 @@ def _methods(options: argparse.Namespace) -> Iterator[str]:
         method = registry.method(name)
         yield f"{name}  [{method.level}, {method.family}]"
         yield f"  {_summary('methods', name)}"
-        yield from _table(
-            [(f"  {key}", default, kind) for key, default, kind in _defaults(method.parameters)]
-        )
+        yield from _parameter_lines(method.parameters)
+
+
+def _parameter_lines(parameters: type) -> Iterator[str]:
+    yield from _table([(f"  {key}", default, kind) for key, default, kind in _defaults(parameters)])
 
 
 def _defaults(parameters: type) -> list[tuple[str, str, str]]:
@@ -202,6 +205,17 @@ def _defaults(parameters: type) -> list[tuple[str, str, str]]:
 
 def _queries(options: argparse.Namespace) -> Iterator[str]:
     yield from _table([(name, _summary("queries", name)) for name in registry.ids("queries")])
+
+
+def _attacks(options: argparse.Namespace) -> Iterator[str]:
+    for name in registry.ids("attacks"):
+        attack = attacks.attack({}, name)
+        yield f"{name}  [budget: {attack.budget}]"
+        yield f"  {_summary('attacks', name)}"
+        for metric, (unit, side) in attack.metrics.items():
+            verdict = "; the verdict's" if metric == attack.judged else ""
+            yield f"  measures {metric}, {unit}: {side} is better for the attacker{verdict}"
+        yield from _parameter_lines(registry.parameters_class("attacks", name))
 
 
 def _new_method(options: argparse.Namespace) -> Iterator[str]:

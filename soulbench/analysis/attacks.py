@@ -1,4 +1,4 @@
-"""What attacks find, beyond what they find of models that never saw the targets: attacks.csv, leaks.csv, letters.csv.
+"""What attacks find, beyond what they find of models that never saw the targets: attacks.csv and leaks.csv.
 
 Every attack has one form, whether its numbers come from a job of its own or from the record of an evaluation (the
 update leak, who is identified, the paper's queries): a value, and the control, the mean over the models that never saw
@@ -13,11 +13,10 @@ import pandas as pd
 
 from soulbench.analysis import methods
 from soulbench.analysis.arrays import RunArrays
-from soulbench.analysis.bootstrap import RETRAINED, Interval
 from soulbench.analysis.dimensions import PRIMARY
 from soulbench.analysis.evidence import NEGLIGIBLE, Evidence
 from soulbench.analysis.findings import Finding, corrected
-from soulbench.analysis.statistics import holm_of_tested, mean_of_requests, paired
+from soulbench.analysis.statistics import holm_of_tested, mean_of_requests
 from soulbench.config import attacks as planned_attacks
 from soulbench.config import runs
 from soulbench.core.columns import ATTACKED, TABLES
@@ -26,7 +25,6 @@ from soulbench.core.paths import ResultPaths
 from soulbench.core.records import read_json
 from soulbench.core.tables import read_csv
 from soulbench.core.terms import (
-    AS_DESCRIBED,
     BANK,
     IDENTITY,
     IDENTITY_UNITS,
@@ -44,11 +42,12 @@ DIMENSIONS: Mapping[str, Mapping[str, str]] = {
 }
 #: Which of them the verdict is about.
 JUDGED_DIMENSION = {LEAK: "auc", IDENTITY: "mrr"}
-#: Of the paper's queries: the attack's name, and its metric.
-QUERY, ERROR = "query-{}", "error"
+#: What is measured of the paper's queries.
+ERROR = "error"
 #: Unit -> by how much the attacker must be better off for a leak: what an eye can see; one pair in twenty.
 COUNTS = {UNITS[PRIMARY]: NEGLIGIBLE[PRIMARY], LEAK_UNITS["auc"]: 0.05}
-TABLE = "outcomes"
+#: Unit -> the least by which the number of one run can be another, where it is a place (`Bootstrap.widened`).
+STEP = {IDENTITY_UNITS["mrr"]: 0.5, IDENTITY_UNITS["rank1"]: 1.0, LEAK_UNITS["rank1"]: 1.0}
 
 
 class Judged(NamedTuple):
@@ -103,9 +102,9 @@ def _own(config: dict[str, Any], paths: ResultPaths) -> Iterator[pd.DataFrame]:
     for run in planned_attacks.planned(config):
         record = paths.attack(*run, "json")
         try:
-            digest = read_json(record)["digests"][TABLE]
+            digest = read_json(record)["digests"][planned_attacks.TABLE]
         except (KeyError, TypeError):
-            raise DamagedFile(record, f"it has no digest of {TABLE}") from None
+            raise DamagedFile(record, f"it has no digest of {planned_attacks.TABLE}") from None
         yield read_csv(paths.attack(*run, "csv"), ATTACKED, digest=digest).assign(**run._asdict())
 
 
@@ -121,7 +120,7 @@ def _of_queries(queries: pd.DataFrame) -> pd.DataFrame:
     """Return the paper's queries: the target's error under each."""
     rows = queries[(queries["query"] != "none") & (queries["metric"] == PRIMARY)]
     columns = ["method", "request", "seed", "task", "status", "value"]
-    names = [QUERY.format(query) for query in rows["query"]]
+    names = [planned_attacks.QUERY.format(query) for query in rows["query"]]
     return rows[columns].assign(attack=names, budget=np.nan, metric=ERROR, unit=UNITS[PRIMARY])
 
 
@@ -182,13 +181,11 @@ def _rows(
     budget: float,
 ) -> Iterator[tuple[Any, ...]]:
     """Yield the rows of one attack and task."""
-    threshold = COUNTS.get(what.unit, 0.0)
-    found = {
-        name: Finding.above(
-            _excess(evidence, arrays[name, task], control[task,], what.sign), threshold, what.unit
-        )
-        for name in names
-    }
+    threshold, widened = COUNTS.get(what.unit, 0.0), evidence.bootstrap.widened
+    found = {}
+    for name in names:
+        excess = evidence.bootstrap.excess(arrays[name, task], control[task,], what.sign)
+        found[name] = Finding.above(widened(excess, STEP.get(what.unit, 0.0)), threshold, what.unit)
     # References are not judged against each other: their answers are not corrected.
     judged_names = methods.unlearners(evidence.config, names)
     family = [found[name] for name in judged_names]
@@ -197,7 +194,8 @@ def _rows(
         zip(judged_names, holm_of_tested(np.array([one.p for one in family], dtype=float)), strict=True)
     )
     for name in names:
-        own, excess = evidence.bootstrap.interval(arrays[name, task]), found[name].effect
+        own = widened(evidence.bootstrap.interval(arrays[name, task]), STEP.get(what.unit, 0.0))
+        excess = found[name].effect
         yield (
             *(attack, name, task, what.metric, what.unit, budget),
             *(own.mean, own.low, own.high, mean_of_requests(control[task,])),
@@ -207,34 +205,5 @@ def _rows(
         )
 
 
-def _excess(evidence: Evidence, values: np.ndarray, control: np.ndarray, sign: int) -> Interval:
-    """Return by how much the attacker is better off than with models that never saw the targets."""
-    own, out = paired(values, control)
-    mean = evidence.bootstrap.mean
-    return evidence.bootstrap.interval((mean(own) - mean(out, RETRAINED)) * sign)
-
-
 def _word(holds: bool | None) -> str:
     return {True: "yes", False: "no", None: "unclear"}[holds]
-
-
-def letters(scoreboard: pd.DataFrame, leaked: pd.DataFrame) -> pd.DataFrame:
-    """Return letters.csv: does a method forget, and does it leak?
-
-    It forgets where it is certain to be nearer to retraining than to the original. It leaks where one attack is certain
-    to find more than the control, and it does not where none is, and all are certain.
-
-    Args:
-        scoreboard: scoreboard.csv.
-        leaked: leaks.csv.
-    """
-    described = scoreboard[
-        (scoreboard["operating_point"] == AS_DESCRIBED) & (scoreboard["level"] != "reference")
-    ]
-    rows = []
-    for method, task, removed in described[["method", "task", "removed"]].itertuples(index=False):
-        own = leaked[(leaked["method"] == method) & (leaked["task"] == task)]
-        found = {word: ", ".join(own.loc[own["leaks"] == word, "attack"]) for word in ("yes", "unclear")}
-        leak = "yes" if found["yes"] else "unclear" if found["unclear"] or own.empty else "no"
-        rows.append((method, task, removed, leak, found["yes"], found["unclear"]))
-    return pd.DataFrame(rows, columns=list(TABLES["letters"]))

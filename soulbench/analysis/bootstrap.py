@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import scipy
 
-from soulbench.analysis.statistics import request_means
+from soulbench.analysis.statistics import paired, request_means
 from soulbench.core.seeds import derive_seed
 
 #: With fewer seeds, or retrained models, an interval is over requests only: it holds for these seeds.
@@ -214,6 +214,39 @@ class Bootstrap:
         """Return a mean with its interval; of an array [requests, seeds], that over requests of those over seeds."""
         top = self.mean(values) if isinstance(values, np.ndarray) else values
         return self._interval(top, None)
+
+    def excess(self, values: np.ndarray, control: np.ndarray, sign: int = 1) -> Interval:
+        """Return by how much a mean exceeds that of models that never saw the targets, over requests that have both.
+
+        Args:
+            values: [requests, seeds].
+            control: [requests, retrained models].
+            sign: -1 returns by how much it falls short of it.
+        """
+        own, out = paired(values, control)
+        return self.interval((self.mean(own) - self.mean(out, RETRAINED)) * sign)
+
+    def widened(self, interval: Interval, step: float) -> Interval:
+        """Return an interval as if at least one run had come out one step otherwise.
+
+        Places are few: where a handful of runs all have the same one, resamples do not vary, and the interval would
+        have no width. One run of n requests and s seeds that deviates gives the mean a standard error of a step by n s.
+
+        Args:
+            interval: of a mean or a ratio.
+            step: the least by which the number of one run can be another; 0 where it can be any.
+        """
+        moments = interval.moments
+        if moments is None:
+            return interval
+        _, variance = moments.away(interval.mean)
+        lacking = (step / (interval.requests * max(interval.seeds, 1))) ** 2 - variance
+        if lacking <= 0:
+            return interval
+        top, both, bottom = moments.variances
+        wider = replace(moments, variances=(top + lacking, both, bottom))
+        low, high = wider.ends(self.confidence)
+        return replace(interval, low=low, high=high, moments=wider)
 
     def ratio(self, top: Estimate, bottom: Estimate) -> Interval:
         """Return the ratio of two means over the same requests, and its interval."""

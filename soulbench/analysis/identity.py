@@ -1,6 +1,5 @@
 """Is the requested individual still identified in a method's images, compared with models that never saw it?"""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -36,8 +35,9 @@ def identified(evidence: Evidence, method: str, task: str) -> Finding:
     mean = evidence.bootstrap.mean
     control = mean(out, RETRAINED)
     seen = mean(np.where(np.isnan(values), np.nan, original)) - control
-    share = _widened(evidence, evidence.bootstrap.ratio(mean(values) - control, seen), PRIMARY)
-    original_seen = _widened(evidence, evidence.bootstrap.interval(seen), PRIMARY)
+    widened, step = evidence.bootstrap.widened, STEP[PRIMARY]
+    share = widened(evidence.bootstrap.ratio(mean(values) - control, seen), step)
+    original_seen = widened(evidence.bootstrap.interval(seen), step)
     finding = Finding.above(share, KEPT, "of the original's identification beyond the out models'")
     if share.requests >= evidence.bootstrap.min_requests and not original_seen.above(0.0):
         return finding.undecided("not even the original is certain to be identified more often")
@@ -47,28 +47,7 @@ def identified(evidence: Evidence, method: str, task: str) -> Finding:
 def excess(evidence: Evidence, method: str, task: str, dimension: str, metric: str) -> Interval:
     """Return a metric of a method minus that of the models that never saw the targets."""
     values, _, out = _compared(evidence, method, task, dimension, metric)
-    mean = evidence.bootstrap.mean
-    interval = evidence.bootstrap.interval(mean(values) - mean(out, RETRAINED))
-    return _widened(evidence, interval, metric)
-
-
-def _widened(evidence: Evidence, interval: Interval, metric: str) -> Interval:
-    """Return an interval as if at least one run had come out one `STEP` otherwise.
-
-    Places are few: where a handful of runs all have the same one, resamples do not vary, and the interval would have
-    no width. One run of n requests and s seeds that deviates gives the mean a standard error of a step by n s.
-    """
-    moments = interval.moments
-    if moments is None:
-        return interval
-    _, variance = moments.away(interval.mean)
-    lacking = (STEP[metric] / (interval.requests * max(interval.seeds, 1))) ** 2 - variance
-    if lacking <= 0:
-        return interval
-    top, both, bottom = moments.variances
-    wider = replace(moments, variances=(top + lacking, both, bottom))
-    low, high = wider.ends(evidence.bootstrap.confidence)
-    return replace(interval, low=low, high=high, moments=wider)
+    return evidence.bootstrap.widened(evidence.bootstrap.excess(values, out), STEP[metric])
 
 
 def _compared(
@@ -137,7 +116,7 @@ def _rows(evidence: Evidence, method: str, task: str, dimension: str) -> list[di
         if (method, task, dimension, metric) not in evidence.arrays and not (note and metric == PRIMARY):
             continue
         own = evidence.bootstrap.interval(evidence.arrays[method, task, dimension, metric])
-        own = _widened(evidence, own, metric)
+        own = evidence.bootstrap.widened(own, STEP[metric])
         control = mean_of_requests(evidence.retrained(task, dimension, metric))
         over = excess(evidence, method, task, dimension, metric)
         rows.append(

@@ -50,7 +50,7 @@ def difference(
     values, reference = paired(values, reference)
     bootstrap = evidence.bootstrap
     if axis == RETRAINED:
-        interval = bootstrap.interval(bootstrap.mean(values) - bootstrap.mean(reference, RETRAINED))
+        interval = bootstrap.excess(values, reference)
     else:
         interval = bootstrap.interval(values - spread_over_seeds(reference))
     if interval.requests < bootstrap.min_requests:

@@ -50,6 +50,17 @@ def signed_rank(differences: np.ndarray) -> tuple[float, float]:
     return _p_of_rank_sum(int(ranks[nonzero > 0].sum()), len(ranks)), effect
 
 
+def rank_correlation(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
+    """Return Spearman's rank correlation of two numbers [n] and its two-sided p (SciPy's, by Student's t).
+
+    Both are NaN with fewer than three pairs, or where one of the numbers is always the same.
+    """
+    if len(first) < 3 or len(np.unique(first)) < 2 or len(np.unique(second)) < 2:
+        return float("nan"), float("nan")
+    found = scipy.stats.spearmanr(first, second)
+    return float(found.statistic), float(found.pvalue)
+
+
 @functools.lru_cache(maxsize=4096)
 def _p_of_rank_sum(positive: int, number: int) -> float:
     """Return Wilcoxon's p, which without ties depends on the sum of the positive ranks alone: SciPy takes 4 ms."""

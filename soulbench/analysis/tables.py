@@ -7,11 +7,12 @@ from typing import Any
 import pandas as pd
 
 from soulbench.analysis import methods
-from soulbench.analysis.attacks import attack_rows, leaks, letters
+from soulbench.analysis.attacks import attack_rows, leaks
 from soulbench.analysis.costs import costs, training_runs
 from soulbench.analysis.evidence import Evidence
 from soulbench.analysis.gather import check_records, gather, gather_ablation
 from soulbench.analysis.identity import identity_table
+from soulbench.analysis.letters import letters
 from soulbench.analysis.operating import evidence_at, excess_by_budget, select
 from soulbench.analysis.paths import budget_paths
 from soulbench.analysis.references import bank_against_exact, distances_to_retraining, memorised

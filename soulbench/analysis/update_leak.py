@@ -3,18 +3,17 @@
 import pandas as pd
 
 from soulbench.analysis import methods
-from soulbench.analysis.bootstrap import RETRAINED, Interval
+from soulbench.analysis.bootstrap import Interval
 from soulbench.analysis.evidence import Evidence
-from soulbench.analysis.statistics import mean_of_requests, paired
+from soulbench.analysis.statistics import mean_of_requests
 from soulbench.core.columns import TABLES
 from soulbench.core.terms import LEAK, LEAK_UNITS, RESEED, TASKS
 
 
 def excess(evidence: Evidence, method: str, task: str, metric: str) -> Interval:
     """Return a metric of the attack on a method minus that on models that never saw the targets."""
-    own, out = paired(evidence.arrays[method, task, LEAK, metric], evidence.retrained(task, LEAK, metric))
-    mean = evidence.bootstrap.mean
-    return evidence.bootstrap.interval(mean(own) - mean(out, RETRAINED))
+    values, control = evidence.arrays[method, task, LEAK, metric], evidence.retrained(task, LEAK, metric)
+    return evidence.bootstrap.excess(values, control)
 
 
 def leak_table(evidence: Evidence) -> pd.DataFrame:

@@ -32,6 +32,11 @@ class Parameters:
     pruned: tuple[float, ...] = (0.3, 0.6)
 
 
+def work(parameters: Parameters) -> dict[str, float]:
+    """Return what is done of one model for one request: each task's image at every step of the ladder."""
+    return {"outputs": len(TASKS) * (1 + len(parameters.bits) + len(parameters.pruned))}
+
+
 def attack(models: Sequence[Attacked], parameters: Parameters) -> Iterator[Outcome]:
     """Yield the target's error at every step of the ladder, and by how much the best step makes it smaller.
 

@@ -12,13 +12,17 @@ from soulbench.config import runs
 from soulbench.core import declarations, registry
 from soulbench.core.errors import UserError
 from soulbench.core.plugins import Source
-from soulbench.core.terms import BANK
+from soulbench.core.terms import BANK, IDENTITY, LEAK
 
 #: Keys of an attack's entry in the configuration that are no parameters.
 ENTRY_KEYS = ("methods", "requests", "seeds")
 SIDES = ("smaller", "greater")
 DECLARED = ("BUDGET", "METRICS", "JUDGED")
 WHERE = "docs/attacks.md"
+#: Attacks that an evaluation makes beside its metrics, and the names of the paper's queries among attacks.
+MEASURED, QUERY = (LEAK, IDENTITY), "query-{}"
+#: The table of an attack's record, by the name under which its digest is kept.
+TABLE = "outcomes"
 
 
 def further_settings(config: Mapping[str, Any], name: str) -> list[str]:
@@ -81,6 +85,15 @@ class Attack:
         run: Callable[..., Iterable[Any]] = self.source.load().attack
         return run
 
+    def work(self, parameters: Any) -> Mapping[str, float]:
+        """Return what it does of one model for one request: `outputs` (images generated) and `steps` (of training).
+
+        An attack's file may say so by `work(parameters)`, which needs no more than the standard library. Of one that
+        does not, the jobs alone are counted.
+        """
+        declared = declarations.values(self.source.path, "work")
+        return declared["work"](parameters) if declared else {}
+
 
 def attack(config: Mapping[str, Any], name: str) -> Attack:
     """Return an attack by id. Of its file only the declarations are run.
@@ -93,11 +106,14 @@ def attack(config: Mapping[str, Any], name: str) -> Attack:
     missing = [part for part in DECLARED if part not in defined]
     if missing:
         raise UserError(f"{source.path}: an attack's file must define {', '.join(missing)} ({WHERE})")
-    declared = declarations.values(source.path, *DECLARED)
+    if name in MEASURED or name.startswith(QUERY.format("")):
+        raise UserError(
+            f"{source.path}: attacks.csv has an attack {name} already, which an evaluation makes; give the file "
+            "another name"
+        )
+    declared = declarations.values(source.path, *DECLARED, "Parameters")
     metrics = declared["METRICS"]
-    if not isinstance(metrics, Mapping) or not all(
-        isinstance(value, tuple) and len(value) == 2 and value[1] in SIDES for value in metrics.values()
-    ):
+    if not (isinstance(metrics, Mapping) and metrics and all(map(_is_metric, metrics.values()))):
         raise UserError(
             f"{source.path}: METRICS must give each metric its unit and the side on which the attacker is better off: "
             f'{{"error": ("grey levels", "smaller")}}; allowed sides: {", ".join(SIDES)}'
@@ -106,7 +122,17 @@ def attack(config: Mapping[str, Any], name: str) -> Attack:
         raise UserError(
             f"{source.path}: JUDGED is {declared['JUDGED']!r}; allowed: a metric of METRICS: {', '.join(metrics)}"
         )
+    if not isinstance(declared["BUDGET"], str):
+        raise UserError(
+            f'{source.path}: BUDGET is {declared["BUDGET"]!r}; allowed: what it counts, as text, such as "queries"'
+        )
+    if "Parameters" in declared:
+        registry.check_parameters(source.path, declared["Parameters"], ENTRY_KEYS)
     return Attack(name, source, declared["BUDGET"], metrics, declared["JUDGED"])
+
+
+def _is_metric(value: Any) -> bool:
+    return isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str) and value[1] in SIDES
 
 
 def names(config: Mapping[str, Any]) -> list[str]:

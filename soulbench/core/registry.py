@@ -129,7 +129,7 @@ def method(name: str, plugins: Plugins = ()) -> Method:
         raise UserError(
             f"{path}: a method of the family {family} must define {' or '.join(WORKERS[family])} ({WHERE})"
         )
-    _check_parameters(path, declared["Parameters"])
+    check_parameters(path, declared["Parameters"])
     sees = declarations.values(path, SEES).get(SEES, False)
     allowed_to = declared["LEVEL"] == "reference" and declared["PER_REQUEST"] and workers[-1:] == (CLASS,)
     if sees not in (True, False) or (sees and not allowed_to):
@@ -141,14 +141,24 @@ def method(name: str, plugins: Plugins = ()) -> Method:
     return Method(name, its, *about, workers, bool(sees))
 
 
-def _check_parameters(path: Any, made: Any) -> None:
-    """Refuse a class of parameters that a configuration could not give values to."""
+def check_parameters(path: Any, made: Any, reserved: tuple[str, ...] = ENTRY_KEYS) -> None:
+    """Refuse a class of parameters that a configuration could not give values to.
+
+    Args:
+        path: of the file that defines it.
+        made: what its `Parameters` is.
+        reserved: keys of an entry that are no parameters.
+
+    Raises:
+        UserError: it is no frozen dataclass, or a field has a reserved name, a type that no configuration has, or no
+            default of its type.
+    """
     if not dataclasses.is_dataclass(made) or not getattr(made, "__dataclass_params__").frozen:  # noqa: B009
         raise UserError(f"{path}: Parameters must be a frozen dataclass: @dataclass(frozen=True)")
     hints = typing.get_type_hints(made, include_extras=True)
     for field in dataclasses.fields(made):
         what = f"{path}: Parameters.{field.name}"
-        if field.name in ENTRY_KEYS:
+        if field.name in reserved:
             raise UserError(
                 f"{what}: this name has a meaning of its own in the configuration; use another one"
             )

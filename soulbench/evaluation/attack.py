@@ -22,9 +22,6 @@ from soulbench.evaluation.context import RequestContext
 from soulbench.training.dataset import BenchmarkData
 from soulbench.training.stages import origin
 
-#: The table of an attack's record, by the name under which its digest is kept.
-TABLE = "outcomes"
-
 
 @dataclass(frozen=True)
 class AttackCase:
@@ -117,8 +114,13 @@ def attack(
     with atomic_path(Path(out_images)) as path:
         np.savez_compressed(path, **images)
     provenance = origin(config, config, seed, source)
-    about = {"attack": name, "method": method, "seed": seed}
-    digests = {"digests": {TABLE: file_hash(out_csv)}}
+    about = {
+        "attack": name,
+        "method": method,
+        "seed": seed,
+        "requests": [case.request for case in cases],
+    }
+    digests = {"digests": {attacks.TABLE: file_hash(out_csv)}}
     write_json(out_record, {**about, "timing": meter.timing(0), **digests, **provenance})
 
 

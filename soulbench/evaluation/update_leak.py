@@ -8,7 +8,7 @@ CCS 2021); that unlearning of objects may do so is the worry of the paper's sect
 
 import numpy as np
 
-from soulbench.data.regions import region
+from soulbench.evaluation.changed_objects import changed_objects
 from soulbench.evaluation.context import RequestContext
 
 
@@ -17,8 +17,7 @@ def measured(images: np.ndarray, original: np.ndarray, context: RequestContext) 
 
     `auc` is the chance that a target's region changes more than another object's, ties counted half: 0.5 is what a
     blind guess has. `rank1` tells whether a target changes most of all, `mrr` is the reciprocal place of the first one;
-    of equal changes the other objects' come first. What other requests ask for is not ranked: a model of the bank
-    lacks their targets as well, which would stand out beside its own.
+    of equal changes the other objects' come first. What other requests ask for is not ranked (`changed_objects`).
 
     Args:
         images: of the model after, uint8 [S, M, H, W, 3]; S noise samples of M scenes.
@@ -26,21 +25,13 @@ def measured(images: np.ndarray, original: np.ndarray, context: RequestContext) 
         context: the scenes, and what is asked for; only the subset was trained on.
     """
     changes = np.abs(images.astype(np.int16) - original[: len(images)]).mean(axis=(0, -1))
-    targets, others = list[float](), list[float]()
-    for change, scene, role in zip(changes, context.scenes, context.roles, strict=True):
-        if role != "subset":
-            continue
-        ids = context.request.images.get(scene.image_id, ())
-        left_out = {-1, *context.requested.get(scene.image_id, ())}.difference(ids)
-        for object_id, box in zip(scene.object_ids.tolist(), scene.boxes.tolist(), strict=True):
-            if object_id in left_out:
-                continue
-            x0, y0, x1, y1 = region(box, change.shape[0])
-            (targets if object_id in ids else others).append(float(change[y0:y1, x0:x1].mean()))
-    above, equal = (
-        (compared(np.array(targets)[:, None], np.array(others))) for compared in (np.greater, np.equal)
-    )
-    place = 1 + int((np.array(others) >= max(targets)).sum())
+    trained = [index for index, role in enumerate(context.roles) if role == "subset"]
+    scenes = [context.scenes[index] for index in trained]
+    found = changed_objects(changes[trained], scenes, context.request.images, context.requested)
+    targets = [one.change for one in found if one.is_target]
+    others = np.array([one.change for one in found if not one.is_target])
+    above, equal = (compared(np.array(targets)[:, None], others) for compared in (np.greater, np.equal))
+    place = 1 + int((others >= max(targets)).sum())
     return {
         "auc": float((above + 0.5 * equal).mean()),
         "rank1": float(place == 1),

@@ -16,7 +16,7 @@ WITHOUT = "without"
 
 
 def export(config: Mapping[str, Any], out: Path, with_images: bool) -> Iterator[str]:
-    """Write the records and ablations that are finished, with the records of their models; yield what was done.
+    """Write what is finished of records, ablations and attacks, with their models' records; yield what was done.
 
     Args:
         config: the resolved configuration.
@@ -48,7 +48,7 @@ def export(config: Mapping[str, Any], out: Path, with_images: bool) -> Iterator[
     yield from listed("left out", left_out)
     wanted = sum(result.is_measured for result in results.values())
     size = out.stat().st_size / 1e6
-    yield f"{out}: {len(measured)} of {wanted} records and ablations, {len(files)} files, {size:.1f} MB"
+    yield f"{out}: {len(measured)} of {wanted} records, ablations and attacks, {len(files)} files, {size:.1f} MB"
 
 
 def listed(what: str, reasons: Mapping[str, str]) -> Iterator[str]:

@@ -40,7 +40,7 @@ def merge(config: Mapping[str, Any], archives: Sequence[Path]) -> Iterator[str]:
         refused += len(reasons)
     measured = [result for result in results.values() if result.is_measured]
     here = sum(_is_here(result, root) for result in measured)
-    yield f"{root}: {here} of {len(measured)} records and ablations are here"
+    yield f"{root}: {here} of {len(measured)} records, ablations and attacks are here"
     if refused:
         raise UserError(f"{refused} results were refused; all others were taken in")
 

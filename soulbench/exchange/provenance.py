@@ -22,6 +22,8 @@ MACHINE = ("commit", "device", "lock_hash", "timing", "versions")
 NEUTRAL = ("python", "snakemake", "soulbench")
 #: Keys that say for how many requests and seeds something is done. Each result is the same whatever they are.
 PLAN = ("requests", "seeds")
+#: The same of an attack, whose results are one for each method and seed.
+ATTACKED = ("methods", "seeds")
 #: Columns of a record's tables that tell of the machine and the moment.
 COST = ["seconds"]
 
@@ -88,13 +90,16 @@ def _settings(parameters: Mapping[str, Any], method: str) -> dict[str, Any]:
     entries = settings.get("methods") or {}
     settings["methods"] = {name: _without_plan(entry) for name, entry in entries.items()}
     settings["ablations"] = _without_plan(settings.get("ablations"))
+    # For which requests an attack is made is part of its result: one job, and one table, is for all of them.
+    if attacks := settings.get("attacks"):
+        settings["attacks"] = {name: _without_plan(entry, ATTACKED) for name, entry in attacks.items()}
     return settings
 
 
-def _without_plan(value: Any) -> Any:
+def _without_plan(value: Any, plan: tuple[str, ...] = PLAN) -> Any:
     if not isinstance(value, dict):
         return value
-    return {key: item for key, item in value.items() if key not in PLAN}
+    return {key: item for key, item in value.items() if key not in plan}
 
 
 def conflict(result: Result, here: Path, there: Path) -> str | None:

@@ -1,4 +1,4 @@
-"""The results of a benchmark that travel: for each model, record and ablation the files that tables are made of.
+"""The results of a benchmark that travel: of each model, record, ablation and attack the files that tables need.
 
 A result is known by the file with its provenance. Checkpoints stay where they are: no table is made of them.
 """
@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from soulbench.config import jobs, runs
+from soulbench.config import attacks, jobs, runs
+from soulbench.config.attacks import AttackRun
 from soulbench.config.jobs import Job
 from soulbench.config.runs import Run
 from soulbench.core.paths import RECORD_FILES, ResultPaths, beside
@@ -39,8 +40,8 @@ class Result:
 
     @property
     def is_measured(self) -> bool:
-        """Whether it is a record or an ablation. Records of models travel for the sake of these."""
-        return self.name.startswith(("records/", "ablations/"))
+        """Whether it is a record, an ablation or an attack. Records of models travel for the sake of these."""
+        return self.name.startswith(("records/", "ablations/", "attacks/"))
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -56,6 +57,7 @@ def planned(config: Mapping[str, Any]) -> dict[str, Result]:
         *(_unlearned(config, run) for run in runs.evaluated(config) if run.method not in UNTRAINED),
         *_records(config),
         *(_ablation(config, request, seed) for request, seed in runs.ablation_runs(config)),
+        *(_attack(config, run) for run in attacks.planned(config)),
     ]
     return {result.name: result for result in results}  # one model may serve several runs
 
@@ -138,4 +140,22 @@ def _ablation(config: Mapping[str, Any], request: str, seed: int) -> Result:
         {"request": request, "seed": seed},
         jobs.ablation(config),
         (_model_name(config, Run("original", request, seed)),),
+    )
+
+
+def _attack(config: Mapping[str, Any], run: AttackRun) -> Result:
+    paths, requests = ResultPaths.of(config), attacks.requests_of(config, run)
+    table, images, name = (_inside(config, paths.attack(*run, kind)) for kind in ("csv", "npz", "json"))
+    needs = list[str]()
+    for request in requests:
+        attacked = Run(run.method, request, run.seed)
+        for one in (attacked, runs.original_of(config, attacked) or attacked):
+            needs += [_model_name(config, one), _inside(config, paths.record(*one, "record.json"))]
+    return Result(
+        name,
+        {attacks.TABLE: table},
+        (images,),
+        {**run._asdict(), "requests": requests},
+        jobs.attack(config, run.attack),
+        tuple(dict.fromkeys(needs)),
     )

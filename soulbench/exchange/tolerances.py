@@ -18,7 +18,7 @@ COMPARED = tuple(name for name in TABLES if not name.startswith("timing"))
 KEYS = {
     *("method", "level", "against", "request", "seed", "role", "image_id", "object_id"),
     *("task", "dimension", "metric", "query", "group", "representation", "distance", "module", "alpha"),
-    *("claim", "statement", "operating_point", "part", "budget"),
+    *("claim", "statement", "operating_point", "part", "budget", "attack"),
 }
 #: Prose that repeats numbers of its row.
 PROSE = {
@@ -40,6 +40,7 @@ BY_UNIT: Mapping[str, float] = {
     "flag": 0.0,
     # On another processor the encoder has other last digits, and one place may be another; the means are compared.
     "identified": 1.0,
+    "found": 1.0,
     "reciprocal place": 1.0,
     "identities": 0.0,
     "share identified": 0.05,

@@ -55,4 +55,4 @@ def _longest_chain(stages: Sequence["Stage"], seconds: Sequence[float], config: 
     processes = config["training"]["processes"]
     original = (job["pre-training"] + job["fine-tuning"]) / processes
     unlearned = max(job["unlearning"], job["redaction"], job["ablations"])
-    return max(original + unlearned, job["retraining"] / processes) + job["evaluation"]
+    return max(original + unlearned, job["retraining"] / processes) + job["evaluation"] + job["attacks"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from soulbench import figures
-from soulbench.config import runs
+from soulbench.config import attacks, runs
 from soulbench.core.terms import BANK, RESEED, TASKS
 from soulbench.data.prepare.download import FILES
 from soulbench.evaluation.ablations import METHOD
@@ -94,6 +94,7 @@ class Plan:
             Stage("redaction", self._of_family("redaction"), solves),
             Stage("evaluation", evaluations, self._evaluations()),
             Stage("ablations", ablated, ablated * self.ablation() if ablated else 0.0),
+            Stage("attacks", len(attacks.planned(self.config)), self._attacks()),
             Stage("tables, figures, page", 3 + len(figures.planned(self.config))),
         ]
 
@@ -176,6 +177,18 @@ class Plan:
         trials = len(settings["modules"]) + len(settings["alphas"]) - shared
         compared = trials * len(TASKS) * self._regions(False) * self.counter.comparison
         return solves + (1 + trials) * self._outputs() + compared  # the first outputs are the original's
+
+    def _attacks(self) -> float:
+        """Return the multiply-adds of all attacks, as far as their files say what they do."""
+        work = 0.0
+        for run in attacks.planned(self.config):
+            done = attacks.attack(self.config, run.attack).work(attacks.parameters(self.config, run.attack))
+            each = done.get("outputs", 0) * self.counter.output
+            if steps := done.get("steps", 0):
+                batch = max(1, min(self.config["unlearning"]["batch"], self.sizes.subset))
+                each += steps * self.counter.step(batch, "adam").work
+            work += each * len(attacks.requests_of(self.config, run))
+        return work
 
     def _visual_features(self) -> float:
         return self.sizes.images * self.sizes.objects * self.counter.visual_features

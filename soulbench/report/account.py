@@ -23,11 +23,11 @@ from soulbench.core.paths import ResultPaths
 from soulbench.core.records import atomic_path
 from soulbench.core.tables import read_csv
 from soulbench.core.terms import AS_DESCRIBED, TASKS, TEST
-from soulbench.report import headline
+from soulbench.report import headline, letters
 from soulbench.report.page import kinds, number, provenance
 
 #: Figures that the page shows: they hold no photographs.
-SHOWN = ("tradeoff", "budgets", "metrics", "identity")
+SHOWN = ("tradeoff", "budgets", "metrics", "identity", "attacks", "forgets_leaks")
 WIDTH, COLOURS = 900, 64  # pixels and colours of a small figure
 #: Verdict -> heading, in the order in which they are told.
 HEADINGS = {
@@ -131,6 +131,8 @@ def account(config: dict[str, Any], paths: ResultPaths) -> dict[str, Any]:
         "claims": _claims(claims),
         "told": _told(claims),
         "exact": _bank_against_exact(read_csv(paths.table("bank"))),
+        "letters": letters.letters(config, paths),
+        "leak_order": letters.leak_order(config, paths),
         "selected": read_csv(paths.table("selected")).to_dict("records"),
     }
 

@@ -86,6 +86,13 @@ GRIDS = (
         {"task": TASKS[0], "metric": "auc"},
     ),
     Grid(
+        "leaks",
+        "What attacks find",
+        "Of each attack the judged metric at its greatest budget: the value, that of models that never saw the target "
+        "(control), and by how much the attacker is better off (excess). It leaks where that is above the threshold.",
+        {"task": TASKS[0]},
+    ),
+    Grid(
         "bank",
         "The bank's models against exact retrained models",
         "Exact: only the request's own objects are left out. Grey levels; within: the interval contains 0.",

@@ -20,7 +20,7 @@ from soulbench.core.paths import ResultPaths, beside
 from soulbench.core.records import atomic_path
 from soulbench.core.tables import read_csv
 from soulbench.core.terms import AS_DESCRIBED, SELECTED, TASKS, TEST
-from soulbench.report import film, headline, photographs, pictures
+from soulbench.report import film, headline, letters, photographs, pictures
 from soulbench.report.claims import claims
 from soulbench.report.compact import compact_json
 from soulbench.report.costs import cost_view
@@ -43,6 +43,7 @@ SECTIONS = {
     "explore": "Explore",
     "compare": "Compare",
     "claims": "Claims",
+    "attacks": "Attacks",
     "film": "Film",
     "cost": "Cost",
     "figures": "Figures",
@@ -128,6 +129,9 @@ def _content(config: dict[str, Any], paths: ResultPaths, captions: Mapping[str, 
         "scores": {task: score_rows(config, scores, task) for task in TASKS},
         "beside": {task: shown_beside(scores, task) for task in TASKS},
         "claims": judged,
+        "letters": letters.letters(config, paths),
+        "leak_order": letters.leak_order(config, paths),
+        "attack_figures": letters.FIGURES,
         "operating_points": len({claim["operating_point"] for claim in judged}) > 1,
         "axes": figures.axes_of_intervals(config),
         "memorised": _memorised(memorised),

@@ -1,4 +1,4 @@
-"""Methods, queries and figures from outside of the package: found, run and evaluated, or refused with the remedy."""
+"""Methods, queries, attacks and figures from outside of the package: found and run, or refused with the remedy."""
 
 import sys
 import types
@@ -40,6 +40,13 @@ ASCENT = (ROOT / "docs" / "examples" / "ascent.py").read_text()
 QUERY = """
 def rewrite(scene, target, names, rng):
     return "never"
+"""
+ATTACK = """
+BUDGET, METRICS, JUDGED = "guesses", {"found": ("share", "greater")}, "found"
+
+
+def attack(models, parameters):
+    return iter(())
 """
 FIGURE = """
 TITLE, SUBCATEGORY, POSITION, CONFIG, CAPTION = "Mine", "Outcome", 15, ("seeds",), "It shows nothing."
@@ -295,20 +302,26 @@ def valid(*paths, **overlay):
     return files.merge(config, {"plugins": [str(path) for path in paths], **overlay})
 
 
-def test_a_plugin_is_a_method_a_query_or_a_figure_by_what_it_defines(tmp_path):
-    for name, text in (("mine", ASCENT), ("asked", QUERY), ("drawn", FIGURE)):
+def test_a_plugin_is_a_method_a_query_an_attack_or_a_figure_by_what_it_defines(tmp_path):
+    for name, text in (("mine", ASCENT), ("asked", QUERY), ("tried", ATTACK), ("drawn", FIGURE)):
         (tmp_path / f"{name}.py").write_text(text)
     paths = sorted(tmp_path.glob("*.py"))
     given = tuple(map(str, paths))
-    for kind, name in (("methods", "mine"), ("queries", "asked"), ("figures", "drawn")):
+    for kind, name in (("methods", "mine"), ("queries", "asked"), ("attacks", "tried"), ("figures", "drawn")):
         assert set(registry.ids(kind, given)) - set(registry.ids(kind)) == {name}
-    check(valid(*paths, methods={"mine": {"weight": 0.2}}, evaluation={"queries": ["asked"]}))
+    own = {"methods": {"mine": {"weight": 0.2}}, "evaluation": {"queries": ["asked"]}}
+    check(valid(*paths, **own, attacks={"tried": {"methods": ["mine"]}}))
 
 
 @pytest.mark.parametrize(
     ("name", "text", "overlay", "message"),
     [
-        ("mine.py", "X = 1", {}, r"mine\.py: no method, query or figure: it must define one of LEVEL"),
+        (
+            "mine.py",
+            "X = 1",
+            {},
+            r"mine\.py: no method, query, attack or figure: it must define one of LEVEL",
+        ),
         ("mine.py", ASCENT + QUERY, {}, r"mine\.py: more than one kind"),
         ("mine.py", "def f(:", {}, r"mine\.py, line 1: not Python"),
         (

@@ -27,6 +27,7 @@ def settings(
         "modules": ["graph", "decoder"],
         "alphas": [1.0],
     }
+    small["attacks"] = {"compression": {}}
     return small
 
 

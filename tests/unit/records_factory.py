@@ -33,6 +33,7 @@ from soulbench.core.terms import (
     TEST,
     UNITS,
 )
+from tests.unit.planted_attacks import write_attacks
 from tests.unit.planted_methods import ORIGINAL, PAPER, RETRAINED, STRANGER, PlantedMethod
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -271,6 +272,7 @@ class Factory:
                 path = Path(self.paths.ablation(name, request, seed, "csv"))
                 path.parent.mkdir(parents=True, exist_ok=True)
                 getattr(self, f"_{name}")(request, seed).to_csv(path, index=False)
+        write_attacks(self, PROVENANCE)
 
     def _write_run(self, run: Run) -> None:
         folder = Path(self.paths.record(*run))

@@ -78,6 +78,20 @@ def test_every_method_has_its_numbers_in_both_tasks(finished, text):
         assert any(row[3].startswith(number(score.harm_A2)) for row in own), score.method
 
 
+def test_every_method_has_two_letters_and_the_rank_of_its_leak_is_told(finished, text):
+    table = read_csv(finished.table("letters"))
+    rows = cells(text)
+    for method, own in table.groupby("method"):
+        wanted = [
+            word
+            for one in own.itertuples()
+            for word in (one.forgets, one.leaks, one.leaking or one.unclear or "–")
+        ]
+        assert (method, *wanted) in rows
+    assert "rank correlation of A1 and the update leak's AUC over methods:" in text
+    assert "in synthesis (9 methods, p = " in text
+
+
 def test_it_counts_test_requests_alone(finished, settings):
     content = account(settings, finished)
     requests = read_csv(finished.data("requests.csv"))

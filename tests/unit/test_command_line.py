@@ -57,7 +57,14 @@ def test_a_folder_without_a_configuration_is_named(tmp_path, monkeypatch, capsys
 
 
 @pytest.mark.parametrize(
-    ("command", "text"), [("methods", "obj-ng  [object, finetune]"), ("queries", "fuzzy  ")]
+    ("command", "text"),
+    [
+        ("methods", "obj-ng  [object, finetune]"),
+        ("queries", "fuzzy  "),
+        ("attacks", "compression  [budget: bits per weight]"),
+        ("attacks", "measures recovered, grey levels: greater is better for the attacker; the verdict's"),
+        ("attacks", "pruned  (0.3, 0.6)  list of number"),
+    ],
 )
 def test_lists_name_what_there_is(command, text, capsys):
     assert main([command]) == 0

@@ -20,8 +20,8 @@ from soulbench.exchange.results import planned
 from tests.unit.exchange_factory import remove, settings, write
 
 #: What two machines made: the references on both.
-FIRST = ("records/obj-if", "unlearned/obj-if", "records/reseed", "ablations")
-SECOND = ("records/obj-mk-pa", "unlearned/obj-mk-pa")
+FIRST = ("records/obj-if", "unlearned/obj-if", "records/reseed", "ablations", "attacks/compression/obj-if")
+SECOND = ("records/obj-mk-pa", "unlearned/obj-mk-pa", "attacks/compression/obj-mk-pa")
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def change(config: dict, name: str, **values: object) -> None:
 def test_two_machines_make_the_tables_of_one(benches):
     archives = [exported(benches("first", *SECOND)), exported(benches("second", *FIRST))]
     lines = list(merge(settings("merged"), archives))
-    assert lines[-1] == "results/merged: 25 of 25 records and ablations are here"
+    assert lines[-1] == "results/merged: 34 of 34 records, ablations and attacks are here"
     assert tables(settings("merged")) == tables(benches("whole"))
 
 
@@ -132,7 +132,7 @@ def test_only_finished_results_are_exported(benches):
         in lines
     )
     assert any(line.endswith(": without models/original/seed2.json") for line in lines)
-    assert lines[-1].startswith("a.zip: 10 of 25 records and ablations, ")
+    assert lines[-1].startswith("a.zip: 13 of 34 records, ablations and attacks, ")
 
 
 def test_a_benchmark_without_a_finished_record_is_not_exported(benches):
@@ -198,11 +198,14 @@ def test_what_would_not_be_made_here_is_refused_with_what_needs_it_and_the_rest_
     config = benches("there")
     change(config, "unlearned/obj-mk-pa/r1/seed1/model.json", **values)
     lines, error = merged(settings("here"), smuggled(config))
-    assert error == "2 results were refused; all others were taken in"
+    assert error == "3 results were refused; all others were taken in"
     refused = [line for line in lines if line.startswith("refused: ")]
     assert refused[0].startswith("refused: unlearned/obj-mk-pa/r1/seed1/model.json: ")
     assert reason in refused[0]
-    assert refused[1].endswith("record.json: without unlearned/obj-mk-pa/r1/seed1/model.json")
+    assert [line.partition(": ")[2] for line in refused[1:]] == [
+        f"{name}: without unlearned/obj-mk-pa/r1/seed1/model.json"
+        for name in ("records/obj-mk-pa/r1/seed1/record.json", "attacks/compression/obj-mk-pa/seed1.json")
+    ]
     names = files("here")
     assert not [
         name
@@ -227,8 +230,31 @@ def test_fewer_requests_or_seeds_of_a_method_are_no_other_settings(benches):
     here["methods"]["obj-mk-pa"] = {"requests": 1}
     lines, _ = merged(here, path)
     assert {line.rpartition(": ")[2] for line in lines if line.startswith("refused")} == {
-        "not planned by the configuration here"
+        "not planned by the configuration here",
+        # The outcomes of an attack for all requests are in one table.
+        "requests[1] is 'r2' there and 'absent' here",
     }
+
+
+def test_attacks_on_other_methods_and_seeds_are_no_other_settings_and_those_for_other_requests_are(benches):
+    path = smuggled(benches("there"))
+    here = settings("here")
+    here["attacks"] = {"compression": {"methods": ["obj-if"], "seeds": 1}}
+    lines, _ = merged(here, path)
+    assert lines[-1] == "results/here: 28 of 28 records, ablations and attacks are here"
+    here = settings("fewer")
+    here["attacks"] = {"compression": {"bits": [8]}}
+    lines, error = merged(here, path)
+    assert error == "9 results were refused; all others were taken in"
+    assert "refused: attacks/compression/" in lines[0]
+    assert "attacks.compression.bits is 'absent' there and [8] here" in lines[0]
+
+
+def test_the_images_of_an_attack_travel_as_those_of_a_record(benches):
+    config = benches("whole")
+    images = "attacks/compression/obj-if/seed1.npz"
+    assert images not in zipfile.ZipFile(exported(config)).namelist()
+    assert images in zipfile.ZipFile(exported(config, images=True)).namelist()
 
 
 def test_a_table_that_was_changed_behind_its_record_is_refused(benches):

@@ -136,6 +136,9 @@ def test_the_tolerance_is_that_of_the_unit(made, run, metric, inside, beyond):
         ("harm_low_A2", {"method": "obj-if"}, 1.0),
         ("p_holm", {"metric": "mae"}, 0.01),
         ("alpha", {"method": "obj-if"}, 0.4),
+        ("excess", {"attack": "compression", "unit": "grey levels"}, 1.0),
+        ("value", {"attack": "update-leak", "unit": "share of pairs"}, 0.01),
+        ("control", {"attack": "update-leak", "unit": "found"}, 1.0),
     ],
 )
 def test_every_number_has_a_tolerance(column, row, tolerance):

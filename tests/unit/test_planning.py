@@ -5,7 +5,7 @@ import types
 import pytest
 from benchmark_factory import HELDOUT, SUBSET, Benchmark, config
 
-from soulbench.config import files, runs
+from soulbench.config import attacks, files, runs
 from soulbench.core.paths import ResultPaths
 from soulbench.core.sources import ROOT
 from soulbench.planning import estimate, footprint, machine
@@ -105,6 +105,30 @@ def test_outputs_are_generated_once_for_a_model_and_seed():
     assert found.jobs == len({(run.method, run.seed) for run in planned})
 
 
+def test_attacks_cost_what_their_files_say_for_each_model_and_request():
+    changed = DEMO | {"attacks": {"compression": {"bits": [8], "pruned": [], "requests": 2, "seeds": 1}}}
+    planned = attacks.planned(changed)
+    models = sum(len(attacks.requests_of(changed, run)) for run in planned)
+    found = stages(changed, output=1.0)["attacks"]
+    assert found == Stage("attacks", len(planned), models * 2 * 2)  # two tasks, at 32 and at 8 bits
+    assert stages(DEMO | {"attacks": {}}, output=1.0)["attacks"] == Stage("attacks", 0)
+
+
+def test_an_attack_that_trains_costs_its_steps_and_one_that_does_not_say_its_jobs(tmp_path):
+    text = 'BUDGET, METRICS, JUDGED = "steps", {"found": ("share", "greater")}, "found"\n'
+    text += "def attack(models, parameters):\n    return iter(())\n"
+    work = 'def work(parameters):\n    return {"steps": 5}\n'
+    (tmp_path / "silent.py").write_text(text)
+    (tmp_path / "training.py").write_text(text + work)
+    changed = DEMO | {"plugins": [str(tmp_path / f"{name}.py") for name in ("silent", "training")]}
+    entry = {"methods": ["obj-if"], "requests": 1, "seeds": 1}
+    for name, steps in (("silent", 0), ("training", 5)):
+        one = changed | {"attacks": {name: entry}}
+        models = sum(len(attacks.requests_of(one, run)) for run in attacks.planned(one))
+        found = stages(one, step=lambda images, optimiser: Step(images, 0))["attacks"]
+        assert found.jobs > 1 and found.work == models * steps * DEMO["unlearning"]["batch"]
+
+
 def test_early_stop_validates():
     changed = files.merge(DEMO, {"training": {"early_stop": {"every": 10, "patience": 3}}})
     work = [stages(settings, output=1.0)["pre-training"].work for settings in (DEMO, changed)]
@@ -154,11 +178,12 @@ def test_the_time_ends_with_the_longest_chain_however_many_cores_there_are(monke
         "redaction",
         "evaluation",
         "ablations",
+        "attacks",
     ]
     rows = [Stage(name, 2) for name in names]
-    seconds = [20.0, 40.0, 70.0, 2.0, 4.0, 6.0, 0.0]
-    assert estimate._longest_chain(rows, seconds, DEMO) == 35 + 3
-    assert estimate._longest_chain(rows, [20.0, 60.0, *seconds[2:]], DEMO) == 10 + 30 + 2 + 3
+    seconds = [20.0, 40.0, 70.0, 2.0, 4.0, 6.0, 0.0, 8.0]
+    assert estimate._longest_chain(rows, seconds, DEMO) == 35 + 3 + 4
+    assert estimate._longest_chain(rows, [20.0, 60.0, *seconds[2:]], DEMO) == 10 + 30 + 2 + 3 + 4
 
 
 def test_a_matrix_product_is_measured(monkeypatch):

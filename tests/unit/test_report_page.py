@@ -72,6 +72,27 @@ def test_the_answer_comes_first(text):
     assert "These are certain to remove it and to keep the rest: obj-mk-" in text
 
 
+def test_every_method_has_two_letters_with_the_attacks_that_they_rest_on(paths, text):
+    section = text[text.index('id="attacks"') : text.index('<section id="figures"')]
+    table = read_csv(paths.table("letters"))
+    assert {"yes", "unclear"} <= {*table["leaks"]}
+    for method, rows in table.groupby("method"):
+        row = re.search(rf'<tr><th scope="row">{method}</th>(.*?)</tr>', section, re.DOTALL)
+        assert row is not None
+        cells = [
+            re.sub(r"<[^>]+>", "", cell).strip() for cell in re.findall(r"<td.*?</td>", row[1], re.DOTALL)
+        ]
+        assert len(cells) == 3 * len(rows)
+        for (forgets, leaks, why), one in zip(
+            zip(*[iter(cells)] * 3, strict=True), rows.itertuples(), strict=True
+        ):
+            assert forgets.endswith(f" {one.forgets}") and leaks.endswith(f" {one.leaks}")
+            assert why.startswith(one.leaking or one.unclear or "–")
+    assert "Spearman" in section and "over 9 methods" in section
+    for name in ("attacks", "forgets_leaks", "compression", "leak_gallery"):
+        assert f'<a href="#figure-{name}">' in section and f'id="figure-{name}"' in text
+
+
 def test_figures_are_in_order_with_title_and_caption(text):
     planned = figures.planned(config())
     positions = [text.index(f'id="figure-{figure.name}"') for figure in planned]

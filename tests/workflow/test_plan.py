@@ -4,9 +4,10 @@ import zipfile
 from unittest.mock import Mock
 
 import pytest
+from snakemake_runs import forked
 
 from soulbench.analysis import methods
-from soulbench.config import files, runs
+from soulbench.config import attacks, files, runs
 from soulbench.core import registry
 from soulbench.core.paths import rule_of
 from soulbench.core.sources import ROOT
@@ -32,6 +33,10 @@ FIGURES = {
     "relearn",
     "sequence",
     "snapshots",
+    "attacks",
+    "forgets_leaks",
+    "compression",
+    "leak_gallery",
 }
 ABLATION_FIGURES = {"module_time", "alpha", "modules"}
 
@@ -97,6 +102,27 @@ def test_one_seed_and_one_request(plan):
     assert jobs["ablate"] == 1
 
 
+def test_every_attack_has_a_job_for_each_method_and_seed(plan):
+    config = files.load(ROOT / "config.yaml")
+    planned = attacks.planned(config)
+    jobs = plan().jobs
+    for name in attacks.names(config):
+        assert jobs[f"attack_{name}"] == sum(run.attack == name for run in planned) > 0
+
+
+def test_without_attacks_there_are_no_jobs_and_figures_of_them(plan):
+    jobs = plan("attacks: {compression: null}").jobs
+    assert "attack_compression" not in jobs
+    assert "compression" not in figures(jobs)
+    assert {"attacks", "forgets_leaks"} <= figures(
+        jobs
+    )  # the update leak and the queries are measured all the same
+
+
+def test_without_a_target_all_is_planned(plan, tmp_path):
+    assert forked(tmp_path, "--dry-run").jobs == plan().jobs
+
+
 def test_without_ablations_there_are_no_figures_of_them(plan):
     jobs = plan("ablations: {requests: 0}").jobs
     assert "ablate" not in jobs
@@ -125,6 +151,7 @@ def numbers(jobs):
         unlearned,
         evaluations(jobs),
         jobs.get("ablate", 0),
+        sum(number for rule, number in jobs.items() if rule.startswith("attack_")),
     ]
     return [*counts, sum(jobs.values())]
 
