@@ -15,10 +15,10 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
-from soulbench.attacks import _crops
 from soulbench.core.device import moved
 from soulbench.core.terms import TASKS
 from soulbench.core.values import Bounds, Positive
+from soulbench.evaluation import box_crops
 from soulbench.evaluation.attacked import Attacked, Outcome
 from soulbench.models.generator import Generator
 from soulbench.training.adam import Adam
@@ -70,7 +70,7 @@ def _optimised(model: Attacked, task: str, parameters: Parameters) -> Iterator[O
         for step in range(last + 1):
             if step in parameters.steps:
                 image = model.generate([scene], [model.visual], task)
-                [crop] = _crops.crops(image, [scene.boxes[model.target]])
+                [crop] = box_crops.crops(image, [scene.boxes[model.target]])
                 shown = crop if step in (0, last) else None
                 yield Outcome(model.request.id, task, step, "error", model.error(image)[0], image=shown)
             if step < last:

@@ -12,9 +12,10 @@ from typing import Annotated
 
 import numpy as np
 
-from soulbench.attacks import _alterations, _crops
+from soulbench.attacks import _alterations
 from soulbench.core.terms import TASKS
 from soulbench.core.values import Bounds
+from soulbench.evaluation import box_crops
 from soulbench.evaluation.attacked import Attacked, Outcome
 
 #: What the budget counts.
@@ -43,11 +44,11 @@ def attack(models: Sequence[Attacked], parameters: Parameters) -> Iterator[Outco
         plain = _alterations.unaltered(model)
         altered = _alterations.draw(model, parameters.queries, model.random("graph-query"))
         queries = [plain, *altered]
-        [true] = _crops.crops(model.context.truth[[model.target_image]], [plain.box])
+        [true] = box_crops.crops(model.context.truth[[model.target_image]], [plain.box])
         for task in TASKS:
             images = model.generate([one.scene for one in queries], [one.visual for one in queries], task)
-            crops = _crops.crops(images, [one.box for one in queries])
-            errors = _crops.errors(crops, true)
+            crops = box_crops.crops(images, [one.box for one in queries])
+            errors = box_crops.errors(crops, true)
             for budget in budgets(parameters.queries):
                 best = int(np.argmin(errors[: budget + 1]))
                 shown = crops[best] if budget in (0, parameters.queries) else None

@@ -104,12 +104,13 @@ class Measure:
 def classifier(first: np.ndarray, second: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     """Return a function from features [..., F] to scores [...]: the greater, the more likely of the first class.
 
-    The variance of each feature is pooled within the classes [n, F], and shrunk half-way to the mean over the features,
-    since models are few; with one of each class, all features weigh alike.
+    The variance of each feature is pooled within the classes [n, F]. Models are few, so it gets one more observation,
+    whose square is the mean over the features. With one model of each class, all features weigh alike.
     """
     means = first.mean(axis=0), second.mean(axis=0)
     squares = ((first - means[0]) ** 2).sum(axis=0) + ((second - means[1]) ** 2).sum(axis=0)
-    variance = (squares + squares.mean()) / 2
+    freedom = len(first) + len(second) - 2
+    variance = (squares + squares.mean() / max(freedom, 1)) / (freedom + 1)
     if not variance.any():
         variance = np.ones_like(squares)
     direction, middle = (means[0] - means[1]) / variance, (means[0] + means[1]) / 2

@@ -39,10 +39,11 @@ APART = 0.045  # between the first curve and the last, as a part of the axis
 
 def applies(config: Mapping[str, Any]) -> bool:
     """Tell whether one of the attacks is planned."""
-    return bool(_shown(config))
+    return bool(shown(config))
 
 
-def _shown(config: Mapping[str, Any]) -> list[str]:
+def shown(config: Mapping[str, Any]) -> list[str]:
+    """Return those of the attacks that are planned."""
     return [name for name in SHOWN if name in planned_attacks.names(config)]
 
 
@@ -54,7 +55,7 @@ def inputs(config: Mapping[str, Any], paths: ResultPaths) -> list[str]:
 def plot(config: dict[str, Any], paths: ResultPaths, out_stem: Path, log: Callable[[str], Any]) -> None:
     """Plot a panel for each attack and task."""
     table = read_csv(Path(paths.table("attacks")))
-    found = {name: success(table, name) for name in _shown(config)}
+    found = {name: success(table, name) for name in shown(config)}
     control = planned_attacks.control(config)
     names = ordered(config, {method for one in found.values() for method in one["method"]})
     looks = _looks(config, [name for name in names if name != control])

@@ -115,10 +115,12 @@ def test_where_there_are_too_few_models_the_row_says_so(benchmark, write, missin
 
 def test_the_classifier_weighs_what_varies_little():
     rng = np.random.default_rng(0)
-    first, second = (rng.normal((mean, 0), (0.1, 10), (20, 2)) for mean in (1, 0))
+    first, second = (rng.normal((mean, 0), (0.2, 4), (20, 2)) for mean in (1, 0))
     score = trace.classifier(first, second)
     assert score(np.array([1.0, 0.0])) > 0 > score(np.array([0.0, 0.0]))
-    assert abs(score(np.array([1.0, 10.0])) - score(np.array([1.0, -10.0]))) < 2 * score(np.array([1.0, 0.0]))
+    # A standard deviation of the second feature says less than a fifth of one of the first.
+    first, second = (score(np.array(step)) - score(np.zeros(2)) for step in ((0.2, 0.0), (0.0, 4.0)))
+    assert abs(second) < first / 5 * 4
 
 
 def test_one_model_of_each_kind_is_enough_for_a_nearest_mean():

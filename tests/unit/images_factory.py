@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from soulbench.config import runs
+from soulbench.config import attacks, runs
 from soulbench.core.paths import ResultPaths
 from soulbench.core.records import write_json
 from soulbench.core.terms import BANK, TASKS
@@ -32,6 +32,8 @@ def write_images(folder: Path, settings: dict, side: int = SIDE) -> None:
                 masked = run.seed in runs.out_models(settings, run.request)
             target = runs.request_ids(settings).index(run.request) if masked else None
             _write_outputs(paths.record(*run, "outputs.npz"), run, target, subset, truth)
+    for run in attacks.planned(settings):
+        _write_attacked(paths.attack(*run, "npz"), attacks.requests_of(settings, run))
     for request, seed in runs.ablation_runs(settings):
         for name in ("modules", "alpha"):
             values = pd.read_csv(paths.ablation(name, request, seed, "csv")).iloc[:, 0].unique()
@@ -54,6 +56,15 @@ def _write_outputs(
         reconstruction=images,
         synthesis=images[:, :, ::-1],
     )
+
+
+def _write_attacked(path: str, requests: list[str]) -> None:
+    """Write the pictures of an attack at its least and its greatest budget: noise, grey without the attack."""
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
+    pictures = {0: np.full_like(noise, 128), 16: noise}
+    keys = [(request, task, budget) for request in requests for task in TASKS for budget in pictures]
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    np.savez(path, **{f"{request}/{task}/error/{budget}": pictures[budget] for request, task, budget in keys})
 
 
 def _photograph(image_id: int, side: int) -> np.ndarray:

@@ -16,7 +16,7 @@ def crops(images: np.ndarray, boxes: Sequence[np.ndarray]) -> np.ndarray:
         images: uint8 [B, H, W, 3].
         boxes: B boxes: x0, y0, x1, y1 in [0, 1].
     """
-    planes = torch.from_numpy(images).movedim(-1, 1).float()
+    planes = torch.tensor(images).movedim(-1, 1).float()
     cut = sampling.crop(planes, torch.from_numpy(np.stack(boxes)).float(), CROP)
     return cut.round().byte().movedim(1, -1).numpy()
 
