@@ -68,9 +68,9 @@ def _cell(folder: Path, name: str) -> str:
     if (leak := folder / "update_leak.csv.gz").is_file():
         table = _table(leak)
         metric = next(iter(LEAK_UNITS))
-        found = table[
-            (table["method"] == name) & (table["task"] == TASKS[0]) & (table["metric"] == metric)
-        ]["value"]
+        found = table[(table["method"] == name) & (table["task"] == TASKS[0]) & (table["metric"] == metric)][
+            "value"
+        ]
         parts += [f"AUC {_number(value, 2)}" for value in found]
     return "; ".join(parts)
 
