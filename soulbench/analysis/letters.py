@@ -65,6 +65,6 @@ def change_and_leak(
     rows = rows[rows["method"].isin(methods.unlearners(config, rows["method"]))]
     compared = {task: rows[rows["task"] == task] for task in TASKS}
     return [
-        RankCorrelation(task, *rank_correlation(one["mean"], one["value"]), len(one))
+        RankCorrelation(task, *rank_correlation(one["mean"].to_numpy(), one["value"].to_numpy()), len(one))
         for task, one in compared.items()
     ]

@@ -5,6 +5,7 @@ does not apply. It looks at the data and the request alone, never at the model's
 """
 
 import functools
+from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from soulbench.evaluation.attacked import Attacked
 from soulbench.queries import fuzzy, neighbor, singleton
 
 #: The paper's queries, and one of the target itself: what is no edge away from it is relabelled.
-REWRITES = (
+REWRITES: tuple[Callable[..., Scene | str], ...] = (
     *(functools.partial(neighbor.rewrite, distance=distance) for distance in (0, 1, 2)),
     singleton.rewrite,
     fuzzy.rewrite,

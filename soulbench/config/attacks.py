@@ -222,7 +222,7 @@ def _of_control(config: Mapping[str, Any], request: str) -> tuple[list[runs.Run]
         return [one for one in several if one.seed not in out], [one for one in several if one.seed in out]
     if config["methods"].get(control(config)) is None:
         return [], []
-    requests, seeds = (of(config, control(config)) for of in (runs.requests_of, runs.seeds_of))
+    requests, seeds = runs.requests_of(config, control(config)), runs.seeds_of(config, control(config))
     several = [runs.Run(control(config), other, seed) for other in requests for seed in seeds]
     return [one for one in several if one.request != request], [
         one for one in several if one.request == request

@@ -156,6 +156,6 @@ def _attack(config: Mapping[str, Any], run: AttackRun) -> Result:
         {attacks.TABLE: table},
         (images,),
         {**run._asdict(), "requests": requests},
-        jobs.attack(config, run.attack),
+        jobs.attack(config, run.attack, run.method),
         tuple(dict.fromkeys(needs)),
     )

@@ -77,10 +77,11 @@ def _legend(fig: Figure, config: dict[str, Any], names: list[str], requests: int
         Line2D([], [], color="#333333", marker=marker, linewidth=0, label=task)
         for task, (marker, _) in LOOKS.items()
     ]
-    for colour, dashes, label in (
+    references: tuple[tuple[str, Any, str], ...] = (
         (_style.RETRAIN_COLOUR, _style.REFERENCE_DASHES, "never saw the targets"),
         ("#777777", ":", "counts as a leak"),
-    ):
+    )
+    for colour, dashes, label in references:
         handles.append(Line2D([], [], color=colour, linestyle=dashes, linewidth=1.2, label=label))
     note = f"to the right, the attacker finds more; {_style.bars_note(config, requests)}"
     _style.outside_legend(fig, handles, 4, note)

@@ -62,16 +62,18 @@ def _cell(folder: Path, name: str) -> str:
     point = next((point for point in (SELECTED, AS_DESCRIBED) if point in rows.index), None)
     if point is None:
         return NOTHING
-    row = rows.loc[point]
+    row: Any = rows.loc[point]
     outcome = "reference" if row["level"] == "reference" else row["outcome"]
-    parts = [str(outcome), f"{_number(100 * row['forgotten'], 0)} %", f"A2 {_number(row['harm_A2'], 1)}"]
+    parts = [
+        str(outcome),
+        f"{_number(100 * row['forgotten'], 0)} %",
+        f"A2 {_number(row['harm_A2'], 1)}",
+    ]
     if (leak := folder / "update_leak.csv.gz").is_file():
         table = _table(leak)
         metric = next(iter(LEAK_UNITS))
-        found = table[(table["method"] == name) & (table["task"] == TASKS[0]) & (table["metric"] == metric)][
-            "value"
-        ]
-        parts += [f"AUC {_number(value, 2)}" for value in found]
+        found = table[(table["method"] == name) & (table["task"] == TASKS[0]) & (table["metric"] == metric)]
+        parts += [f"AUC {_number(value, 2)}" for value in found["value"]]
     return "; ".join(parts)
 
 
