@@ -118,6 +118,8 @@ def _curves(path: str) -> pd.DataFrame:
 
 
 def _loss(curves: pd.DataFrame, stage: str, step: int) -> float | None:
-    """Return the loss that was recorded last up to a step; None before the first update."""
-    rows = curves[(curves["stage"] == stage) & (curves["step"] <= step)]
-    return float(rows["loss"].iloc[-1]) if step and len(rows) else None
+    """Return the loss that was recorded nearest to a step; None before the first update."""
+    rows = curves[curves["stage"] == stage]
+    if not step or rows.empty:
+        return None
+    return float(rows["loss"].iloc[int((rows["step"] - step).abs().argmin())])

@@ -100,7 +100,7 @@ def test_the_report_of_snakemake_has_every_figure_with_its_title_and_caption(ben
     assert run.status == 0, run.text
     with zipfile.ZipFile(bench.folder / "report.zip") as archive:
         text = archive.read("report/report.html").decode()
-        results = json.JSONDecoder().raw_decode(text, text.index("{", text.index("var results")))[0]
+        results = json.JSONDecoder().raw_decode(text, text.index("{", text.index('<script id="results">')))[0]
         shown = {Path(path).stem: entry for path, entry in results.items() if path.endswith(".png")}
         images = {name: archive.read(f"report/{entry['data_uri']}") for name, entry in shown.items()}
     assert images == {path.stem: path.read_bytes() for path in (bench.results / "figures").glob("*.png")}
