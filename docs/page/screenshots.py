@@ -28,7 +28,6 @@ def main() -> None:
             driver.get(f"{page.as_uri()}#{address}")
             while not driver.execute_script("return document.documentElement.dataset.ready === 'yes'"):
                 time.sleep(0.1)
-            driver.execute_cdp_cmd("Emulation.setScrollbarsHidden", {"hidden": True})
             time.sleep(1)  # images are decoded
             shot = Image.open(io.BytesIO(driver.get_screenshot_as_png())).convert("RGB")
         out = Path(__file__).with_name(f"{name}.webp")
