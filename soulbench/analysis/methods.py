@@ -7,7 +7,16 @@ from soulbench.config import runs
 from soulbench.core import registry
 from soulbench.core.terms import BANK, RESEED
 
-REFERENCES = ("original", "noop-ft", "retrain", BANK, "retrain-person", "retrain-sample", RESEED, "oracle-match")
+REFERENCES = (
+    "original",
+    "noop-ft",
+    "retrain",
+    BANK,
+    "retrain-person",
+    "retrain-sample",
+    RESEED,
+    "oracle-match",
+)
 #: References that no entry of the configuration's methods names -> how their cost is counted.
 UNNAMED = {RESEED: "none", BANK: "retrain"}
 #: The methods of the paper, in its order.

@@ -79,7 +79,9 @@ class Plan:
     def stages(self) -> list[Stage]:
         """Return the stages in the order in which they run."""
         seeds, ablated = len(self.config["seeds"]), len(runs.ablation_runs(self.config))
-        retrained = self._of_family("retrain", "replay") + len(runs.bank_models(self.config))  # a replay at most
+        retrained = self._of_family("retrain", "replay") + len(
+            runs.bank_models(self.config)
+        )  # a replay at most
         # A one-shot method may learn from as many images as a fine-tuning.
         tuned = self._of_family("finetune", "one-shot")
         pretrain, finetune = self.training("pretrain"), self.training("finetune")

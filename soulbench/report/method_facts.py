@@ -51,7 +51,7 @@ def standing(name: str) -> list[str]:
     """Return where a method stands in the published tables, one cell for each; a dash where it is not in them.
 
     A cell has the outcome, the forgotten share, the harm to the other objects of the image (A2, grey levels) and the
-    AUC of the update leak, in the task `reconstruction`, at the selected budget, or as described where none is selected.
+    AUC of the update leak, in the task `reconstruction`; the harm at the selected budget, or as described where none is.
     """
     return [_cell(folder, name) for folder in PUBLISHED.values()]
 
@@ -68,9 +68,9 @@ def _cell(folder: Path, name: str) -> str:
     if (leak := folder / "update_leak.csv.gz").is_file():
         table = _table(leak)
         metric = next(iter(LEAK_UNITS))
-        found = table[
-            (table["method"] == name) & (table["task"] == TASKS[0]) & (table["metric"] == metric)
-        ]["value"]
+        found = table[(table["method"] == name) & (table["task"] == TASKS[0]) & (table["metric"] == metric)][
+            "value"
+        ]
         parts += [f"AUC {_number(value, 2)}" for value in found]
     return "; ".join(parts)
 

@@ -111,13 +111,17 @@ def kept_steps(steps: int) -> list[int]:
     return [2**power for power in range(steps.bit_length()) if 2**power < steps]
 
 
-def first_step(rows: Sequence[int], changed: Collection[int], stage: Stage, micro_batches: int = 1) -> int | None:
+def first_step(
+    rows: Sequence[int], changed: Collection[int], stage: Stage, micro_batches: int = 1
+) -> int | None:
     """Return the first step, counted from 0, that sees one of the changed rows; None if the stage sees none.
 
     The arguments are those of `rows_of_step`; `changed` are rows of the packed set.
     """
     steps = range(stage.steps if changed else 0)
-    seen = (step for step in steps if not {*changed}.isdisjoint(rows_of_step(rows, stage, step, micro_batches)))
+    seen = (
+        step for step in steps if not {*changed}.isdisjoint(rows_of_step(rows, stage, step, micro_batches))
+    )
     return next(seen, None)
 
 

@@ -162,9 +162,7 @@ class Trainer:
         if self.early_stop is not None:
             log(f"{self.stage.name}: {self.step} of {self.stage.steps} steps; {self.early_stop.summary()}")
         made = self.step - self.start
-        return TrainingResult(
-            Timing(self.seconds, meter.peak_mib, made), made * self.step_size, self.losses
-        )
+        return TrainingResult(Timing(self.seconds, meter.peak_mib, made), made * self.step_size, self.losses)
 
     def _train(
         self, state: RunningState, progress: Progress, saved: Mapping[int, Path], kept: Mapping[int, Path]
@@ -301,7 +299,9 @@ class Trainer:
         """
         state = self._kept(Path(path)).load(log, put_aside=False)
         if state is None:
-            raise UserError(f"{path}: no state of this training; make it anew by the rules pretrain and finetune")
+            raise UserError(
+                f"{path}: no state of this training; make it anew by the rules pretrain and finetune"
+            )
         self.load_state_dict(self.state_dict() | state)
         self.start = self.step
 

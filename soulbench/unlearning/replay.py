@@ -64,11 +64,11 @@ def _first_change(data: BenchmarkData, which: str, changes: Changes, seed: int) 
     return first_step(rows, changes.edited, stage, micro_batches)
 
 
-def _last_kept(
-    data: BenchmarkData, which: str, checkpoint: str, change: int | None, log: Log
-) -> str | None:
+def _last_kept(data: BenchmarkData, which: str, checkpoint: str, change: int | None, log: Log) -> str | None:
     """Return the last state of a stage from before its first change (None: it has none); None if there is no such."""
     steps = data.config["training"][which]["steps"]
     kept = [step for step in kept_steps(steps) if step <= (steps if change is None else change)]
-    log(f"replay: {which} is repeated from step {max(kept, default=0) + 1}; step {change} (from 0) changes first")
+    log(
+        f"replay: {which} is repeated from step {max(kept, default=0) + 1}; step {change} (from 0) changes first"
+    )
     return at_step(checkpoint, kept[-1]) if kept else None

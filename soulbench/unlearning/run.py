@@ -8,7 +8,7 @@ from soulbench.config import runs
 from soulbench.core.device import ExecutionContext
 from soulbench.core.errors import UserError
 from soulbench.core.log import Log
-from soulbench.core.model_record import ModelRecord, Timing, write_model_record
+from soulbench.core.model_record import ModelRecord, write_model_record
 from soulbench.core.paths import MOMENTS, at_budget, beside
 from soulbench.core.registry import CLASS, Method, suggest
 from soulbench.core.running_state import WorkFolder, work_folder

@@ -9,9 +9,9 @@ from soulbench.config import checks, files, runs
 from soulbench.core import registry
 from soulbench.core.errors import UserError
 from soulbench.core.sources import ROOT
+from soulbench.training.dataset import BenchmarkData
 from soulbench.unlearning.bank import retrain_for_bank
 from soulbench.unlearning.supervised import supervised
-from soulbench.training.dataset import BenchmarkData
 
 SPY = '''
 """A method that asks for retrained models."""
@@ -88,7 +88,9 @@ def test_it_learns_the_retrained_models_images_in_the_region_and_the_originals_e
     torch.testing.assert_close(everywhere.taught(piece.batch, piece.condition).targets, sum(images) / 2)
 
 
-@pytest.mark.parametrize("name", [n for n in registry.ids("methods") if registry.method(n).workers[-1:] == ("Method",)])
+@pytest.mark.parametrize(
+    "name", [n for n in registry.ids("methods") if registry.method(n).workers[-1:] == ("Method",)]
+)
 def test_no_method_is_given_one_even_if_its_rule_passes_some(benchmark, bank, name):
     if registry.method(name).sees_retrained:
         assert registry.method(name).level == "reference"
@@ -109,7 +111,7 @@ def test_a_method_that_asks_for_them_is_refused(config, tmp_path, level, per_req
         checks.check(own)
 
 
-@pytest.mark.parametrize("bank", [None, {"models": 2, "share": 0.5}])
+@pytest.mark.parametrize("bank", [None, {"models": 4, "share": 0.25}])
 def test_a_bank_that_leaves_no_judge_is_refused(config, bank):
     own = {**config, "references": {"bank": bank}, "requests": {**config["requests"], "development": 0}}
     with pytest.raises(UserError, match="methods.oracle-match: it is matched to half .* at least 2"):
