@@ -182,9 +182,9 @@ def _without(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
 def references(config: Mapping[str, Any], run: Run) -> list[Run]:
     """Return the retrained models that a run is compared with; none for the original model, which they start from.
 
-    With a bank, these are its models without the request's objects, but for those that it was matched to. Of these models themselves, each is compared with
-    the ones before it, so that every pair is compared once. Without a bank, it is the method `retrain` of the first
-    seed, where that is planned.
+    With a bank, these are its models without the request's objects, but for those that the run was matched to. Of these
+    models themselves, each is compared with the ones before it, so that every pair is compared once. Without a bank, it
+    is the method `retrain` of the first seed, where that is planned.
     """
     if run.method in ("original", RESEED):
         return []

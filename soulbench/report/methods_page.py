@@ -23,9 +23,9 @@ GROUPS = {
     "The paper's nine": "Zhang, Zhao, Asghar, Kaafar, arXiv 2412.00067, sections 4 and 5.",
     "Beyond the paper": (
         "A group of their own in tables and figures, corrected by Holm among themselves. All are on in "
-        "`configs/methods.yaml`, and three in the demo: `neggrad-plus`, the plainest rival, `ssd`, which does not train, "
-        "and `leak-aware`, which is the one to beat; two of them with one seed, to save time. W_r is 1 on the RoIs of the targets and 0 elsewhere; L(theta; W) is the generator's "
-        "loss with spatial weights W."
+        "`configs/methods.yaml`, and three in the demo: `neggrad-plus`, the plainest rival; `ssd`, which does not "
+        "train; and `leak-aware`, which is the one to beat. Two of them have one seed there, to save time. W_r is 1 on "
+        "the RoIs of the targets and 0 elsewhere; L(theta; W) is the generator's loss with spatial weights W."
     ),
 }
 ARGUMENT = re.compile(r"^ {8}(\w+): (.*(?:\n {12}.*)*)", re.MULTILINE)
@@ -59,12 +59,12 @@ def page() -> str:
         "model, with the same budget, optimiser and order of images. What each forgets, harms and costs is in a run's",
         "`scoreboard.csv`, `paths.csv` and `timing.csv`.",
         "",
-        "**Cost** is the work of one model at the demo's sizes, in 10^12 multiply-adds (TMAC) and in retrainings. It is",
-        "counted from the configuration, not measured, and at most that where the data decide; passes of a teacher, which",
-        "need no gradient, are not counted. **Published** tables are those of [demo-run.md](demo-run.md) and",
-        "[photos-run.md](photos-run.md): outcome, forgotten share, harm to the image's other objects (A2, grey levels",
-        "beyond `noop-ft`) and the AUC of the update leak (0.5 is chance), in the task `reconstruction`, at the selected",
-        "budget. A dash: the run has no such method.",
+        "**Cost** is the work of one model at the demo's sizes, in 10^12 multiply-adds (TMAC) and in retrainings. It",
+        "is counted from the configuration, not measured, and at most that where the data decide; passes of a teacher,",
+        "which need no gradient, are not counted. **Published** tables are those of [demo-run.md](demo-run.md) and",
+        "[photos-run.md](photos-run.md), in the task `reconstruction`: outcome, forgotten share and harm to the image's",
+        "other objects (A2, grey levels beyond `noop-ft`) at the selected budget; and as described the AUC of the update",
+        "leak, of which 0.5 is chance. A dash: the run has no such method.",
     ]
     names: dict[str, list[str]] = {group: [] for group in GROUPS}
     for name in registry.ids("methods"):

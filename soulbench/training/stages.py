@@ -78,7 +78,7 @@ def train_stage(
 
 
 def seen_in(data: BenchmarkData, which: str, changes: Changes, seed: int) -> tuple[list[int], Stage]:
-    """Return the rows that a stage trains on under changes, and its settings; the arguments are those of `train_stage`."""
+    """Return the rows that a stage trains on under changes, and its settings; arguments as of `train_stage`."""
     settings = data.config["training"]
     specific = settings[which] | {"name": NAMES[which], "masking": masking_of(data.config)}
     if which == "finetune" and settings["eval_mode_after"] is not None:

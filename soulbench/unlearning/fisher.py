@@ -1,11 +1,13 @@
 """The diagonal of the Fisher information, as far as an image generator has one."""
 
+import copy
 from contextlib import nullcontext
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from soulbench.models.generator import Generator
 from soulbench.unlearning.task import Task
 
 
@@ -51,10 +53,11 @@ def noise(task: Task, *draw: object, floor: float = 1e-2) -> dict[str, Tensor]:
     }
 
 
-def add_noise(model: nn.Module, task: Task, sigma: float) -> None:
-    """Add `sigma` times such noise to a copy of the model, in place."""
-    drawn = noise(task)
+def noisy(task: Task, sigma: float) -> Generator:
+    """Return a copy of the original model with `sigma` times such noise."""
+    model, drawn = copy.deepcopy(task.original), noise(task)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if name in drawn:
                 parameter.add_(drawn[name], alpha=sigma)
+    return model

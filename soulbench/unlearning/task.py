@@ -31,12 +31,23 @@ from soulbench.training.networks import Networks
 from soulbench.training.parts import LoopParts
 from soulbench.training.stages import objective_for
 from soulbench.unlearning.edits import subset_of
+from soulbench.unlearning.nodes import without
 
 #: Images that a method may learn from, as a multiple of those of a fine-tuning: once for the training itself, and once
 #: for what goes before it, such as a Fisher information.
 ALLOWANCE = 2
 
-__all__ = ["Losses", "OneShotMethod", "Piece", "Task", "TrainedMethod", "mean_difference", "total"]
+__all__ = [
+    "Losses",
+    "OneShotMethod",
+    "Piece",
+    "Task",
+    "TrainedMethod",
+    "mean_by_image",
+    "mean_by_object",
+    "mean_difference",
+    "total",
+]
 
 
 class Piece(NamedTuple):
@@ -167,6 +178,14 @@ class Task:
         empty = batch.weights.new_zeros(len(batch.image_ids), size, size)
         return empty.index_add(0, batch.image_of[chosen], boxes).clamp(max=1)[:, None]
 
+    @torch.no_grad()
+    def absent(self, batch: Batch, condition: Condition) -> Tensor:
+        """Return what the original model generates without the targets' nodes, their RoIs hidden: [B, 3, H, W]."""
+        hidden = torch.maximum(condition.hidden, self.regions(batch))
+        seen = without(batch, replace(condition, hidden=hidden), self.targets(batch))
+        images: Tensor = self.original(*seen).images
+        return images
+
     def losses(
         self, output: GeneratorOutput, batch: Batch, condition: Condition, weights: Tensor | float = 1.0
     ) -> Losses:
@@ -254,6 +273,24 @@ def mean_difference(images: Tensor, others: Tensor, weights: Tensor) -> Tensor:
     """
     difference = (images - others).abs().mean(dim=1, keepdim=True)
     return (difference * weights).sum() / weights.sum().clamp(min=1)
+
+
+def mean_by_image(differences: Tensor, weights: Tensor) -> Tensor:
+    """Return the weighted mean absolute value [B] of each of some maps [B, 3, H, W]; 0 where no pixel has a weight."""
+    values = differences.abs().mean(dim=1, keepdim=True) * weights
+    return values.sum(dim=(1, 2, 3)) / weights.sum(dim=(1, 2, 3)).clamp(min=1)
+
+
+def mean_by_object(differences: Tensor, batch: Batch) -> Tensor:
+    """Return the mean absolute value [N] within the box of each object of a batch, without a margin.
+
+    Args:
+        differences: [B, 3, H, W] for the images of the batch.
+        batch: the scenes.
+    """
+    boxes = boxes_as_masks(batch.boxes, differences.shape[-1]).to(differences)
+    values = differences.abs().mean(dim=1)[batch.image_of] * boxes
+    return values.sum(dim=(1, 2)) / boxes.sum(dim=(1, 2)).clamp(min=1)
 
 
 class TrainedMethod(LoopParts):

@@ -27,7 +27,7 @@ from soulbench.unlearning.influence import Redaction
 from soulbench.unlearning.nodes import without
 from soulbench.unlearning.plan import Plan, plan_of
 from soulbench.unlearning.supervised import supervised
-from soulbench.unlearning.task import Task, mean_difference
+from soulbench.unlearning.task import Task, mean_by_image, mean_by_object, mean_difference
 
 
 class Laboratory:
@@ -430,24 +430,60 @@ def test_an_interrupted_training_ends_with_the_same_bits(benchmark, tmp_path, mo
     assert all(torch.equal(resumed[key], whole[key]) for key in whole)
 
 
-@pytest.mark.parametrize("reach", [0.5, 1.0])
-def test_leak_aware_teaches_equal_changes(laboratory, reach):
-    """In the target's RoI toward a picture without it, and elsewhere that of a noisy original."""
-    method, piece, task = laboratory.method("leak-aware", reach=reach), laboratory.batch(), laboratory.task
-    regions = task.regions(piece.batch)
+def test_leak_aware_forgets_below_the_median_of_the_others_and_goes_back_above(laboratory):
+    method, piece, task = laboratory.method("leak-aware"), laboratory.batch(), laboratory.task
+    batch, condition, regions = piece.batch, piece.condition, task.regions(piece.batch)
     with torch.no_grad():
-        taught = method.taught(piece.batch, piece.condition).targets
-        before, noisy = (m(piece.batch, piece.condition).images for m in (task.original, method.noisy))
-        hidden = replace(piece.condition, hidden=torch.maximum(piece.condition.hidden, regions))
-        absent = task.original(*without(piece.batch, hidden, task.targets(piece.batch))).images
-    outside, inside = (mean_difference(taught, before, weights) for weights in (1 - regions, regions))
-    assert torch.equal(taught * (1 - regions), noisy * (1 - regions))
-    most = mean_difference(absent, before, regions)
-    assert 0 < outside < most
-    torch.testing.assert_close(inside, torch.minimum(reach * outside, most))
-    # A part of the way: nearer to the picture without the target than the original is.
-    assert mean_difference(taught, absent, regions) < most
+        before, noisy = (model(batch, condition).images for model in (task.original, method.noisy))
+        hidden = replace(condition, hidden=torch.maximum(condition.hidden, regions))
+        absent = task.original(*without(batch, hidden, task.targets(batch))).images
+    assert not torch.equal(before, noisy) and not torch.equal(before * regions, absent * regions)
+
+    def inside(change_of_target, tau=1e6):
+        """Return what is taught where every region changed by 0.2, but that of the target by this."""
+        method.tau = tau
+        images = before + torch.where(regions > 0, change_of_target, 0.2)
+        found = method.taught(images, batch, condition)
+        assert torch.equal(found * (1 - regions), noisy * (1 - regions))
+        return found * regions
+
+    assert torch.equal(inside(0.1), absent * regions)
+    assert torch.equal(inside(0.3), before * regions)  # above the median
+    assert torch.equal(inside(0.1, tau=0.0), before * regions)  # forgotten already
     assert task.unchanged()
+
+
+def test_leak_aware_keeps_the_change_of_the_target_among_the_others(benchmark, tmp_path):
+    def ratio(folder, reach):
+        laboratory = Laboratory(benchmark)
+        piece, task = laboratory.batch(), laboratory.task
+        task.budget.most = 10_000
+        laboratory.trained(
+            tmp_path / folder, "leak-aware", steps=40, learning_rate=3e-3, reach=reach, sigma=0.03
+        )
+        task.model.eval()
+        with torch.no_grad():
+            student, teacher = (m(piece.batch, piece.condition).images for m in (task.model, task.original))
+        changes, targets = mean_by_object(student - teacher, piece.batch), task.targets(piece.batch)
+        return float(changes[targets] / changes[piece.batch.is_object & ~targets].quantile(0.5))
+
+    held, free = ratio("held", 1.0), ratio("free", 1e6)
+    assert held < 1.5
+    assert held < free
+
+
+def test_means_by_object_and_by_image(laboratory):
+    piece = laboratory.batch()
+    values = torch.randn(piece.batch.images.shape, generator=torch.Generator().manual_seed(0))
+    found = mean_by_object(values, piece.batch)
+    size, index = values.shape[-1], piece.batch.object_ids.index(22)
+    x0, y0, x1, y1 = region(piece.batch.boxes[index].tolist(), size)
+    image = values[piece.batch.image_of[index]].abs().mean(0)
+    torch.testing.assert_close(found[index], image[y0:y1, x0:x1].mean())
+    regions = laboratory.task.regions(piece.batch)
+    means = mean_by_image(values, regions)
+    torch.testing.assert_close(means[0], mean_difference(values[:1], torch.zeros(1), regions[:1]))
+    assert not means[1:].any()
 
 
 def test_a_filled_region_holds_the_mean_crop_of_other_objects(laboratory):

@@ -1,23 +1,22 @@
-"""Leak-Aware: the target changes as much as everything else does, so that its region does not stand out.
+"""Leak-Aware: the target is forgotten as far as the median of all other objects changes, so that it does not stand out.
 
-Source: this project. Whoever holds the models before and after looks for the object whose region changed most. So the
-student learns pictures that change everywhere by as much: outside of the target's RoI those of a noisy original, with
-more noise on weights that the retained data need less; inside, a part of the way to a picture without the target.
-Formula: L(theta) with the target (1 - W_r) g_noisy + W_r (g + c (g_without - g)); c makes both changes equally large.
-Where it loses: what it forgets is bounded by the change that the rest bears; sigma trades one for the other.
+Source: This project. The attack ranks objects by how much their regions change: at chance, half of the others change more.
+So these learn a noisy original, with more noise on weights that the retained data need less. The RoI learns the image
+without the target while its change D_r is below the median and its error below tau, that of held-out objects.
+Formula: L(theta) with the target (1 - W_r) g_noisy + W_r (g_without if D_r < reach median D and error < tau else g).
+Where it loses: the others change as much as the target; sigma trades forgetting for their harm.
 """
 
-import copy
 from dataclasses import dataclass, replace
 
 import torch
+from torch import Tensor
 
 from soulbench.core.values import Positive
 from soulbench.data.batches import Batch
 from soulbench.models.generator import Condition
-from soulbench.unlearning.fisher import add_noise
-from soulbench.unlearning.nodes import without
-from soulbench.unlearning.task import Losses, TrainedMethod, mean_difference
+from soulbench.unlearning.fisher import noisy
+from soulbench.unlearning.task import Losses, TrainedMethod, mean_by_image, mean_by_object
 
 LEVEL, FAMILY, PER_REQUEST = "object", "finetune", True
 
@@ -28,7 +27,7 @@ class Parameters:
 
     Attributes:
         sigma: of the noise, as that of Fisher-Noise: it sets how much everything changes.
-        reach: the target's change, as a multiple of the change of all else.
+        reach: the target's change at most, as a multiple of the others' median.
     """
 
     sigma: Positive = 1e-2
@@ -39,21 +38,22 @@ class Method(TrainedMethod):
     """The target hides among equal changes."""
 
     def begin(self) -> None:
-        """Make the noisy original."""
-        self.noisy = copy.deepcopy(self.original)
-        add_noise(self.noisy, self.task, self.parameters.sigma)
+        """Make the noisy original; measure where an unseen object stands."""
+        self.noisy, self.tau = noisy(self.task, self.parameters.sigma), self.task.unseen_error()
 
     @torch.no_grad()
-    def taught(self, batch: Batch, condition: Condition) -> Batch:
-        """Return the batch with the pictures that are to be learned."""
-        regions = self.task.regions(batch)
-        hidden = replace(condition, hidden=torch.maximum(condition.hidden, regions))
-        before, noisy = self.original(batch, condition).images, self.noisy(batch, condition).images
-        absent = self.original(*without(batch, hidden, self.task.targets(batch))).images
-        change, most = mean_difference(noisy, before, 1 - regions), mean_difference(absent, before, regions)
-        share = (self.parameters.reach * change / most.clamp(min=1e-6)).clamp(max=1)
-        return replace(batch, targets=torch.where(regions > 0, before + share * (absent - before), noisy))
+    def taught(self, images: Tensor, batch: Batch, condition: Condition) -> Tensor:
+        """Return what is to be learned, given the student's images."""
+        regions, others = self.task.regions(batch), batch.is_object & ~self.task.targets(batch)
+        before, noisy = (model(batch, condition).images for model in (self.original, self.noisy))
+        median = mean_by_object(images - before, batch)[others].quantile(0.5)
+        forgets = mean_by_image(images - before, regions) < self.parameters.reach * median
+        forgets &= mean_by_image(images - batch.targets, regions) < self.tau
+        absent = self.task.absent(batch, condition) if forgets.any() else before
+        return torch.where(regions > 0, torch.where(forgets[:, None, None, None], absent, before), noisy)
 
     def losses(self, step: int, batch: Batch, condition: Condition) -> Losses:
-        """Return the usual losses toward these pictures."""
-        return self.task.losses(self.model(batch, condition), self.taught(batch, condition), condition)
+        """Return the usual losses toward these images."""
+        output = self.model(batch, condition)
+        taught = replace(batch, targets=self.taught(output.images, batch, condition))
+        return self.task.losses(output, taught, condition)

@@ -12,7 +12,6 @@ import torch
 
 from soulbench.data.batches import Batch
 from soulbench.models.generator import Condition
-from soulbench.unlearning.nodes import without
 from soulbench.unlearning.task import Losses, TrainedMethod
 
 LEVEL, FAMILY, PER_REQUEST = "object", "finetune", True
@@ -35,9 +34,8 @@ class Method(TrainedMethod):
     def losses(self, step: int, batch: Batch, condition: Condition) -> Losses:
         """Return the usual losses toward what the original model paints."""
         regions = self.task.regions(batch)
-        hidden = replace(condition, hidden=torch.maximum(condition.hidden, regions))
         with torch.no_grad():
-            inpainted = self.original(*without(batch, hidden, self.task.targets(batch))).images
+            inpainted = self.task.absent(batch, condition)
             elsewhere = batch.targets if self.parameters.truth else self.original(batch, condition).images
         taught = replace(batch, targets=torch.where(regions > 0, inpainted, elsewhere))
         return self.task.losses(self.model(batch, condition), taught, condition)
