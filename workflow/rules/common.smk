@@ -236,7 +236,11 @@ def attacked_files(attack, wildcards):
         {
             path
             for case in attack_cases(attack, wildcards)
-            for path in [case["model"], case["original"], *(f"{case[key]}/outputs.npz" for key in ("record", "before"))]
+            for path in [
+                case["model"],
+                case["original"],
+                *(f"{case[key]}/outputs.npz" for key in ("record", "before")),
+            ]
         }
     )
 
