@@ -16,6 +16,7 @@ from soulbench.analysis.arrays import RunArrays
 from soulbench.analysis.dimensions import PRIMARY
 from soulbench.analysis.evidence import NEGLIGIBLE, Evidence
 from soulbench.analysis.findings import Finding, corrected
+from soulbench.analysis.scoreboard import answer
 from soulbench.analysis.statistics import holm_of_tested, mean_of_requests
 from soulbench.config import attacks as planned_attacks
 from soulbench.config import runs
@@ -200,10 +201,6 @@ def _rows(
             *(attack, name, task, what.metric, what.unit, budget),
             *(own.mean, own.low, own.high, mean_of_requests(control[task,])),
             *(excess.mean, excess.low, excess.high, threshold, found[name].p, adjusted.get(name, np.nan)),
-            *(_word(stands.get(name, found[name].holds)), _word(found[name].holds)),
+            *(answer(stands.get(name, found[name].holds)), answer(found[name].holds)),
             *(excess.requests, excess.seeds),
         )
-
-
-def _word(holds: bool | None) -> str:
-    return {True: "yes", False: "no", None: "unclear"}[holds]

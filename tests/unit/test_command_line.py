@@ -63,7 +63,7 @@ def test_a_folder_without_a_configuration_is_named(tmp_path, monkeypatch, capsys
         ("queries", "fuzzy  "),
         ("attacks", "compression  [budget: bits per weight]"),
         ("attacks", "measures recovered, grey levels: greater is better for the attacker; the verdict's"),
-        ("attacks", "pruned  (0.3, 0.6)  list of number"),
+        ("attacks", "pruned  (0.3, 0.6)     list of number"),
     ],
 )
 def test_lists_name_what_there_is(command, text, capsys):

