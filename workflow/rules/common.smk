@@ -238,7 +238,11 @@ def attacked_files(attack, wildcards):
     """Return the checkpoints and outputs that one attack job reads."""
     files = set()
     for case in attack_cases(attack, wildcards):
-        records = [case["record"], case["before"], *(one for others in case["shadows"].values() for one in others)]
+        records = [
+            case["record"],
+            case["before"],
+            *(one for others in case["shadows"].values() for one in others),
+        ]
         files |= {case["model"], case["original"], *(f"{record}/outputs.npz" for record in records)}
     return sorted(files)
 
