@@ -10,8 +10,10 @@ The classifier is the independence rule, linear discriminant analysis with a dia
 there are more features than examples (Bickel and Levina, Bernoulli 10, 2004).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -29,6 +31,8 @@ JUDGED = "auc"
 #: The records of other models are needed (`soulbench.config.attacks.shadows`).
 SHADOWS = True
 
+NO_SCENES = "every image shows a target of some request"
+
 
 @dataclass(frozen=True)
 class Parameters:
@@ -40,20 +44,24 @@ def attack(models: Sequence[Attacked], parameters: Parameters) -> Iterator[Outco
 
     0.5 is a blind guess. The control's own models are told from each other, so that they have 0.5 on average.
     """
+    if not models:
+        return
+    # The images without any target are the same for all requests, so what a record shows is measured once.
+    measure = Measure(models[0].context)
+    features = functools.cache(measure.of)
     for model in models:
-        measure = Measure(model.context)
         for task in TASKS:
-            found = _told_apart(model, task, measure)
+            found = _told_apart(model, task, features) if measure.scenes else NO_SCENES
             value, status = (None, f"not applicable: {found}") if isinstance(found, str) else (found, OK)
             yield Outcome(model.request.id, task, len(measure.scenes), "auc", value, status)
 
 
-def _told_apart(model: Attacked, task: str, measure: "Measure") -> float | str:
+def _told_apart(
+    model: Attacked, task: str, features: Callable[[Path], Mapping[str, np.ndarray]]
+) -> float | str:
     """Return the share of pairs, or the reason why there is none."""
-    if not measure.scenes:
-        return "every image shows a target of some request"
     unlearned, retrained, never_saw = (
-        np.array([measure(outputs_of(record).images[task][0]) for record in model.shadows[which]])
+        np.array([features(record)[task] for record in model.shadows[which]])
         for which in ("unlearned", "retrained", "never_saw")
     )
     for known, what in ((unlearned, "unlearned with another seed for"), (retrained, "retrained without")):
@@ -62,7 +70,7 @@ def _told_apart(model: Attacked, task: str, measure: "Measure") -> float | str:
     if not len(never_saw):
         return "no other model never saw the targets"
     score = classifier(unlearned, retrained)
-    own, others = score(measure(model.outputs().images[task][0])), score(never_saw)
+    own, others = score(features(model.record)[task]), score(never_saw)
     return float(((own > others) + 0.5 * (own == others)).mean())
 
 
@@ -87,6 +95,10 @@ class Measure:
             scene = context.scenes[index]
             for category, box in zip(scene.categories.tolist(), scene.boxes.tolist(), strict=True):
                 self.regions.setdefault(category, []).append((index, region(box, size)))
+
+    def of(self, record: Path) -> dict[str, np.ndarray]:
+        """Return by task what a model's record shows: [2 C] grey levels of its first noise sample."""
+        return {task: self(images[0]) for task, images in outputs_of(record).images.items()}
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Return [2 C] grey levels of images uint8 [M, H, W, 3]: mean absolute and mean signed differences."""

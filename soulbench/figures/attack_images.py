@@ -18,7 +18,7 @@ from soulbench.figures.attack_success import SHOWN, shown
 TITLE = "What attacks bring back"
 SUBCATEGORY = "Outputs"
 POSITION = 64
-CONFIG = (*_gallery.CONFIG, "attacks", "plugins", "seed")
+CONFIG = (*_gallery.CONFIG, "attacks", "plugins", "seed", "unlearning.steps")
 CAPTION = """\
 The target's place as every model draws it: without an attack, and at the attacker's greatest budget, with the best
 query or the optimised embedding. For the request of Fig. 5, or the first that is attacked, and training seed
@@ -27,7 +27,7 @@ query or the optimised embedding. For the request of Fig. 5, or the first that i
 control shows no target either way.
 """
 
-NAMES = {"graph-query": "best query", "embedding-query": "optimised"}
+NAMES = {"graph-query": "best query", "embedding-query": "optimised\nembedding"}
 
 
 def applies(config: Mapping[str, Any]) -> bool:
@@ -62,9 +62,7 @@ def plot(config: dict[str, Any], paths: ResultPaths, out_stem: Path, log: Callab
     [truth] = crops(images.truth(image)[None], [np.array(boxes[0], np.float32)])
     pairs = [(attack, task) for attack in shown(config) for task in TASKS]
     columns = [
-        Column(f"{SHOWN[attack].partition(' (')[0].capitalize()}, {task}", label)
-        for attack, task in pairs
-        for label in ("no attack", NAMES[attack])
+        Column(task.capitalize(), label) for attack, task in pairs for label in ("no attack", NAMES[attack])
     ]
     found = {
         (run.attack, run.method): _pictures(paths, run, request)

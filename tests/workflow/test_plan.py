@@ -26,6 +26,7 @@ FIGURES = {
     "queries",
     "qualitative_queries",
     "attack_success",
+    "attack_images",
     "module_time",
     "alpha",
     "modules",
