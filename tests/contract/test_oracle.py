@@ -107,14 +107,14 @@ def test_a_method_that_asks_for_them_is_refused(config, tmp_path, level, per_req
     path = tmp_path / "mine.py"
     path.write_text(SPY.format(level=level, per_request=per_request, sees=sees))
     own = {**config, "plugins": [str(path)], "methods": {**config["methods"], "mine": {}}}
-    with pytest.raises(UserError, match="SEES_RETRAINED is .*remove the line, for a method never sees them"):
+    with pytest.raises(UserError, match=r"SEES_RETRAINED is .*remove the line, for a method never sees them"):
         checks.check(own)
 
 
 @pytest.mark.parametrize("bank", [None, {"models": 4, "share": 0.25}])
 def test_a_bank_that_leaves_no_judge_is_refused(config, bank):
     own = {**config, "references": {"bank": bank}, "requests": {**config["requests"], "development": 0}}
-    with pytest.raises(UserError, match="methods.oracle-match: it is matched to half .* at least 2"):
+    with pytest.raises(UserError, match=r"methods.oracle-match: it is matched to half .* at least 2"):
         checks.check(own)
     checks.check({**own, "methods": {**own["methods"], "oracle-match": None}})
 

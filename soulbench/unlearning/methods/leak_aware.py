@@ -1,6 +1,6 @@
 """Leak-Aware: the target is forgotten as far as the median of all other objects changes, so that it does not stand out.
 
-Source: This project. The attack ranks objects by how much their regions change: at chance, half of the others change more.
+Source: This project. The attack ranks objects by how much their regions change; at chance, half of the others do more.
 So these learn a noisy original, with more noise on weights that the retained data need less. The RoI learns the image
 without the target while its change D_r is below the median and its error below tau, that of held-out objects.
 Formula: L(theta) with the target (1 - W_r) g_noisy + W_r (g_without if D_r < reach median D and error < tau else g).
