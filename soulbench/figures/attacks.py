@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from soulbench.analysis.methods import level, ordered
+from soulbench.analysis.methods import ordered, shown_group
 from soulbench.core.paths import ResultPaths
 from soulbench.core.tables import read_csv
 from soulbench.core.terms import TASKS
@@ -68,11 +68,13 @@ def _panel(axes: Axes, config: dict[str, Any], rows: pd.DataFrame, names: list[s
                 ends = row["excess"], row["excess_low"], row["excess_high"]
                 _style.interval(axes, y + shift, ends, _style.colour(config, name), marker, 4.5)
     axes.set_title(first["attack"], loc="left", weight="bold")
-    axes.set_xlabel(f"{first['metric']}, {first['unit']}")
+    axes.set_xlabel(f"excess of {first['metric']}, {first['unit']}")
 
 
 def _legend(fig: Figure, config: dict[str, Any], names: list[str], requests: int) -> None:
-    handles: list[Any] = _style.level_handles(list(dict.fromkeys(level(config, name) for name in names)))
+    handles: list[Any] = _style.level_handles(
+        list(dict.fromkeys(shown_group(config, name) for name in names))
+    )
     handles += [
         Line2D([], [], color="#333333", marker=marker, linewidth=0, label=task)
         for task, (marker, _) in LOOKS.items()

@@ -50,7 +50,7 @@ def plot(config: dict[str, Any], paths: ResultPaths, out_stem: Path, log: Callab
                 text = f"leak against change (A1): Spearman {one.rho:.2f}, {one.methods} methods"
                 axes.set_title(text.replace("-", "\N{MINUS SIGN}"), loc="right", fontsize=9, color="#444444")
             if task == TASKS[0]:
-                axes.set_ylabel("update leak: AUC beyond models that never saw the target; ↓ better")
+                axes.set_ylabel("update leak: excess of AUC over the control; ↓ better")
         requests = int(points["n_requests"].max()) if len(points) else 0
         note = f"shaded: the retrained models; {_style.bars_note(config, requests)}"
         _style.outside_legend(fig, _plane.handles(config, shapes), 6, note)
