@@ -7,7 +7,7 @@ Concept Erasure Methods for Text-to-Image Generative Models", ICLR 2024). An exp
 saw: what counts is how much better this works than with models that never saw the target.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated
@@ -84,7 +84,7 @@ def _optimised(model: Attacked, task: str, parameters: Parameters) -> Iterator[O
 def _shifted(generator: Generator, target: int, shifts: Sequence[Tensor]) -> Iterator[None]:
     """While it lasts, add shifts [E] to the target's category embedding and to its projected visual feature."""
 
-    def hook(shift: Tensor):  # type: ignore[no-untyped-def]
+    def hook(shift: Tensor) -> Callable[[torch.nn.Module, tuple[Tensor, ...], Tensor], Tensor]:
         def add(module: torch.nn.Module, given: tuple[Tensor, ...], output: Tensor) -> Tensor:
             return output.index_add(0, torch.tensor([target], device=output.device), shift[None])
 
