@@ -51,7 +51,7 @@ def standing(name: str) -> list[str]:
     """Return where a method stands in the published tables, one cell for each; a dash where it is not in them.
 
     A cell has the outcome, the forgotten share, the harm to the other objects of the image (A2, grey levels) and the
-    AUC of the update leak, in the task `reconstruction`; the harm at the selected budget, or as described where none is.
+    AUC of the update leak, in the task `reconstruction`; the first three at the selected budget, if any.
     """
     return [_cell(folder, name) for folder in PUBLISHED.values()]
 
