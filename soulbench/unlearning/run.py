@@ -104,8 +104,8 @@ def unlearn(
                 steps = {int(step): path for step, path in on_the_way.items()}
                 facts = vars(_finetune(data, networks, changes, seed, work, log, monitor, steps, moments))
             else:
-                arguments = (data, networks, method, code, planned, seed, settings, retrained)
-                with supervised(*arguments) as (its, preparation):
+                started = (data, networks, method, code, planned, seed, settings, retrained)
+                with supervised(*started) as (its, preparation):
                     if isinstance(its, SupervisedChange):
                         facts = its.change(preparation, on_the_way)
                     else:
