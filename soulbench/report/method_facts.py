@@ -8,10 +8,11 @@ import pandas as pd
 
 from soulbench.config import files
 from soulbench.core import registry
-from soulbench.core.terms import AS_DESCRIBED, LEAK_UNITS, SELECTED, TASKS
+from soulbench.core.terms import AS_DESCRIBED, SELECTED, TASKS
 from soulbench.planning.counting import WorkCounter
 from soulbench.planning.sizes import Sizes
 from soulbench.planning.stages import Plan
+from soulbench.report.page import number
 
 #: The configuration whose work is counted: the demo's, with all methods.
 COUNTED = (Path("config.yaml"), Path("configs", "methods.yaml"))
@@ -52,35 +53,31 @@ def standing(name: str) -> list[str]:
     """Return where a method stands in the published tables, one cell for each; a dash where it is not in them.
 
     A cell has the outcome, the forgotten share, the harm to the other objects of the image (A2, grey levels) and the
-    AUC of the update leak, in the task `reconstruction`; the harm at the selected budget, or as described where none
-    is.
+    AUC of the update leak, in the task `reconstruction`; the first three at the selected budget, if any.
     """
     return [_cell(folder, name) for folder in PUBLISHED.values()]
 
 
 def _cell(folder: Path, name: str) -> str:
-    scores = _table(folder / "scoreboard.csv.gz")
-    rows = scores[(scores["method"] == name) & (scores["task"] == TASKS[0])].set_index("operating_point")
-    point = next((point for point in (SELECTED, AS_DESCRIBED) if point in rows.index), None)
-    if point is None:
+    found = _rows(folder / "scoreboard.csv.gz", name)
+    by_point = {row["operating_point"]: row for row in found}
+    row = by_point.get(SELECTED, by_point.get(AS_DESCRIBED))
+    if row is None:
         return NOTHING
-    row: Any = rows.loc[point]
     outcome = "reference" if row["level"] == "reference" else row["outcome"]
-    parts = [
-        str(outcome),
-        f"{_number(100 * row['forgotten'], 0)} %",
-        f"A2 {_number(row['harm_A2'], 1)}",
-    ]
-    if (leak := folder / "update_leak.csv.gz").is_file():
-        table = _table(leak)
-        metric = next(iter(LEAK_UNITS))
-        found = table[(table["method"] == name) & (table["task"] == TASKS[0]) & (table["metric"] == metric)]
-        parts += [f"AUC {_number(value, 2)}" for value in found["value"]]
-    return "; ".join(parts)
+    parts = [outcome, f"{number(100 * row['forgotten'], 0)} %", f"A2 {number(row['harm_A2'])}"]
+    leaks = folder / "update_leak.csv.gz"
+    found = _rows(leaks, name) if leaks.is_file() else []
+    return "; ".join(parts + [f"AUC {number(one['value'], 2)}" for one in found if one["metric"] == "auc"])
 
 
-def _number(value: float, digits: int) -> str:
-    return NOTHING if pd.isna(value) else f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
+def _rows(path: Path, name: str) -> list[dict[Any, Any]]:
+    """Return the rows of a published table that are about a method, in the task of the page."""
+    table = _table(path)
+    rows: list[dict[Any, Any]] = table[(table["method"] == name) & (table["task"] == TASKS[0])].to_dict(
+        "records"
+    )
+    return rows
 
 
 @functools.cache

@@ -11,7 +11,16 @@ from soulbench.config.checks import check
 from soulbench.core import fork_server, lock
 from soulbench.core.errors import UserError
 from soulbench.core.file_states import file_state, folder_state
-from soulbench.core.paths import MOMENTS, RECORD_FILES, RECORD_TABLES, SOURCE, ResultPaths, at_budget, at_step, beside
+from soulbench.core.paths import (
+    MOMENTS,
+    RECORD_FILES,
+    RECORD_TABLES,
+    SOURCE,
+    ResultPaths,
+    at_budget,
+    at_step,
+    beside,
+)
 from soulbench.core.sources import source_hash
 from soulbench.core.terms import ALL_REQUESTS, BANK, RESEED
 from soulbench.data.prepare.download import FILES

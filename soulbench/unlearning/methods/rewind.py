@@ -2,8 +2,8 @@
 
 Source: Bourtoule et al., "Machine Unlearning" (SISA), IEEE S&P 2021.
 Adapted: a model has one shard, and its slices are the steps of pre-training and fine-tuning, of which the states after
-1, 2, 4, ... steps are kept. What is left out is left out as by `retrain`, and the model is that of `retrain`, to the
-bit. What it saves is the place in the order: training goes over its images many times, so that an image is first seen within
+1, 2, 4, ... steps are kept. What it leaves out is what `retrain` leaves out, and its model is equal to the bit.
+What it saves is the place in the order: training goes over its images many times, so that an image is first seen within
 the first epoch. Where pre-training shows it, nearly everything is repeated; where not, fine-tuning alone is.
 Formula: theta = replay of steps k + 1, k + 2, ... without the target, k the last kept step before the image.
 """
