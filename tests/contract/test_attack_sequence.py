@@ -12,7 +12,7 @@ from soulbench.core.terms import ALL_REQUESTS, TASKS
 from soulbench.unlearning.in_place import Unlearning
 
 METHODS = ("sample-ft", "obj-if", "lora", "ssd", "salun")
-#: Makes everything brighter for the first request, and as much darker for any other.
+#: Makes everything white for the first request, and undoes that for any other.
 UNDONE = '''
 from dataclasses import dataclass
 
@@ -29,7 +29,7 @@ class Parameters:
 class Method(OneShotMethod):
     def weights(self, strength):
         name, bias = [*self.model.named_parameters()][-1]
-        return {name: bias + (strength if self.task.request.id == "r1" else -strength)}
+        return {name: bias + 4 * (strength if self.task.request.id == "r1" else -strength)}
 '''
 
 
@@ -78,7 +78,7 @@ def test_what_a_later_request_undoes_is_found(benchmark, tmp_path):
     found = list(attack(models, Parameters(orders=2)))
     for task in TASKS:
         errors = values(found, "r1", "error-1", task)
-        assert abs(errors[1] - errors[0]) > 5
+        assert errors[1] > errors[0] + 5
         assert errors[2] == pytest.approx(errors[0], abs=1e-3)
         again = values(found, "r1", "re-emergence", task)
         assert again == {2: pytest.approx(errors[1] - errors[0], abs=1e-3)}
