@@ -24,6 +24,7 @@ from soulbench.core.terms import TASKS
 from soulbench.core.values import Bounds
 from soulbench.data.regions import inside, region
 from soulbench.evaluation.attacked import Attacked, Outcome
+from soulbench.unlearning.edits import after_requests
 from soulbench.unlearning.in_place import Unlearning
 
 #: What the budget counts.
@@ -108,16 +109,21 @@ def orders(requests: Sequence[str], number: int, seed: int) -> list[tuple[str, .
 
 
 def steps(models: Sequence[Attacked], order: Sequence[str]) -> Iterator[Measured]:
-    """Yield what is measured after each step; the first step's model is the one that the benchmark has made."""
+    """Yield what is measured after each step; the first step's model is the one that the benchmark has made.
+
+    Later steps have data without the earlier targets, which nobody may keep.
+    """
     by_id, first = {model.request.id: model for model in models}, models[0]
     yield _measured(models, by_id[order[0]].checkpoint)
-    for request in order[1:]:
+    for done, request in enumerate(order[1:], 1):
         # Fresh ones, as in a job of its own: a method may leave hooks in the networks that it changes.
         networks = first.data.networks(first.seed)
         networks.modules().load_state_dict(first.networks.modules().state_dict())
         with tempfile.TemporaryDirectory() as folder:
             where = first.seed, first.moments, WorkFolder(Path(folder), {}), lambda line: None
-            Unlearning.of(first.data, first.method, request).carry_out(networks, *where)
+            served = [first.data.requests[earlier] for earlier in order[:done]]
+            data = after_requests(first.data, served, first.data.requests[request])
+            Unlearning.of(data, first.method, request).carry_out(networks, *where)
         first.networks.modules().load_state_dict(networks.modules().state_dict())
         yield _measured(models)
 

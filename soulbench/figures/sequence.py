@@ -59,8 +59,8 @@ def plot(config: dict[str, Any], paths: ResultPaths, out_stem: Path, log: Callab
     columns = min(COLUMNS, max(1, len(maps) // len(TASKS)))
     lines = -(-len(maps) // columns) or 1
     with _style.figure(max(8.5, 2.5 * columns + 1), 2.4 * lines + 3.6, out_stem) as fig:
-        panels: Any = fig.subfigures(2, 1, height_ratios=[2.4 * lines, 3.6])
-        top, bottom = panels
+        parts: Any = fig.subfigures(2, 1, height_ratios=[2.4 * lines, 3.6])
+        top, bottom = parts
         _maps(top, config, maps, lines, columns)
         for axes, task in zip(bottom.subplots(1, len(TASKS)), TASKS, strict=True):
             rest = table[(table["task"] == task) & (table["metric"] == "rest")]

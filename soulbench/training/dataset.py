@@ -52,6 +52,8 @@ class BenchmarkData:
         train, validation: rows of the packed set in these splits.
         subset, heldout: rows of the fine-tuning subset and of the held-out images.
         requests: by id, in the order of requests.csv.
+        edited: scenes without objects that are no longer in the data, by row, whatever a method changes
+            (`soulbench.unlearning.edits.after_requests`); none at first.
     """
 
     config: Mapping[str, Any]
@@ -62,6 +64,7 @@ class BenchmarkData:
     subset: list[int]
     heldout: list[int]
     requests: Mapping[str, Request]
+    edited: Mapping[int, EditedScene] = field(default_factory=dict)
 
     @classmethod
     def open(cls, config: Mapping[str, Any], data_dir: str | Path) -> "BenchmarkData":
@@ -104,7 +107,7 @@ class BenchmarkData:
 
     def batches(self, changes: Changes = UNCHANGED) -> SceneBatches:
         """Return a source of batches, with the edited scenes instead of the packed ones."""
-        return SceneBatches(self.scenes, self.visual, changes.edited)
+        return SceneBatches(self.scenes, self.visual, {**self.edited, **changes.edited})
 
     def without(self, rows: list[int], changes: Changes) -> list[int]:
         """Return those of `rows` whose images the changes do not exclude."""

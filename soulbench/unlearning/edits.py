@@ -1,6 +1,6 @@
 """From a plan's edits to the tensors of edited scenes. Computed once: edits do not change during training."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from soulbench.core.seeds import derive_seed
 from soulbench.data.batches import EditedScene, normalise
 from soulbench.data.packed import PackedScenes, Scene
 from soulbench.data.regions import Region, inside
+from soulbench.data.requests.request import Request
 from soulbench.models.sampling import crop
 from soulbench.models.visual_features import VisualFeatures
 from soulbench.training.dataset import BenchmarkData, Changes
@@ -24,7 +25,9 @@ CROP = 32
 
 def subset_of(data: BenchmarkData) -> Subset:
     """Return the fine-tuning subset in the form that methods get."""
-    scenes = {int(scene.image_id): scene for scene in map(data.scenes.scene, data.subset)}
+    edited = {row: data.edited[row].scene for row in data.subset if row in data.edited}
+    remaining = [edited.get(row) or data.scenes.scene(row) for row in data.subset]
+    scenes = {int(scene.image_id): scene for scene in remaining}
     shown = {
         one.image_id for request in data.requests.values() for one in request.targets + request.elsewhere
     }
@@ -43,8 +46,40 @@ def apply_plan(data: BenchmarkData, plan: Plan, *axes: object) -> Changes:
         axes: seed the noise of the edits, besides the base seed: the request's id, for example.
     """
     seed = derive_seed(data.config["seed"], "edits", *axes)
-    edited = edited_scenes(plan.edits, data.scenes, data.visual, data.config["generator"]["visual"], seed)
+    settings = data.config["generator"]["visual"]
+    edited = edited_scenes(plan.edits, data.scenes, data.visual, settings, seed)
+    if both := data.edited.keys() & edited.keys():
+        extractor = VisualFeatures(settings)
+        edited |= {row: _both(edited[row], data.edited[row], extractor) for row in both}
     return Changes(plan.exclude, edited, plan.guidance_while)
+
+
+def after_requests(data: BenchmarkData, served: Sequence[Request], request: Request) -> BenchmarkData:
+    """Return the data as they are for a request after others have been served: without their targets.
+
+    Training on what was to be forgotten would bring it back. A target of the request itself stays.
+    """
+    asked = {(one.image_id, one.object_id) for one in request.targets}
+    gone = [one for other in served for one in other.targets if (one.image_id, one.object_id) not in asked]
+    by_object = {(one.image_id, one.object_id): one for one in gone}
+    left_out = apply_plan(data, Plan(edits=subset_of(data).leave_out(by_object.values())))
+    return replace(data, edited=left_out.edited)
+
+
+def _both(edited: EditedScene, remaining: EditedScene, extractor: VisualFeatures) -> EditedScene:
+    """Return a method's edited scene without what is no longer in the data."""
+    image, seen = edited.image * remaining.weights, remaining.weights
+    removed = np.setdiff1d(edited.scene.object_ids, remaining.scene.object_ids)
+    graph, kept = _without(edited.scene, tuple(removed.tolist()))
+    return replace(
+        edited,
+        scene=graph,
+        visual=extractor.of_scene(image, torch.tensor(edited.scene.boxes)).numpy()[kept],
+        image=image,
+        target=edited.target * seen,
+        weights=edited.weights * seen,
+        guidance=edited.guidance * seen,
+    )
 
 
 def edited_scenes(
