@@ -7,6 +7,7 @@ import pandas as pd
 from soulbench.analysis import methods
 from soulbench.analysis.dimensions import PRIMARY
 from soulbench.analysis.statistics import rank_correlation
+from soulbench.config import attacks
 from soulbench.core.columns import TABLES
 from soulbench.core.terms import AS_DESCRIBED, LEAK, TASKS
 
@@ -27,19 +28,22 @@ class RankCorrelation(NamedTuple):
     methods: int
 
 
-def letters(scoreboard: pd.DataFrame, leaked: pd.DataFrame) -> pd.DataFrame:
+def letters(config: dict[str, Any], scoreboard: pd.DataFrame, leaked: pd.DataFrame) -> pd.DataFrame:
     """Return letters.csv: does a method forget, and does it leak?
 
     It forgets where it is certain to be nearer to retraining than to the original. It leaks where one attack is certain
-    to find more than the control, and it does not where none is, and all are certain.
+    to find more than the control, and it does not where none is, and all are certain. Attacks that say so do not count.
 
     Args:
+        config: the resolved configuration.
         scoreboard: scoreboard.csv.
         leaked: leaks.csv.
     """
     described = scoreboard[
         (scoreboard["operating_point"] == AS_DESCRIBED) & (scoreboard["level"] != "reference")
     ]
+    silent = [name for name in attacks.names(config) if not attacks.attack(config, name).letter]
+    leaked = leaked[~leaked["attack"].isin(silent)]
     rows = []
     for method, task, removed in described[["method", "task", "removed"]].itertuples(index=False):
         own = leaked[(leaked["method"] == method) & (leaked["task"] == task)]

@@ -55,7 +55,7 @@ def write_tables(config: dict[str, Any], results_dir: str | Path, log: Log) -> N
         **records,
         "attacks": attacks,
         "leaks": leaked,
-        "letters": letters(board, leaked),
+        "letters": letters(config, board, leaked),
         "timing_jobs": timing_jobs,
         "timing": costs(timing_jobs),
         "timing_modules": redactions[list(TABLES["timing_modules"])].drop_duplicates(),

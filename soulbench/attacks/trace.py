@@ -28,6 +28,8 @@ BUDGET = "scene graphs"
 METRICS = {"auc": ("share of pairs", "greater")}
 #: The metric of the verdict, at its greatest budget.
 JUDGED = "auc"
+#: It tells that a model was unlearned, not what was: no part of the letter "leaks".
+LETTER = False
 #: The records of other models are needed (`soulbench.config.attacks.shadows`).
 SHADOWS = True
 

@@ -71,6 +71,7 @@ class Attack:
         budget: what the attacker's budget counts.
         metrics: metric -> its unit, and the side (one of `SIDES`) on which the attacker is better off.
         judged: the metric of the verdict, at its greatest budget.
+        letter: whether a finding counts for the letter "leaks", as one about the targets does.
     """
 
     id: str
@@ -78,6 +79,7 @@ class Attack:
     budget: str
     metrics: Mapping[str, tuple[str, str]]
     judged: str
+    letter: bool = True
 
     @property
     def run(self) -> Callable[..., Iterable[Any]]:
@@ -111,7 +113,7 @@ def attack(config: Mapping[str, Any], name: str) -> Attack:
             f"{source.path}: attacks.csv has an attack {name} already, which an evaluation makes; give the file "
             "another name"
         )
-    declared = declarations.values(source.path, *DECLARED, "Parameters")
+    declared = declarations.values(source.path, *DECLARED, "Parameters", "LETTER")
     metrics = declared["METRICS"]
     if not (isinstance(metrics, Mapping) and metrics and all(map(_is_metric, metrics.values()))):
         raise UserError(
@@ -128,7 +130,8 @@ def attack(config: Mapping[str, Any], name: str) -> Attack:
         )
     if "Parameters" in declared:
         registry.check_parameters(source.path, declared["Parameters"], ENTRY_KEYS)
-    return Attack(name, source, declared["BUDGET"], metrics, declared["JUDGED"])
+    letter = bool(declared.get("LETTER", True))
+    return Attack(name, source, declared["BUDGET"], metrics, declared["JUDGED"], letter)
 
 
 def _is_metric(value: Any) -> bool:

@@ -188,9 +188,14 @@ BOARD = pd.DataFrame(
 def test_one_attack_that_finds_more_is_a_leak_and_none_is_not_unless_all_are_certain(
     words, letter, leaking, unclear
 ):
-    table = letters(BOARD, leaked_rows(*words))
+    table = letters(config(), BOARD, leaked_rows(*words))
     assert list(table) == list(TABLES["letters"])
     assert table.to_numpy().tolist() == [["one", "synthesis", "yes", letter, leaking, unclear]]
+
+
+def test_an_attack_that_says_so_is_no_part_of_the_letter():
+    found = leaked_rows("yes", "no").replace({"attack0": "trace"})
+    assert letters({**config(), "attacks": {"trace": {}}}, BOARD, found)["leaks"].tolist() == ["no"]
 
 
 def test_ranks_correlate_as_planted():
