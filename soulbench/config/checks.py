@@ -193,16 +193,12 @@ def _bank(config: Config) -> Iterator[str]:
 
 
 def _matched(config: Config) -> Iterator[str]:
-    """A reference that is matched to retrained models leaves some to judge it."""
-    bank_settings = config["references"]["bank"]
-    out = round(bank_settings["models"] * bank_settings["share"]) if bank_settings else 0
-    for name in runs.methods(config):
-        known = not _messages(runs.method, config, name)
-        if known and runs.method(config, name).sees_retrained and out < 2:
+    """A reference that is given retrained models needs a bank, which has others to judge it."""
+    for name in runs.methods(config) if config["references"]["bank"] is None else ():
+        if not _messages(runs.method, config, name) and runs.method(config, name).sees_retrained:
             yield (
-                f"methods.{name}: it is matched to half of the retrained models without a request's objects, and the "
-                f"others judge it; references.bank leaves {out}; allowed: null, or a bank with models x share of at "
-                "least 2"
+                f"methods.{name}: it is given half of a bank's models, and the others judge it, but references.bank is "
+                "null; allowed: null, or a bank"
             )
 
 
