@@ -27,7 +27,7 @@ each model after generates for the objects that changed most, and last for the t
 the target; white: another object; below each, the place and the change in grey levels. Boxes are not part of the image.
 A target in the first places was given away (update_leak.csv has the numbers); device: {{ config.device }}.
 """
-PLACES = 4
+PLACES = 3
 OTHER_COLOUR = "#FFFFFF"
 
 
