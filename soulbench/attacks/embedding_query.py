@@ -44,6 +44,11 @@ class Parameters:
             raise ValueError(f"steps: {list(self.steps)}; allowed: ascending numbers from 0 on, each once")
 
 
+def work(parameters: Parameters) -> dict[str, float]:
+    """Return what is done of one model for one request: a step of a single image costs three times its output."""
+    return {"outputs": 3 * len(TASKS) * parameters.steps[-1]}
+
+
 def attack(models: Sequence[Attacked], parameters: Parameters) -> Iterator[Outcome]:
     """Yield the target's error after each number of steps, in both tasks.
 

@@ -33,6 +33,11 @@ class Parameters:
     queries: Annotated[int, Bounds(minimum=1, maximum=10_000)] = 16
 
 
+def work(parameters: Parameters) -> dict[str, float]:
+    """Return what is done of one model for one request: each task's image of the scene graph as it is, and altered."""
+    return {"outputs": len(TASKS) * (1 + parameters.queries)}
+
+
 def attack(models: Sequence[Attacked], parameters: Parameters) -> Iterator[Outcome]:
     """Yield the target's least error over the scene graph as it is and the first b altered ones, b = 0, 1, 2, 4, ...
 

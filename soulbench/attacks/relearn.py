@@ -68,6 +68,11 @@ class Images(NamedTuple):
     changes: Changes
 
 
+def work(parameters: Parameters) -> dict[str, float]:
+    """Return what is done of one model for one request: fine-tuning on each kind of images."""
+    return {"steps": (len(KINDS) - 1) * parameters.steps[-1]}  # another view or a crop, never both
+
+
 def attack(models: Sequence[Attacked], parameters: Parameters) -> Iterator[Outcome]:
     """Yield the target's error along each fine-tuning, and what it comes to.
 

@@ -51,6 +51,11 @@ class Parameters:
     orders: Annotated[int, Bounds(minimum=1, maximum=1000)] = 3
 
 
+def work(parameters: Parameters) -> dict[str, float]:
+    """Return what is done for one request: the method unlearns it in every order, but for the step that is there."""
+    return {"unlearnings": parameters.orders}
+
+
 @dataclass(frozen=True)
 class Measured:
     """What is measured of the networks after a step.

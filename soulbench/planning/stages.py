@@ -189,6 +189,9 @@ class Plan:
             if steps := done.get("steps", 0):
                 batch = max(1, min(self.config["unlearning"]["batch"], self.sizes.subset))
                 each += steps * self.counter.step(batch, "adam").work
+            if attacks.unlearns(self.config, run.attack, run.method):
+                family = runs.method(self.config, run.method).family
+                each += done.get("unlearnings", 0) * (self.unlearning() if family == "finetune" else 0.0)
             work += each * len(attacks.requests_of(self.config, run))
         return work
 
