@@ -88,9 +88,9 @@ class Attack:
         return run
 
     def work(self, parameters: Any) -> Mapping[str, float]:
-        """Return what it does of one model for one request: `outputs` (images generated), `steps` (of training) and
-        `unlearnings` (runs of the method).
+        """Return what it does of one model for one request.
 
+        The keys are `outputs` (images generated), `steps` (of training) and `unlearnings` (runs of the method).
         An attack's file may say so by `work(parameters)`, which needs no more than the standard library. Of one that
         does not, the jobs alone are counted.
         """
