@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -169,7 +169,7 @@ def relearned(
 
     measure(0)
     parts = Watched(model, images.changes, parameters.steps, measure)
-    settings = {
+    settings: dict[str, Any] = {
         "steps": parameters.steps[-1],
         "learning_rate": parameters.learning_rate,
         "schedule": "constant",
