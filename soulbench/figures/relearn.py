@@ -103,6 +103,7 @@ def _panel(
         color=_style.ORIGINAL_COLOUR,
         linewidth=1.6,
         linestyle=_style.REFERENCE_DASHES,
+        zorder=3,
     )
     for name, mark in marks.items():
         curve = rows[rows["method"] == name].groupby("budget")["value"].mean()

@@ -116,7 +116,15 @@ def _maps(
             for (row, column), value in np.ndenumerate(found):
                 if np.isfinite(value) and row != column:
                     shade = "white" if abs(value) > 0.6 * most else "black"
-                    axes.text(column, row, f"{value:.1f}", ha="center", va="center", fontsize=8, color=shade)
+                    axes.text(
+                        column,
+                        row,
+                        f"{round(value, 1) + 0:.1f}",
+                        ha="center",
+                        va="center",
+                        fontsize=8,
+                        color=shade,
+                    )
     grid[0].set_ylabel("place", fontsize=9)
     grid[0].set_xlabel("requests unlearned", fontsize=9)
     fig.colorbar(image, ax=list(grid), label="comes back, grey levels", shrink=0.8)
