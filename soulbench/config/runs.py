@@ -10,9 +10,6 @@ from soulbench.core import registry
 from soulbench.core.paths import ResultPaths
 from soulbench.core.terms import ALL_REQUESTS, BANK, DEVELOPMENT, RESEED, TEST
 
-#: What has runs without an entry of the configuration's methods.
-UNCONFIGURED = (RESEED, BANK)
-
 
 class Run(NamedTuple):
     """What one record is about."""
@@ -161,7 +158,7 @@ def matched(config: Mapping[str, Any], name: str, request: str) -> tuple[int, ..
 
     They are the first half of the request's out models; the others judge it.
     """
-    if name in UNCONFIGURED or not method(config, name).sees_retrained:
+    if config["methods"].get(name) is None or not method(config, name).sees_retrained:
         return ()
     numbers = out_models(config, request)
     return numbers[: len(numbers) // 2]

@@ -48,7 +48,8 @@ def test_the_updates_of_all_stages_are_those_of_the_planned_models():
     once = {which: training[which]["steps"] * training[which]["batch"] for which in ("pretrain", "finetune")}
     assert found["pre-training"].work == 2 * once["pretrain"]
     assert found["fine-tuning"].work == 2 * once["finetune"]
-    retrained, tuned = len(models(DEMO, "retrain")) + len(runs.bank_models(DEMO)), models(DEMO, "finetune")
+    retrained = len(models(DEMO, "retrain")) + len(runs.bank_models(DEMO))
+    tuned = models(DEMO, "finetune") | models(DEMO, "one-shot")
     assert found["retraining"] == Stage("retraining", retrained, retrained * sum(once.values()))
     assert found["unlearning"].jobs == len(tuned)
     assert found["unlearning"].work == len(tuned) * unlearning["steps"] * unlearning["batch"]
