@@ -20,7 +20,7 @@ SUBCATEGORY = "Outcome"
 POSITION = 18
 CONFIG = ("methods", "analysis", "seeds")
 CAPTION = """\
-Both tasks, one point per method. Horizontal: how far the error of the target has moved from the original model's (0)
+Both tasks, one point per method; horizontal: how far the error of the target has moved from the original model's (0)
 to that of a retrained model (100). Vertical: how much better an attacker who holds the models before and after tells
 the target from other objects (AUC) than where the model after never saw the target; 0 is what retraining gives away.
 Good is the shaded field: forgotten as by retraining, and no more of a leak. Bars are {{ percent }} intervals over

@@ -24,7 +24,7 @@ CAPTION = """\
 The update leak in pictures: an attacker who holds the models before and after, and does not know the request, ranks all
 objects by how much their regions change. Shown, for the request of Fig. 5 and training seed {{ config.seeds[0] }}: what
 each model after generates for the objects that changed most, and last for the target, with its place among all. Yellow:
-the target; white: another object; below each, the place and the change in grey levels. Boxes are not part of the image.
+the target; white: another object; on each, its place and its change in grey levels (neither is part of the image).
 A target in the first places was given away (update_leak.csv has the numbers); device: {{ config.device }}.
 """
 PLACES = 3

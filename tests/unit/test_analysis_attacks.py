@@ -9,13 +9,14 @@ from soulbench.analysis.evidence import Evidence
 from soulbench.analysis.letters import change_and_leak, letters
 from soulbench.analysis.statistics import holm, rank_correlation
 from soulbench.config import runs
+from soulbench.core import plugins
 from soulbench.core.columns import TABLES
 from soulbench.core.damage import DamagedFile
 from soulbench.core.records import read_json, write_json
 from soulbench.core.terms import BANK, IDENTITY, LEAK, RESEED, TASKS
-from tests.unit.planted_attacks import BUDGETS, GREY
+from tests.unit.planted_attacks import BUDGETS, GREY, write_attacks
 from tests.unit.planted_methods import PlantedMethod
-from tests.unit.records_factory import Factory, config
+from tests.unit.records_factory import PROVENANCE, Factory, config
 
 #: Two attacks with a file of their own, which the plant knows nothing of but their declarations.
 ATTACK = """
@@ -33,35 +34,47 @@ MANY = {
 }
 
 
-@pytest.fixture
-def settings(tmp_path):
-    """Return a configuration with two attacks of files outside of the package."""
+def configured(folder):
+    """Return a configuration with two attacks of files outside of the package, which are written to a folder."""
     settings = config(bootstrap=200)
-    settings["methods"] = {
-        name: {} for name in ("original", "noop-ft", "retrain", "obj-mk-pa", "obj-mk-ns", "obj-if")
-    }
+    names = ("original", "noop-ft", "retrain", "obj-mk-pa", "obj-mk-ns", "obj-if")
+    settings["methods"] = {name: {} for name in names}
     for name, (metrics, what) in MANY.items():
-        (tmp_path / f"{name}.py").write_text(ATTACK.format(metrics=metrics, judged=what))
-    settings["plugins"] = [str(tmp_path / f"{name}.py") for name in MANY]
+        (folder / f"{name}.py").write_text(ATTACK.format(metrics=metrics, judged=what))
+    settings["plugins"] = [str(folder / f"{name}.py") for name in MANY]
     settings["attacks"] = {name: {} for name in MANY}
     return settings
+
+
+@pytest.fixture
+def settings(tmp_path):
+    plugins.forget()
+    return configured(tmp_path)
 
 
 def tables(folder, settings, planted=None):
     """Return attacks.csv and leaks.csv of planted records."""
     factory = Factory(folder / "run", settings, planted)
-    factory.write()
+    write_attacks(factory, PROVENANCE)
     metrics, queries = factory.table("metrics"), factory.table("queries")
     attacks = attack_rows(settings, factory.paths, metrics, queries)
     return attacks, leaks(Evidence(settings, metrics, queries), attacks)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Configuration, attacks.csv and leaks.csv, without a bank and with all requests."""
+    folder = tmp_path_factory.mktemp("made")
+    settings = configured(folder)
+    return settings, *tables(folder, settings)
 
 
 def with_bank(settings):
     return {**settings, "references": {"bank": {"models": 4, "share": 0.5}}}
 
 
-def test_every_attack_is_in_both_tables_in_one_form(tmp_path, settings):
-    attacks, leaked = tables(tmp_path, settings)
+def test_every_attack_is_in_both_tables_in_one_form(made):
+    settings, attacks, leaked = made
     queries = {f"query-{name}" for name in settings["evaluation"]["queries"]}
     assert set(attacks["attack"]) == set(leaked["attack"]) == {*MANY, LEAK, IDENTITY, *queries}
     assert list(attacks) == list(TABLES["attacks"]) and list(leaked) == list(TABLES["leaks"])
@@ -90,8 +103,8 @@ def test_the_control_is_the_mean_of_models_that_never_saw_the_targets(tmp_path, 
     assert BANK not in set(leaked["method"]) and "retrain" in set(leaked["method"])
 
 
-def test_the_attacker_is_better_off_on_the_side_that_the_attack_declares(tmp_path, settings):
-    _, leaked = tables(tmp_path, settings)
+def test_the_attacker_is_better_off_on_the_side_that_the_attack_declares(made):
+    _, _, leaked = made
     rows = leaked.set_index(["attack", "method", "task"])
     for task in TASKS:
         greater, smaller = rows.loc["found", "obj-mk-pa", task], rows.loc["near", "obj-mk-pa", task]
@@ -105,8 +118,8 @@ def test_the_attacker_is_better_off_on_the_side_that_the_attack_declares(tmp_pat
         assert rows.loc["found", "obj-if", task]["leaks"] == "no"
 
 
-def test_the_verdict_is_that_of_the_greatest_budget_and_the_judged_metric(tmp_path, settings):
-    _, leaked = tables(tmp_path, settings)
+def test_the_verdict_is_that_of_the_greatest_budget_and_the_judged_metric(made):
+    settings, _, leaked = made
     own = leaked[leaked["attack"].isin(MANY)]
     assert set(own["budget"]) == {max(BUDGETS)}
     assert set(leaked[leaked["attack"] == "found"]["metric"]) == {"found-again"}
@@ -116,8 +129,8 @@ def test_the_verdict_is_that_of_the_greatest_budget_and_the_judged_metric(tmp_pa
     assert judged(settings, "query-fuzzy") == ("error", "grey levels", -1)
 
 
-def test_holm_is_over_the_methods_of_an_attack_and_task(tmp_path, settings):
-    _, leaked = tables(tmp_path, settings)
+def test_holm_is_over_the_methods_of_an_attack_and_task(made):
+    _, _, leaked = made
     methods = ["noop-ft", "original"]
     for keys, rows in leaked[leaked["attack"].isin([*MANY, LEAK])].groupby(["attack", "task"]):
         tested = rows[~rows["method"].isin(methods)]
@@ -142,7 +155,7 @@ def test_few_requests_give_points_and_no_verdict(tmp_path, settings):
 
 def test_a_record_that_is_not_as_it_was_written_is_refused(tmp_path, settings):
     factory = Factory(tmp_path / "run", settings)
-    factory.write()
+    write_attacks(factory, PROVENANCE)
     record = factory.paths.attack("found", "obj-if", 1, "json")
     write_json(record, {key: value for key, value in read_json(record).items() if key != "digests"})
     with pytest.raises(DamagedFile, match=r"found/obj-if/seed1\.json: damaged .* makes it anew"):

@@ -74,7 +74,7 @@ def change(config: dict, name: str, **values: object) -> None:
 def test_two_machines_make_the_tables_of_one(benches):
     archives = [exported(benches("first", *SECOND)), exported(benches("second", *FIRST))]
     lines = list(merge(settings("merged"), archives))
-    assert lines[-1] == "results/merged: 34 of 34 records, ablations and attacks are here"
+    assert lines[-1] == "results/merged: 35 of 35 records, ablations and attacks are here"
     assert tables(settings("merged")) == tables(benches("whole"))
 
 
@@ -132,7 +132,7 @@ def test_only_finished_results_are_exported(benches):
         in lines
     )
     assert any(line.endswith(": without models/original/seed2.json") for line in lines)
-    assert lines[-1].startswith("a.zip: 13 of 34 records, ablations and attacks, ")
+    assert lines[-1].startswith("a.zip: 14 of 35 records, ablations and attacks, ")
 
 
 def test_a_benchmark_without_a_finished_record_is_not_exported(benches):
@@ -232,7 +232,7 @@ def test_fewer_requests_or_seeds_of_a_method_are_no_other_settings(benches):
     assert {line.rpartition(": ")[2] for line in lines if line.startswith("refused")} == {
         "not planned by the configuration here",
         # The outcomes of an attack for all requests are in one table.
-        "requests[1] is 'r2' there and 'absent' here",
+        "requests is ['r1', 'r2'] there and ['r1'] here",
     }
 
 
@@ -245,7 +245,7 @@ def test_attacks_on_other_methods_and_seeds_are_no_other_settings_and_those_for_
     here = settings("fewer")
     here["attacks"] = {"compression": {"bits": [8]}}
     lines, error = merged(here, path)
-    assert error == "9 results were refused; all others were taken in"
+    assert error == "10 results were refused; all others were taken in"
     assert "refused: attacks/compression/" in lines[0]
     assert "attacks.compression.bits is 'absent' there and [8] here" in lines[0]
 
