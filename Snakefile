@@ -16,5 +16,7 @@ configfile: CONFIG
 
 
 include: "workflow/Snakefile"
+
+
 # Snakemake forgets the default target of a file that is included.
 workflow.default_target = "all"
