@@ -143,11 +143,7 @@ class Factory:
             "heldout_error": effects.retained + 18,
         }
         compared = {}
-        # A method at another budget, which `budgets` names, is compared with the same models.
-        configured = run.method in self.settings["methods"] or run.method in methods.UNNAMED
-        if runs.references(
-            self.settings, run if configured else run._replace(method=run.method.rpartition("-")[0])
-        ):
+        if runs.references(self.settings, run):
             compared = {k: changes[k] + 4 for k in ("A2", "A3", "A4")}
             compared["A1"] = 7 + abs(error - self.target_error(run._replace(method="retrain"), task))
         return {**changes, **errors, **{f"retrain-{dimension}": grey for dimension, grey in compared.items()}}

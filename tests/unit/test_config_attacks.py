@@ -102,16 +102,16 @@ def test_an_attack_that_is_off_is_not_planned(mine):
 
 def test_a_job_depends_on_its_own_entry_and_file(mine, tmp_path):
     config = mine()
-    before = jobs.attack(config, "mine")
-    assert jobs.attack(mine(guesses=4), "mine").settings != before.settings
+    before = jobs.attack(config, "mine", "obj-if")
+    assert jobs.attack(mine(guesses=4), "mine", "obj-if").settings != before.settings
     assert before.settings["plugins"] == config["plugins"]
     other = config | {"attacks": {"mine": {}, "compression": {"bits": [8]}}}
-    assert jobs.attack(other, "mine") == before
+    assert jobs.attack(other, "mine", "obj-if") == before
     plugins.forget()
     from test_sources import forget
 
     forget()
-    assert jobs.attack(mine(MINE.replace("iter(())", "iter([])")), "mine").source != before.source
+    assert jobs.attack(mine(MINE.replace("iter(())", "iter([])")), "mine", "obj-if").source != before.source
 
 
 ENTRIES = {

@@ -38,7 +38,9 @@ def test_the_generators_statistics_are_frozen_and_its_optimiser_is_new(data, opt
 
 def test_both_stages_count_towards_eval_mode(data, tmp_path, monkeypatch):
     stages = []
-    monkeypatch.setattr(Trainer, "fit", lambda trainer, *_: stages.append(trainer.stage.eval_mode_after))
+    monkeypatch.setattr(
+        Trainer, "fit", lambda trainer, *_, **__: stages.append(trainer.stage.eval_mode_after)
+    )
     for after in (None, 2, 6):
         monkeypatch.setitem(data.config["training"], "eval_mode_after", after)
         for which in ("pretrain", "finetune"):
