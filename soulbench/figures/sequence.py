@@ -105,7 +105,8 @@ def _maps(
     for axes in grid[len(maps) :]:
         axes.set_axis_off()
     for axes, ((task, name), found) in zip(grid, maps.items(), strict=False):
-        image = axes.imshow(found, cmap="RdBu_r", norm=norm)
+        # Not clipped: the id of a clip path depends on the last digits of the layout, which are not always the same.
+        image = axes.imshow(found, cmap="RdBu_r", norm=norm, clip_on=False)
         axes.set_facecolor(_style.FLOOR_COLOUR)
         axes.set_title(f"{name}\n{task}", fontsize=9, color=_style.colour(config, name))
         ticks = range(0, len(found), 1 + len(found) // 9)
