@@ -5,7 +5,7 @@ import types
 import pytest
 from benchmark_factory import HELDOUT, SUBSET, Benchmark, config
 
-from soulbench.config import attacks, files, runs
+from soulbench.config import attacks, attacks, files, runs
 from soulbench.core.paths import ResultPaths
 from soulbench.core.sources import ROOT
 from soulbench.planning import estimate, footprint, machine
@@ -53,7 +53,21 @@ def test_the_updates_of_all_stages_are_those_of_the_planned_models():
     assert found["retraining"] == Stage("retraining", retrained, retrained * sum(once.values()))
     assert found["unlearning"].jobs == len(tuned)
     assert found["unlearning"].work == len(tuned) * unlearning["steps"] * unlearning["batch"]
-    assert not any(stage.work for name, stage in found.items() if "ing" not in name)
+    assert not any(stage.work for name, stage in found.items() if "ing" not in name and name != "attacks")
+
+
+def test_attacks_count_the_updates_that_they_make():
+    found = stages(DEMO, step=lambda images, optimiser: Step(images, 0))
+    attacked = [(run, len(attacks.requests_of(DEMO, run))) for run in attacks.planned(DEMO)]
+    relearned = sum(number for run, number in attacked if run.attack == "relearn")
+    trained = sum(
+        number
+        for run, number in attacked
+        if run.attack == "sequence" and run.method in models(DEMO, "finetune").values()
+    )
+    unlearning = DEMO["unlearning"]
+    steps = relearned * 4 * 20 + trained * DEMO["attacks"]["sequence"]["orders"] * unlearning["steps"]
+    assert trained and found["attacks"].work == steps * unlearning["batch"]
 
 
 def test_the_products_of_all_solves_are_those_of_the_planned_models():
