@@ -5,7 +5,7 @@ import types
 import pytest
 from benchmark_factory import HELDOUT, SUBSET, Benchmark, config
 
-from soulbench.config import attacks, attacks, files, runs
+from soulbench.config import attacks, files, runs
 from soulbench.core.paths import ResultPaths
 from soulbench.core.sources import ROOT
 from soulbench.planning import estimate, footprint, machine
