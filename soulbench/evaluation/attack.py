@@ -31,18 +31,18 @@ class AttackCase:
         request: its id.
         model: the checkpoint.
         original: the original model's checkpoint.
-        moments: with which the method's Adam starts, if the attack runs the method; None for none.
         record: folder of the model's record.
         before: folder of the original model's record.
+        moments: with which the method's Adam starts, if the attack runs the method; None for none.
         shadows: folders of the records of other models (`soulbench.config.attacks.Shadows`), if the attack needs them.
     """
 
     request: str
     model: str
     original: str
-    moments: str | None
     record: Path
     before: Path
+    moments: str | None = None
     shadows: Mapping[str, Sequence[Path]] = field(default_factory=dict)
 
 
@@ -51,7 +51,6 @@ def attack(
     name: str,
     method: str,
     seed: int,
-    requests: Sequence[str],
     cases: Sequence[AttackCase],
     data_dir: str | Path,
     out_csv: str,
@@ -59,6 +58,7 @@ def attack(
     out_record: str,
     source: str,
     log: Log,
+    requests: Sequence[str] | None = None,
 ) -> None:
     """Attack a method's models of one training seed; write the outcomes, the images kept for figures, and the record.
 
@@ -67,12 +67,12 @@ def attack(
         name: id of the attack.
         method: id of the configured method; `original` and the controls are attacked as well.
         seed: the training seed; of the bank, the model's number.
-        requests: ids of all requests of the attack.
-        cases: one for each of them for which these models are attacked.
+        cases: one for each request for which these models are attacked.
         data_dir: results/<name>/data.
         out_csv, out_images, out_record: the files to write.
         source: hash of the sources, for the record.
         log: takes a line.
+        requests: ids of all requests of the attack; None for those of the cases.
 
     Raises:
         UserError: the attack yields what it does not declare, or a value that is not finite.
@@ -87,7 +87,7 @@ def attack(
             checkpoint=case.model,
             original=case.original,
             moments=case.moments,
-            requests=tuple(requests),
+            requests=tuple(case.request for case in cases) if requests is None else tuple(requests),
             record=case.record,
             before=case.before,
             context=RequestContext.of(data, data.requests[case.request]),

@@ -53,8 +53,6 @@ class Attacked:
         seed: its training seed; of a model of the bank, its number.
         checkpoint: its weights.
         original: those of the original model of its seed, of the first seed for a model of the bank.
-        moments: the file with which the method's Adam starts, if the attack runs the method; None for none.
-        requests: ids of all requests of the attack, of which a model of the bank is attacked for some.
         record: folder of its record; before: that of the original's. The original's own is both.
         context: the images, the scenes and the request.
         data: the benchmark's data.
@@ -62,14 +60,14 @@ class Attacked:
         device: where it computes.
         shadows: folders of the records of other models, by the fields of `soulbench.config.attacks.Shadows`; none
             unless the attack's file asks for them (`SHADOWS`).
+        moments: the file with which the method's Adam starts, if the attack runs the method; None for none.
+        requests: ids of all requests of the attack, of which a model of the bank is attacked for some.
     """
 
     method: str
     seed: int
     checkpoint: str
     original: str
-    moments: str | None
-    requests: tuple[str, ...]
     record: Path
     before: Path
     context: RequestContext
@@ -77,6 +75,8 @@ class Attacked:
     networks: Networks
     device: torch.device
     shadows: Mapping[str, Sequence[Path]] = field(default_factory=dict)
+    moments: str | None = None
+    requests: tuple[str, ...] = ()
 
     @property
     def request(self) -> Request:

@@ -11,6 +11,7 @@ from soulbench.config import attacks, files
 from soulbench.core import plugins, registry
 from soulbench.core.columns import ATTACKED
 from soulbench.core.errors import UserError
+from soulbench.core.paths import MOMENTS, beside
 from soulbench.core.records import file_hash, read_json
 from soulbench.core.sources import ROOT
 from soulbench.core.terms import TASKS
@@ -18,7 +19,7 @@ from soulbench.evaluation.attack import AttackCase, attack
 from soulbench.evaluation.run import EvaluationRun, evaluate
 
 #: Steps that make a dear attack a cheap one, by parameter.
-CHEAP = {"steps": 2, "queries": 3}
+CHEAP = {"steps": [1, 2], "queries": 3, "orders": 1}
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,9 @@ def cases(benchmark, tmp_path_factory):
     before = str(benchmark.original)
     return {
         "original": AttackCase("r1", before, before, original.out, original.out),
-        "obj-mk-pa": AttackCase("r1", str(model), before, own.out, original.out),
+        "obj-mk-pa": AttackCase(
+            "r1", str(model), before, own.out, original.out, moments=beside(before, MOMENTS)
+        ),
     }
 
 
