@@ -63,7 +63,7 @@ def _told_apart(
 ) -> float | str:
     """Return the share of pairs, or the reason why there is none."""
     unlearned, retrained, never_saw = (
-        np.array([features(record)[task] for record in model.shadows[which]])
+        np.array([features(record)[task] for record in model.shadows.get(which, ())])
         for which in ("unlearned", "retrained", "never_saw")
     )
     for known, what in ((unlearned, "unlearned with another seed for"), (retrained, "retrained without")):
