@@ -54,7 +54,15 @@ rule page:
     params:
         source=source_hash("soulbench.report.page", *[figure.module for figure in FIGURES]),
         settings=settings(
-            *[*STATISTICS, "device", "report", "data.image_size", "evaluation.lpips", "evaluation.identity"],
+            *[
+                *STATISTICS,
+                "device",
+                "report",
+                "data.source",
+                "data.image_size",
+                "evaluation.lpips",
+                "evaluation.identity",
+            ],
             *["generator.synthesis", "unlearning.steps", "unlearning.snapshots", "unlearning.strengths"],
         ),
         captions={figure.name: figure.caption(config) for figure in FIGURES},
