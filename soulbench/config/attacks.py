@@ -140,8 +140,8 @@ def _is_metric(value: Any) -> bool:
 
 
 def names(config: Mapping[str, Any]) -> list[str]:
-    """Return the ids of the attacks that are switched on, in the order of the configuration."""
-    return [name for name, entry in config["attacks"].items() if entry is not None]
+    """Return the ids of the attacks that are switched on, sorted, as a job gets its part of the configuration."""
+    return [name for name, entry in sorted(config["attacks"].items()) if entry is not None]
 
 
 def parameters(config: Mapping[str, Any], name: str) -> Any:

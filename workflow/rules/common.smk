@@ -137,11 +137,14 @@ def seed_of(wildcards):
 
 
 def kept_states(stage):
-    """Return the states that a training stage keeps on its way; none if no method replays it."""
+    """Return the states, under their name, that a training stage keeps on its way; nothing if no method replays it.
+
+    Snakemake's cache between workflows takes no output that is an empty list.
+    """
     if not any(runs.method(config, method).family == "replay" for method in runs.methods(config)):
-        return []
+        return {}
     path = {"pretrain": PATHS.pretrained, "finetune": PATHS.original}[stage]("{seed}")
-    return [at_step(path, step) for step in kept_steps(config["training"][stage]["steps"])]
+    return {"states": [at_step(path, step) for step in kept_steps(config["training"][stage]["steps"])]}
 
 
 def unlearning_start(method):
@@ -151,7 +154,7 @@ def unlearning_start(method):
         return {}
     start = {"original": PATHS.original("{seed}")}
     if family == "replay":
-        states = kept_states("pretrain") + kept_states("finetune")
+        states = [path for stage in ("pretrain", "finetune") for path in kept_states(stage)["states"]]
         return {**start, "pretrained": PATHS.pretrained("{seed}"), "states": states}
     if config["unlearning"]["start"] == "pretrained":
         start["pretrained"] = PATHS.pretrained("{seed}")
@@ -267,7 +270,11 @@ def attacked_files(attack, wildcards):
     """Return the checkpoints and outputs that one attack job reads."""
     files = set()
     for case in attack_cases(attack, wildcards):
-        records = [case["record"], case["before"], *(one for others in case["shadows"].values() for one in others)]
+        records = [
+            case["record"],
+            case["before"],
+            *(one for others in case["shadows"].values() for one in others),
+        ]
         files |= {case[key] for key in ("model", "original", "moments") if case[key] is not None}
         files |= {f"{record}/outputs.npz" for record in records}
     return sorted(files)

@@ -7,9 +7,9 @@ rule pretrain:
         **{name: ancient(path) if path.endswith(".csv") else path for name, path in PREPARED.items()},
     output:
         **{name: beside(PATHS.pretrained("{seed}"), suffix) for name, suffix in MONITORED.items()},
+        **kept_states("pretrain"),
         model=PATHS.pretrained("{seed}"),
         moments=beside(PATHS.pretrained("{seed}"), MOMENTS),
-        states=kept_states("pretrain"),
         record=beside(PATHS.pretrained("{seed}"), "json"),
     log:
         PATHS.log("pretrain", "seed{seed}"),
@@ -32,9 +32,9 @@ rule finetune:
         pretrained=PATHS.pretrained("{seed}"),
     output:
         **{name: beside(PATHS.original("{seed}"), suffix) for name, suffix in MONITORED.items()},
+        **kept_states("finetune"),
         model=PATHS.original("{seed}"),
         moments=beside(PATHS.original("{seed}"), MOMENTS),
-        states=kept_states("finetune"),
         record=beside(PATHS.original("{seed}"), "json"),
     log:
         PATHS.log("finetune", "seed{seed}"),

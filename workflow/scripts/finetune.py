@@ -18,6 +18,6 @@ with job(snakemake.log[0]) as log:
         "seed": int(snakemake.wildcards.seed),
         "out_model": snakemake.output.model,
         "source": snakemake.params.source,
-        "kept": [*snakemake.output.states],
+        "kept": [*snakemake.output.get("states", [])],
     }
     run("soulbench.training.stages:finetune", arguments, config["training"]["processes"], log)
