@@ -29,10 +29,12 @@ generator: {{visual: {{backbone: vgg16, weights: visual.pth}}}}
 training: {{losses: {{perceptual: 1.0}}, perceptual_weights: perceptual.pth}}
 evaluation: {{lpips: {{weights: lpips.pth}}}}
 methods: {{{methods}}}
+attacks: {{embedding-query: null, graph-query: null, relearn: null, sequence: null, trace: null}}
 ablations: {{requests: 0}}
 """
 OFF = (
     *("feat-if", "feat-mk", "feat-ng", "noop-ft", "obj-if", "obj-mk-ns", "obj-ng", "sample-ft", "sample-ng"),
+    *("leak-aware", "neggrad-plus", "ssd"),
     "retrain-person",
     "retrain-sample",
 )
@@ -104,6 +106,7 @@ TAIL = {"tables", "claims", "page", "all"}
 UNLEARNING = {"bank", "obj-mk-pa", "retrain"}
 TRAINING = {"pretrain", "finetune", *UNLEARNING}
 EVALUATION = {f"evaluate_{name}" for name in ("original", "retrain", "bank", "obj-mk-pa")} | TAIL
+EVALUATION |= {"attack_compression"}
 FROM_PACK = {
     "pack",
     "human_filter",
