@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from soulbench.config import attacks, files, runs
+from soulbench.config import attacks, files, metrics, runs
 from soulbench.core import registry
 from soulbench.core.errors import UserError
 from soulbench.core.paths import ResultPaths
@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
         ("parameters", _parameters, "count the parameters of the configured networks, by module"),
         ("methods", _methods, "list the methods with their parameters"),
         ("queries", _queries, "list the queries"),
+        ("metrics", _metrics, "list the metrics besides the paper's, and their parameters"),
         ("attacks", _attacks, "list the attacks with what they measure, and their parameters"),
         ("new-method", _new_method, "write a template of a method's file"),
         ("check-method", _check_method, "run the contract of methods on a file, on a tiny benchmark"),
@@ -205,6 +206,13 @@ def _defaults(parameters: type) -> list[tuple[str, str, str]]:
 
 def _queries(options: argparse.Namespace) -> Iterator[str]:
     yield from _table([(name, _summary("queries", name)) for name in registry.ids("queries")])
+
+
+def _metrics(options: argparse.Namespace) -> Iterator[str]:
+    for name in registry.ids("metrics"):
+        yield f"{name}  [{metrics.metric({}, name).unit}]"
+        yield f"  {_summary('metrics', name)}"
+        yield from _parameter_lines(registry.parameters_class("metrics", name))
 
 
 def _attacks(options: argparse.Namespace) -> Iterator[str]:

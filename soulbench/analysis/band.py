@@ -1,18 +1,26 @@
 """The band of the models that never saw a target: how far from them, and from those that did see it, a model is."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy
 
 from soulbench.analysis.bootstrap import RETRAINED, Bootstrap, Estimate, Interval
 from soulbench.analysis.statistics import mean_of_requests, paired, request_means
+from soulbench.config import metrics
 
 # Within this many standard deviations of the retrained models, a model counts as one of them.
 BAND = 2.0
 # The least standard deviation that is used, so that rounding does not decide: one grey level, and as little in the
 # other metrics.
 SIGMA_FLOOR = {"mae": 1.0, "ssim": 0.01, "lpips": 0.01, "changed": 0.01}
+
+
+def sigma_floor(config: Mapping[str, Any], metric: str) -> float:
+    """Return the least standard deviation of a metric; of one that is not the paper's its file says it."""
+    return SIGMA_FLOOR[metric] if metric in SIGMA_FLOOR else metrics.metric(config, metric).least
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from soulbench.analysis.arrays import RunArrays
-from soulbench.analysis.band import BAND, SIGMA_FLOOR, Band
+from soulbench.analysis.band import BAND, Band, sigma_floor
 from soulbench.analysis.bootstrap import RETRAINED, SEEDS, Bootstrap, Interval
 from soulbench.analysis.dimensions import PRIMARY, REGION_GROUPS, as_distance
 from soulbench.analysis.findings import Finding
@@ -112,7 +112,7 @@ class Evidence:
     def band(self, task: str, metric: str = PRIMARY) -> Band:
         """Return the errors of the models that never saw the targets, and of the originals, which did."""
         out = as_distance(metric, self.retrained(task, "target_error", metric))
-        return Band(out, self.error("original", task, metric=metric), SIGMA_FLOOR[metric])
+        return Band(out, self.error("original", task, metric=metric), sigma_floor(self.config, metric))
 
     def memory(self, task: str) -> Band:
         """Return the same, but with the bank's own models that saw the targets, where there is a bank."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from soulbench.config import attacks, bank, messages, requests_file, runs
+from soulbench.config import attacks, bank, messages, metrics, requests_file, runs
 from soulbench.config.input_files import FIRST_TENSOR, is_file, is_folder, is_list, is_text, tensor_names
 from soulbench.core import registry
 from soulbench.core.errors import UserError
@@ -80,6 +80,15 @@ def _queries(config: Config) -> Iterator[str]:
     for index, name in enumerate(config["evaluation"]["queries"]):
         where = f"evaluation.queries[{index}]"
         yield from _messages(registry.check_id, "queries", name, where, runs.plugins(config))
+
+
+def _metrics(config: Config) -> Iterator[str]:
+    """Every entry of `evaluation.metrics` has a file with such parameters."""
+    for name in metrics.names(config):
+        where = "evaluation.metrics"
+        unknown = _messages(registry.check_id, "metrics", name, where, runs.plugins(config))
+        unknown = unknown or _messages(metrics.metric, config, name)
+        yield from unknown or _messages(metrics.parameters, config, name)
 
 
 def _attacks(config: Config) -> Iterator[str]:
@@ -216,6 +225,7 @@ def _individuals(config: Config) -> Iterator[str]:
 CHECKS: tuple[Callable[[Config], Iterator[str]], ...] = (
     _methods,
     _queries,
+    _metrics,
     _attacks,
     _weights,
     _data,

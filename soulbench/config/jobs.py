@@ -7,7 +7,7 @@ which `soulbench.exchange` tells whether a record that was made elsewhere is wha
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from soulbench.config import attacks, runs, sections
+from soulbench.config import attacks, metrics, runs, sections
 from soulbench.core import plugins, registry
 from soulbench.core.sources import source_hash
 
@@ -74,12 +74,12 @@ def bank(config: Mapping[str, Any]) -> Job:
 
 def evaluation(config: Mapping[str, Any]) -> Job:
     """Return what the evaluation of a model depends on."""
-    queries = config["evaluation"]["queries"]
-    files = [registry.source("queries", query, runs.plugins(config)).entry for query in queries]
     settings = sections.select(config, *MODELS, "unlearning.roi_margin", "human.labels", "evaluation")
-    return Job(
-        source_hash("soulbench.evaluation.run", *files), settings | _plugins(config, "queries", queries)
-    )
+    files, brought = list[str](), dict[str, list[str]]()
+    for kind, named in (("queries", config["evaluation"]["queries"]), ("metrics", metrics.names(config))):
+        files += [registry.source(kind, name, runs.plugins(config)).entry for name in named]
+        brought = _plugins(config, kind, named, brought)
+    return Job(source_hash("soulbench.evaluation.run", *files), settings | brought)
 
 
 def attack(config: Mapping[str, Any], name: str, method: str) -> Job:

@@ -65,7 +65,7 @@ def values(path: Path, *wanted: str) -> dict[str, Any]:
 @functools.cache
 def _tree(path: Path) -> ast.Module:
     text = read_text(
-        path, "a file of Python with a method, a query, an attack or a figure is expected", LARGEST
+        path, "a file of Python with a method, a query, a metric, an attack or a figure is expected", LARGEST
     )
     try:
         return ast.parse(text, str(path))

@@ -39,6 +39,7 @@ class Kind(NamedTuple):
 KINDS = {
     "methods": Kind("method", "soulbench.unlearning.methods", "LEVEL"),
     "queries": Kind("query", "soulbench.queries", "rewrite"),
+    "metrics": Kind("metric", "soulbench.metrics", "measure"),
     "attacks": Kind("attack", "soulbench.attacks", "attack"),
     "figures": Kind("figure", "soulbench.figures", "plot"),
 }
@@ -125,7 +126,7 @@ def _kind(path: Path) -> str:
     kinds = [name for name, kind in KINDS.items() if kind.mark in defined]
     if len(kinds) != 1:
         marks = ", ".join(f"{kind.mark} ({kind.word})" for kind in KINDS.values())
-        what = "more than one kind" if kinds else "no method, query, attack or figure"
+        what = "more than one kind" if kinds else "no method, query, metric, attack or figure"
         raise UserError(
             f"plugins: {path}: {what}: it must define one of {marks} (docs/add-a-method.md; "
             "`soulbench new-method NAME` writes a method to begin with)"

@@ -1,4 +1,4 @@
-"""Registry of methods, queries and figures by file name: a new one is one new file, and nothing here is edited."""
+"""Registry of plug-ins by file name: a new one is one new file, and nothing here is edited."""
 
 import dataclasses
 import functools
@@ -78,7 +78,7 @@ class Method:
 
 
 def ids(kind: str, plugins: Plugins = ()) -> tuple[str, ...]:
-    """Return the ids of a kind (`methods`, `queries` or `figures`), sorted: file names, underscores as dashes."""
+    """Return the ids of a kind (a key of `soulbench.core.plugins.KINDS`), sorted: file names, underscores as dashes."""
     return tuple(found(kind, plugins))
 
 
@@ -188,7 +188,7 @@ def parameters(kind: str, name: str, given: Mapping[str, Any], where: str = "", 
     """Return a plug-in's `Parameters` with the given values, checked against the dataclass.
 
     Args:
-        kind: `methods` or `queries`.
+        kind: a key of `soulbench.core.plugins.KINDS`.
         name: the plug-in's id.
         given: values from the configuration, without the reserved keys.
         where: the key that holds them, for messages.

@@ -5,9 +5,8 @@ from typing import Literal, get_args
 #: What a generator is given at test time (docs/glossary.md).
 TASKS = RECONSTRUCTION, SYNTHESIS = ("reconstruction", "synthesis")
 
-#: Metric -> unit of its values.
+#: Metric of image regions -> unit of its values; a configuration may add others (`soulbench.config.metrics`).
 UNITS = {"ssim": "index", "lpips": "lpips", "mae": "grey levels", "changed": "share"}
-METRICS = tuple(UNITS)
 #: Dimensions in which individuals are identified: the requested ones in their regions, and their twins in theirs.
 IDENTITIES = IDENTITY, OF_TWIN = ("identity", "identity-twin")
 #: An encoder that identifies fewer of the true crops of people whom it never saw says nothing about generated images.

@@ -1,12 +1,17 @@
-"""Metrics of image regions: SSIM, LPIPS, mean absolute error and share of changed values."""
+"""Metrics of image regions: SSIM, LPIPS, mean absolute error, share of changed values, and further ones."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from soulbench.config import metrics
+from soulbench.config.metrics import Metric
+from soulbench.core.errors import UserError
+from soulbench.core.terms import UNITS
 from soulbench.data.regions import Region, inside
 from soulbench.evaluation.lpips_backbone import between
 from soulbench.models.sampling import crop
@@ -37,17 +42,24 @@ class Comparison:
     Args:
         distance: LPIPS (`soulbench.evaluation.lpips_backbone`); without it, only pixels are compared.
         threshold: grey levels of 255 above which a channel value counts as changed.
+        further: metrics besides these four, each with its parameters; they are measured where SSIM and LPIPS are.
+
+    Attributes:
+        units: metric -> unit of its values.
     """
 
-    def __init__(self, distance: nn.Module | None, threshold: float):
-        self.distance, self.threshold = distance, threshold
+    def __init__(
+        self, distance: nn.Module | None, threshold: float, further: Sequence[tuple[Metric, Any]] = ()
+    ):
+        self.distance, self.threshold, self.further = distance, threshold, further
+        self.units: Mapping[str, str] = {**UNITS, **{metric.id: metric.unit for metric, _ in further}}
 
     def __call__(
         self, images: np.ndarray, references: np.ndarray, regions: Sequence[ComparedRegion]
     ) -> dict[str, float]:
         """Return each metric, averaged over the regions.
 
-        MAE and the changed share are computed on the pixels as they are. For SSIM and LPIPS the regions are resized
+        MAE and the changed share are computed on the pixels as they are. For the others the regions are resized
         to 64 x 64 pixels (bilinear). Excluded pixels are left out of MAE, of the changed share and of the mean of the
         SSIM map. LPIPS has no such map; there, both images show the reference's pixels.
 
@@ -61,9 +73,9 @@ class Comparison:
         if self.distance is None:
             return self.pixels(images, references, regions)
         chunks = [regions[start : start + CHUNK] for start in range(0, len(regions), CHUNK)]
-        crops = zip(*(self._crops(images, references, chunk) for chunk in chunks), strict=True)
-        similarity, distance = (float(torch.cat(values).mean()) for values in crops)
-        return {"ssim": similarity, "lpips": distance, **self.pixels(images, references, regions)}
+        crops = [self._crops(images, references, chunk) for chunk in chunks]
+        means = {metric: float(torch.cat([values[metric] for values in crops]).mean()) for metric in crops[0]}
+        return {**means, **self.pixels(images, references, regions)}
 
     def of_pixels(self) -> "Comparison":
         """Return a comparison of pixels alone."""
@@ -90,8 +102,8 @@ class Comparison:
     @torch.no_grad()
     def _crops(
         self, images: np.ndarray, references: np.ndarray, regions: Sequence[ComparedRegion]
-    ) -> tuple[Tensor, Tensor]:
-        """Return SSIM and LPIPS of every region [N]."""
+    ) -> dict[str, Tensor]:
+        """Return SSIM, LPIPS and the further metrics of every region, [N] each."""
         size = images.shape[1]
         boxes = torch.tensor([r.region for r in regions], dtype=torch.float32) / size
         first = torch.stack(
@@ -101,11 +113,28 @@ class Comparison:
         first, second = crop(first, boxes, CROP), crop(second, boxes, CROP)
         counted = torch.stack([torch.from_numpy(_counted_pixels(r, size)) for r in regions])[:, None].float()
         # The SSIM map lacks the outermost pixels, where the 3 x 3 window does not fit.
-        visible = (crop(counted, boxes, CROP)[..., 1:-1, 1:-1] > 0.5).expand(-1, 3, -1, -1)
+        counted = crop(counted, boxes, CROP) > 0.5
+        visible = counted[..., 1:-1, 1:-1].expand(-1, 3, -1, -1)
         similarity = structural_similarity(first, second)
         means = (similarity * visible).sum(dim=(1, 2, 3)) / visible.sum(dim=(1, 2, 3)).clamp(min=1)
         assert self.distance is not None
-        return means, between(self.distance, first, second)
+        results = {"ssim": means, "lpips": between(self.distance, first, second)}
+        shown = first.movedim(1, -1).numpy(), second.movedim(1, -1).numpy(), counted[:, 0].numpy()
+        for metric, parameters in self.further:
+            results[metric.id] = _distances(metric, metric.measure(*shown, parameters), len(regions))
+        return results
+
+
+def _distances(metric: Metric, values: Any, number: int) -> Tensor:
+    """Return what a metric's file measured [number]; refuse what is no distance."""
+    distances = np.asarray(values, dtype=np.float64)
+    if distances.shape != (number,) or not np.isfinite(distances).all() or (distances < 0).any():
+        raise UserError(
+            f"{metric.source.path}: measure returned an array of shape {list(distances.shape)} whose least value is "
+            f"{distances.min(initial=np.inf):g}; it must return finite distances of at least 0, one for each of the "
+            f"{number} regions ({metrics.WHERE})"
+        )
+    return torch.from_numpy(distances)
 
 
 def _counted_pixels(region: ComparedRegion, size: int) -> np.ndarray:

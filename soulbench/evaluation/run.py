@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
+from soulbench.config import metrics
 from soulbench.core import device as devices
 from soulbench.core.columns import RECORDS
 from soulbench.core.device import Meter
 from soulbench.core.log import Log, Progress
 from soulbench.core.records import file_hash, write_json
 from soulbench.core.tables import write_csv
-from soulbench.core.terms import IDENTITY_UNITS, LEAK, LEAK_UNITS, TASKS, UNITS
+from soulbench.core.terms import IDENTITY_UNITS, LEAK, LEAK_UNITS, TASKS
 from soulbench.evaluation import collapse, latent, lpips_backbone, update_leak
 from soulbench.evaluation.context import RequestContext
 from soulbench.evaluation.identity import Identification
@@ -165,7 +166,8 @@ def _save(
 def comparison(config: Mapping[str, Any]) -> Comparison:
     """Return the comparison that the configuration asks for."""
     settings = config["evaluation"]
-    return Comparison(lpips_backbone.build(settings["lpips"]), settings["changed_threshold"])
+    further = [(metric, metrics.parameters(config, metric.id)) for metric in metrics.measured(config)]
+    return Comparison(lpips_backbone.build(settings["lpips"]), settings["changed_threshold"], further)
 
 
 def _other_noise(outputs: ModelOutputs) -> ModelOutputs:
@@ -185,9 +187,9 @@ def metric_rows(
 ) -> Iterator[dict[str, Any]]:
     """Return the rows of metrics.csv: every dimension and metric in both tasks, averaged over the noise samples.
 
-    Where several models were retrained without the object, the distance from them is the mean over all; SSIM and LPIPS
-    are computed for the first one only, because they take most of an evaluation's time. The test for collapse is that
-    of the comparison, where none is given.
+    Where several models were retrained without the object, the distance from them is the mean over all; all metrics
+    but MAE and the changed share are computed for the first one only, because they take most of an evaluation's time.
+    The test for collapse is that of the comparison, where none is given.
     """
     collapsed = collapsed or collapse_test(context, compare)
     retained = context.retained
@@ -208,7 +210,7 @@ def metric_rows(
             for metric in results[0]:
                 value = float(np.mean([result[metric] for result in results if metric in result]))
                 count = len(context.regions[regions])
-                yield _metric_row(task, dimension, metric, value, UNITS[metric], count)
+                yield _metric_row(task, dimension, metric, value, compare.units[metric], count)
         for metric, value in collapsed(images[:, retained]) if collapsed else ():
             yield _metric_row(task, "diversity", metric, value, collapse.UNITS[metric], len(retained))
         leak = update_leak.measured(images, original.images[task], context)

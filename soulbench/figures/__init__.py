@@ -23,10 +23,11 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from soulbench.analysis.methods import BEYOND
-from soulbench.config import runs
+from soulbench.config import metrics, runs
 from soulbench.core import registry
 from soulbench.core.errors import UserError
 from soulbench.core.plugins import Plugins
+from soulbench.core.terms import UNITS
 
 INTERFACE = ("TITLE", "SUBCATEGORY", "POSITION", "CONFIG", "CAPTION", "inputs", "plot")
 # Of levels, and of the methods that are beyond the paper, whatever their level. Okabe and Ito's palette, and a violet
@@ -137,6 +138,14 @@ def axes_of_intervals(config: Mapping[str, Any]) -> str:
     return (
         "requests and seeds" if seeds >= FEWEST_COLUMNS else f"requests, for these {counted(seeds, 'seed')}"
     )
+
+
+def metric_name(config: Mapping[str, Any], metric: str) -> str:
+    """Return what axes and the page call a metric of image regions."""
+    names = {"ssim": "SSIM", "mae": f"MAE, {UNITS['mae']}", "changed": "share of changed values"}
+    if metric in names:
+        return names[metric]
+    return lpips_name(config) if metric == "lpips" else metrics.metric(config, metric).name
 
 
 def lpips_name(config: Mapping[str, Any]) -> str:

@@ -15,8 +15,7 @@ from matplotlib.ticker import LogLocator
 
 from soulbench.analysis.methods import BEYOND, shown_group
 from soulbench.core.records import atomic_path
-from soulbench.core.terms import UNITS
-from soulbench.figures import LEVEL_COLOURS, axes_of_intervals, counted, lpips_name
+from soulbench.figures import LEVEL_COLOURS, axes_of_intervals, counted
 
 GROUP_COLOURS = {"target": "#D55E00", "same-image": "#56B4E9", "other-images": "#888888"}
 RETRAIN_COLOUR, ORIGINAL_COLOUR, FLOOR_COLOUR, BOX_COLOUR = "#CC3377", "#111111", "#D8D8D8", "#FFD400"
@@ -63,12 +62,6 @@ def figure(width: float, height: float, out_stem: Path) -> Iterator[Figure]:
 def colour(config: dict[str, Any], method: str) -> str:
     """Return the colour of a method's level, or of all that are beyond the paper."""
     return LEVEL_COLOURS[shown_group(config, method)]
-
-
-def metric_name(config: dict[str, Any], metric: str) -> str:
-    """Return a metric's name with its unit, as axes show it."""
-    names = {"ssim": "SSIM", "mae": f"MAE, {UNITS['mae']}", "changed": "share of changed values"}
-    return lpips_name(config) if metric == "lpips" else names.get(metric, metric)
 
 
 def method_axis(axes: Axes, config: dict[str, Any], methods: list[str], labelled: bool = True) -> None:

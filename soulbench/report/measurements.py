@@ -15,9 +15,11 @@ from soulbench.analysis.evidence import NEGLIGIBLE, Evidence
 from soulbench.analysis.pairs import TESTED, pairs
 from soulbench.analysis.scoreboard import RETAINED
 from soulbench.config import runs
+from soulbench.config.metrics import units
 from soulbench.core.paths import ResultPaths
 from soulbench.core.tables import read_csv
-from soulbench.core.terms import ELSEWHERE, METRICS, RESEED, TASKS, UNITS
+from soulbench.core.terms import ELSEWHERE, RESEED, TASKS
+from soulbench.figures import metric_name
 from soulbench.report.shown_models import RETRAINED
 
 ALL_KINDS = "all"
@@ -35,9 +37,13 @@ def measurements(config: dict[str, Any], paths: ResultPaths) -> dict[str, Any]:
     by_kind = {ALL_KINDS: [request["id"] for request in described]}
     for request in described:
         by_kind.setdefault(request["kind"], []).append(request["id"])
+    shown: list[dict[str, Any]] = [
+        {"id": metric, "name": metric_name(config, metric), "unit": unit, "similarity": is_similarity(metric)}
+        for metric, unit in units(config).items()
+    ]
     return {
         "tasks": TASKS,
-        "metrics": [{"id": m, "unit": UNITS[m], "similarity": is_similarity(m)} for m in METRICS],
+        "metrics": shown,
         "dimensions": [
             {"id": name, "words": DIMENSIONS[name].words, "better": DIMENSIONS[name].better}
             for name in TESTED
@@ -54,8 +60,8 @@ def measurements(config: dict[str, Any], paths: ResultPaths) -> dict[str, Any]:
         ],
         "requests": described,
         "kinds": by_kind,
-        "values": _values(evidence),
-        "sigma": {task: {m: evidence.band(task, m).sigma for m in METRICS} for task in TASKS},
+        "values": _values(evidence, [metric["id"] for metric in shown]),
+        "sigma": {task: {m["id"]: evidence.band(task, m["id"]).sigma for m in shown} for task in TASKS},
         "plane": {
             kind: _plane(
                 config, *[frame[frame["request"].isin(names)] for frame in (metrics, queries, budgets)]
@@ -96,12 +102,12 @@ def _method(config: dict[str, Any], name: str, scores: pd.DataFrame) -> dict[str
     }
 
 
-def _values(evidence: Evidence) -> dict[str, Any]:
+def _values(evidence: Evidence, metrics: list[str]) -> dict[str, Any]:
     """Return all measurements by method, task, dimension and metric: for each request those of all seeds."""
     values: dict[str, Any] = {}
     for task in TASKS:
         for dimension in TESTED:
-            for metric in METRICS:
+            for metric in metrics:
                 arrays = {
                     name: evidence.arrays[name, task, dimension, metric]
                     for name in (*evidence.methods, RESEED)
@@ -129,7 +135,7 @@ def _plane(
                     name: _path(at, name, task, metric) for name in methods.ordered(config, evidence.methods)
                 },
             }
-            for metric in METRICS
+            for metric in units(config)
         }
         for task in TASKS
     }

@@ -150,9 +150,7 @@ def _content(config: dict[str, Any], paths: ResultPaths, captions: Mapping[str, 
         "styles": _assets("styles", STYLES, "css"),
         "scripts": _assets("scripts", SCRIPTS, "js"),
         "costs": compact_json(cost_view(config, paths)),
-        "measurements": compact_json(
-            measurements(config, paths) | {"lpips": figures.lpips_name(config)}, DIGITS_OF_MEASUREMENTS
-        ),
+        "measurements": compact_json(measurements(config, paths), DIGITS_OF_MEASUREMENTS),
     }
 
 

@@ -1,5 +1,6 @@
-"""Methods, queries, attacks and figures from outside of the package: found and run, or refused with the remedy."""
+"""Plug-ins of every kind from outside of the package: found and run, or refused with the remedy."""
 
+import re
 import sys
 import types
 from pathlib import Path
@@ -41,6 +42,8 @@ QUERY = """
 def rewrite(scene, target, names, rng):
     return "never"
 """
+#: The metric that docs/metrics.md shows in whole.
+METRIC = re.search(r"```python\n(.*?)```", (ROOT / "docs" / "metrics.md").read_text(), re.DOTALL)[1]
 ATTACK = """
 BUDGET, METRICS, JUDGED = "guesses", {"found": ("share", "greater")}, "found"
 
@@ -302,14 +305,15 @@ def valid(*paths, **overlay):
     return files.merge(config, {"plugins": [str(path) for path in paths], **overlay})
 
 
-def test_a_plugin_is_a_method_a_query_an_attack_or_a_figure_by_what_it_defines(tmp_path):
-    for name, text in (("mine", ASCENT), ("asked", QUERY), ("tried", ATTACK), ("drawn", FIGURE)):
+def test_what_kind_a_plugin_is_follows_from_what_it_defines(tmp_path):
+    files = {"mine": ASCENT, "asked": QUERY, "far": METRIC, "tried": ATTACK, "drawn": FIGURE}
+    for name, text in files.items():
         (tmp_path / f"{name}.py").write_text(text)
     paths = sorted(tmp_path.glob("*.py"))
     given = tuple(map(str, paths))
-    for kind, name in (("methods", "mine"), ("queries", "asked"), ("attacks", "tried"), ("figures", "drawn")):
+    for kind, name in zip(plugins.KINDS, files, strict=True):
         assert set(registry.ids(kind, given)) - set(registry.ids(kind)) == {name}
-    own = {"methods": {"mine": {"weight": 0.2}}, "evaluation": {"queries": ["asked"]}}
+    own = {"methods": {"mine": {"weight": 0.2}}, "evaluation": {"queries": ["asked"], "metrics": {"far": {}}}}
     check(valid(*paths, **own, attacks={"tried": {"methods": ["mine"]}}))
 
 
@@ -320,7 +324,7 @@ def test_a_plugin_is_a_method_a_query_an_attack_or_a_figure_by_what_it_defines(t
             "mine.py",
             "X = 1",
             {},
-            r"mine\.py: no method, query, attack or figure: it must define one of LEVEL",
+            r"mine\.py: no method, query, metric, attack or figure: it must define one of LEVEL",
         ),
         ("mine.py", ASCENT + QUERY, {}, r"mine\.py: more than one kind"),
         ("mine.py", "def f(:", {}, r"mine\.py, line 1: not Python"),
@@ -358,6 +362,42 @@ def test_a_plugin_is_a_method_a_query_an_attack_or_a_figure_by_what_it_defines(t
             {"methods": {"mine": {}}},
             r"Parameters.* (default|cannot)",
         ),
+        (
+            "far.py",
+            METRIC.replace("LEAST", "LAST"),
+            {"evaluation": {"metrics": {"far": {}}}},
+            r"far\.py: a metric's file must define LEAST \(docs/metrics\.md\)",
+        ),
+        (
+            "far.py",
+            METRIC.replace('levels", 1.0', 'levels", 0'),
+            {"evaluation": {"metrics": {"far": {}}}},
+            r"far\.py: LEAST is 0; allowed: a finite number above 0",
+        ),
+        (
+            "far.py",
+            METRIC.replace('"grey levels"', "255"),
+            {"evaluation": {"metrics": {"far": {}}}},
+            r"far\.py: UNIT is 255; allowed: a text",
+        ),
+        (
+            "ssim.py",
+            METRIC,
+            {"evaluation": {"metrics": {"ssim": {}}}},
+            r"ssim\.py: ssim is a metric of the paper; give the file another name",
+        ),
+        (
+            "far.py",
+            METRIC,
+            {"evaluation": {"metrics": {"fat": {}}}},
+            r"there is no metric 'fat' \(did you mean far\?\)",
+        ),
+        (
+            "far.py",
+            METRIC,
+            {"evaluation": {"metrics": {"delta-e": {"hue": "red"}}}},
+            r"evaluation\.metrics\.delta-e\.hue: 'red' is not allowed",
+        ),
     ],
 )
 def test_what_is_no_plugin_is_refused_before_anything_runs(tmp_path, name, text, overlay, message):
@@ -366,6 +406,44 @@ def test_what_is_no_plugin_is_refused_before_anything_runs(tmp_path, name, text,
     path = tmp_path / name if name.endswith(".py") else name
     with pytest.raises(UserError, match=message):
         check(valid(path, **overlay))
+
+
+def test_a_metric_from_outside_is_measured_beside_the_others(benchmark, tmp_path):
+    path = tmp_path / "far.py"
+    path.write_text(METRIC)
+    config = files.merge(
+        benchmark.config, {"plugins": [str(path)], "evaluation": {"metrics": {"far": {}, "delta-e": {}}}}
+    )
+    run = EvaluationRun("r1", benchmark.original, None, [], tmp_path / "record")
+    evaluate(config, "original", 1, [run], benchmark.data, "0", no_log)
+    metrics = pd.read_csv(run.out / "metrics.csv")
+    values = metrics.set_index(["task", "dimension", "metric"])["value"]
+    of_regions = metrics[metrics["metric"] == "mae"]
+    assert {*metrics["metric"]} > {"far", "delta-e"}
+    for task, dimension in of_regions[["task", "dimension"]].to_numpy():
+        assert values[task, dimension, "delta-e"] > 0
+        # Differences of the channels' mean are no greater than the mean of the channels' differences, which the
+        # interpolation of tiny, noisy images evens out further.
+        assert 0 < values[task, dimension, "far"] < values[task, dimension, "mae"]
+    assert {*metrics.loc[metrics["metric"] == "far", "unit"]} == {"grey levels"}
+    job, without = jobs.evaluation(config), jobs.evaluation(benchmark.config)
+    assert job.settings["plugins"] == [str(path)]
+    assert job.source != without.source
+
+
+@pytest.mark.parametrize(
+    "returned", ["images.sum()", "-1 - counted.mean(axis=(1, 2))", "counted.mean(axis=(1, 2)) / 0"]
+)
+@pytest.mark.filterwarnings("ignore:divide by zero")
+def test_a_metric_that_returns_no_distances_is_named(benchmark, tmp_path, returned):
+    path = tmp_path / "far.py"
+    path.write_text(re.sub(r"return .*", f"return {returned}", METRIC))
+    config = files.merge(benchmark.config, {"plugins": [str(path)], "evaluation": {"metrics": {"far": {}}}})
+    run = EvaluationRun("r1", benchmark.original, None, [], tmp_path / "record")
+    with pytest.raises(
+        UserError, match=r"far\.py: measure returned an array .* it must return finite distances"
+    ):
+        evaluate(config, "original", 1, [run], benchmark.data, "0", no_log)
 
 
 def test_two_files_of_one_name_are_refused(tmp_path):

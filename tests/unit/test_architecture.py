@@ -16,6 +16,7 @@ ORDER = (
     "unlearning",
     "queries",
     "evaluation",
+    "metrics",
     "attacks",
     "analysis",
     "figures",

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from skimage.color import lab2rgb
 from skimage.metrics import structural_similarity
 
 from soulbench.core.terms import UNITS
 from soulbench.evaluation import lpips_backbone
 from soulbench.evaluation.metrics import CROP, ComparedRegion, Comparison
+from soulbench.metrics import delta_e
 
 SIZE = 16
 WHOLE = (0, 0, SIZE, SIZE)
@@ -51,6 +53,31 @@ def test_regions_have_equal_weight_whatever_their_size(compare):
     images[1, :2, :2] += 40
     values = compare(images, references, [ComparedRegion(0, WHOLE), ComparedRegion(1, (0, 0, 2, 2))])
     assert values["mae"] == pytest.approx(20)
+
+
+def test_colour_differences_are_those_that_the_standard_tabulates():
+    """Pairs 25, 26, 27 and 29 of the test data of Sharma et al. (2005), which are colours that a screen can show."""
+    pairs = {
+        1.2644: ((60.2574, -34.0099, 36.2677), (60.4626, -34.1751, 39.4387)),
+        1.2630: ((63.0109, -31.0961, -5.8663), (62.8187, -29.7946, -4.0864)),
+        1.8731: ((61.2901, 3.7196, -5.3901), (61.4292, 2.2480, -4.9620)),
+        2.0373: ((22.7233, 20.0904, -46.6940), (23.0331, 14.9730, -42.5619)),
+    }
+    for expected, colours in pairs.items():
+        first, second = (np.broadcast_to(lab2rgb(colour), (1, 4, 4, 3)) for colour in colours)
+        measured = delta_e.measure(first, second, np.ones((1, 4, 4), bool), delta_e.Parameters())
+        assert measured == pytest.approx([expected], abs=2e-4)
+
+
+def test_colours_that_do_not_count_are_not_compared():
+    black, white = np.zeros((2, 4, 4, 3)), np.ones((2, 4, 4, 3))
+    counted = np.ones((2, 4, 4), bool)
+    counted[1, :2] = False
+    images = black.copy()
+    images[:, :2] = white[:, :2]
+    whole, part = delta_e.measure(images, black, counted, delta_e.Parameters())
+    assert whole == pytest.approx(50, abs=0.1)  # black and white are 100 apart
+    assert part == 0
 
 
 def test_pixels_outside_the_region_do_not_count(compare):

@@ -18,7 +18,7 @@ from soulbench.core.errors import UserError
 from soulbench.core.paths import ResultPaths
 from soulbench.core.records import write_json
 from soulbench.core.tables import read_csv
-from soulbench.core.terms import METRICS
+from soulbench.core.terms import UNITS
 from soulbench.report import captions, headline, photographs
 from soulbench.report.grids import grid_data
 from soulbench.report.page import SECTIONS, number, provenance, write_page
@@ -244,7 +244,7 @@ def test_counts_join_splits(tmp_path):
 def test_the_docs_name_every_dimension_metric_and_table(paths):
     words = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
     tables = [path.name for path in Path(paths.table()).glob("*.csv")]
-    for name in [*DIMENSIONS, *METRICS, *tables]:
+    for name in [*DIMENSIONS, *UNITS, *tables]:
         assert f"`{name}`" in words, name
     for claim in CLAIMS:
         assert f"| {claim} |" in words

@@ -72,7 +72,7 @@ def test_all_results_are_written(bench):
     assert (bench.results / "report" / "index.html").stat().st_size > 10_000
     for name in TABLES:
         assert len((bench.results / "tables" / f"{name}.csv").read_text().splitlines()) > 1, name
-    assert len(list((bench.results / "figures").glob("*.png"))) == 22
+    assert len(list((bench.results / "figures").glob("*.png"))) == 23
 
 
 @pytest.mark.parametrize("name", ["obj-cut", "ascent", "feature-distillation", "ssd"])

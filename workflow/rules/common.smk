@@ -57,7 +57,7 @@ MONITORED = {"curves": "curves.csv", "snapshots": "snapshots.npz"}
 
 # Sections of the configuration that several rules read: the plan, and the statistics.
 PLAN = ["name", "seeds", "requests", "methods", "references", "ablations"]
-STATISTICS = [*PLAN, "seed", "analysis", "attacks"]
+STATISTICS = [*PLAN, "seed", "analysis", "attacks", "evaluation.metrics"]
 
 GPU = int(
     config["device"] == "gpu" or (config["device"] == "auto" and shutil.which("nvidia-smi") is not None)

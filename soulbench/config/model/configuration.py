@@ -52,7 +52,7 @@ class Configuration(Section):
         description="common to all fine-tuning methods; a method's own parameters are under `methods`"
     )
     plugins: Unique[FilePath] = Field(
-        description="further methods, queries, attacks and figures: files (mine.py) and installed packages "
+        description="further methods, queries, metrics, attacks and figures: files (mine.py) and installed packages "
         "(docs/add-a-method.md)"
     )
     methods: dict[MethodName, MethodEntry | None] = Field(

@@ -104,6 +104,10 @@ class Evaluation(Section):
         description="grey levels of 255 from which a pixel value counts as changed"
     )
     queries: Unique[Id] = Field(description="altered scene graphs (soulbench queries)")
+    metrics: dict[Id, dict[str, Any] | None] = Field(
+        description="metrics besides the paper's (soulbench metrics), with their parameters: {delta-e: {}}; null "
+        "switches one off"
+    )
     identity: IdentityEncoder | None = Field(
         description="an encoder that tells who is drawn, e.g. {steps: 150, batch: 64, extra_people: 40}; null: "
         "identities are not measured"

@@ -36,9 +36,8 @@ const model = (() => {
     return own === null || noop === null ? null : sign * (own - noop);
   };
 
-  const NAMES = { ssim: "SSIM", mae: "grey levels (MAE)", changed: "share of changed values" };
-  const metricName = (metric) => NAMES[metric] ?? data.lpips;
-  const unit = (metric) => ({ ssim: "of SSIM", mae: "grey levels", changed: "of the values", lpips: "of LPIPS" })[metric] ?? metric;
+  const metricName = (metric) => metrics.get(metric).name;
+  const unit = (metric) => ({ ssim: "of SSIM", changed: "of the values", lpips: "of LPIPS" })[metric] ?? metrics.get(metric).unit;
 
   // Colours say the level, symbols tell the methods of a level apart.
   const ranks = {};
