@@ -64,8 +64,9 @@ def group(config: dict[str, Any], method: str) -> str:
 
 
 def shown_group(config: dict[str, Any], method: str) -> str:
-    """Return what colours a method: its level, or, whatever that is, that it is beyond the paper."""
-    return BEYOND if group(config, method) == BEYOND else level(config, method)
+    """Return what colours a method: its level, or, whatever that is, that it is beyond the paper or not allowed."""
+    its = group(config, method)
+    return its if its in (BEYOND, ORACLE) else level(config, method)
 
 
 def of_paper(config: dict[str, Any], methods: Iterable[str]) -> list[str]:

@@ -38,6 +38,11 @@ def unlearns(config: Mapping[str, Any], name: str, method: str) -> bool:
     return known and bool(declared.get("UNLEARNS", False))
 
 
+def lacks_retrained(config: Mapping[str, Any], name: str, method: str) -> bool:
+    """Tell whether an attack cannot be made on a method: it runs the method, which is to be given retrained models."""
+    return unlearns(config, name, method) and runs.method(config, method).sees_retrained
+
+
 class AttackRun(NamedTuple):
     """What one job attacks: the models of a method and training seed, for all requests of the attack."""
 
@@ -155,11 +160,12 @@ def parameters(config: Mapping[str, Any], name: str) -> Any:
 
 
 def attacked_methods(config: Mapping[str, Any], name: str) -> list[str]:
-    """Return the methods whose models are attacked if they are switched on: by default all that unlearn."""
+    """Return the methods whose models are attacked if they are switched on: by default all that unlearn and can be."""
     chosen = config["attacks"][name].get("methods")
     if chosen is not None:
         return list(chosen)
-    return [one for one in runs.methods(config) if runs.described_budget(config, one) is not None]
+    unlearning = [one for one in runs.methods(config) if runs.described_budget(config, one) is not None]
+    return [one for one in unlearning if not lacks_retrained(config, name, one)]
 
 
 def control(config: Mapping[str, Any]) -> str:

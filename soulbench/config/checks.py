@@ -105,6 +105,11 @@ def _attacks(config: Config) -> Iterator[str]:
                     f"{where}.methods[{index}]: {method} is not under methods{suggest(method, known)}; "
                     f"known: {', '.join(known)}"
                 )
+            elif not unknown and attacks.lacks_retrained(config, name, method):
+                yield (
+                    f"{where}.methods[{index}]: {method} is given retrained models, and this attack, which unlearns "
+                    "further requests by itself, has none to give; leave it out"
+                )
 
 
 def _weights(config: Config) -> Iterator[str]:

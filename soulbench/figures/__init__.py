@@ -22,7 +22,7 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from soulbench.analysis.methods import BEYOND
+from soulbench.analysis.methods import BEYOND, ORACLE
 from soulbench.config import metrics, runs
 from soulbench.core import registry
 from soulbench.core.errors import UserError
@@ -30,14 +30,16 @@ from soulbench.core.plugins import Plugins
 from soulbench.core.terms import UNITS
 
 INTERFACE = ("TITLE", "SUBCATEGORY", "POSITION", "CONFIG", "CAPTION", "inputs", "plot")
-# Of levels, and of the methods that are beyond the paper, whatever their level. Okabe and Ito's palette, and a violet
-# darker than theirs: distinct in every kind of colour vision, on white and in grey. The page uses it, too.
+# Of levels, and, whatever their level, of methods beyond the paper and of references that are not allowed. Okabe and
+# Ito's palette, and a violet and a red darker than theirs: distinct in every kind of colour vision, on white and in
+# grey. The page uses it, too.
 LEVEL_COLOURS = {
     "reference": "#555555",
     "sample": "#C27400",
     "feature": "#009E73",
     "object": "#0072B2",
     BEYOND: "#8A3FA0",
+    ORACLE: "#7D1128",
 }
 
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator
 
-from soulbench.analysis.methods import BEYOND, shown_group
+from soulbench.analysis.methods import BEYOND, ORACLE, shown_group
 from soulbench.core.records import atomic_path
 from soulbench.figures import LEVEL_COLOURS, axes_of_intervals, counted
 
@@ -113,6 +113,9 @@ def logarithmic(axes: Axes) -> None:
     axes.xaxis.set_minor_formatter("")
 
 
+_LABELS = {"reference": "reference", BEYOND: BEYOND, ORACLE: f"not allowed: {ORACLE}"}
+
+
 def level_handles(levels: list[str]) -> list[Line2D]:
     """Return the legend's entries for levels."""
     return [
@@ -122,7 +125,7 @@ def level_handles(levels: list[str]) -> list[Line2D]:
             color=LEVEL_COLOURS[name],
             marker="o",
             linewidth=2,
-            label=name if name in ("reference", BEYOND) else f"{name} level",
+            label=_LABELS.get(name, f"{name} level"),
         )
         for name in levels
     ]

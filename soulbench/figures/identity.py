@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from soulbench.analysis.identity import PRIMARY
-from soulbench.analysis.methods import level, ordered
+from soulbench.analysis.methods import ordered, shown_group
 from soulbench.core.paths import ResultPaths
 from soulbench.core.tables import read_csv
 from soulbench.core.terms import IDENTITIES, IDENTITY, OF_TWIN, TASKS
@@ -89,7 +89,9 @@ def _panel(axes: Axes, config: dict[str, Any], rows: pd.DataFrame, names: list[s
 
 
 def _legend(fig: Figure, config: dict[str, Any], shown: pd.DataFrame, names: list[str]) -> None:
-    handles: list[Any] = _style.level_handles(list(dict.fromkeys(level(config, name) for name in names)))
+    handles: list[Any] = _style.level_handles(
+        list(dict.fromkeys(shown_group(config, name) for name in names))
+    )
     handles += [
         Line2D([], [], color="#333333", marker=MARKERS[one], linewidth=0, label=WORDS[one])
         for one in IDENTITIES

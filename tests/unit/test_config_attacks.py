@@ -100,6 +100,20 @@ def test_an_attack_that_is_off_is_not_planned(mine):
     assert attacks.planned(config) == []
 
 
+def test_an_attack_that_unlearns_is_not_made_on_a_reference_that_sees_retrained_models():
+    """Of the targets of later requests, no retrained models are kept from those that judge."""
+    every = {"compression": {}, "sequence": {"requests": 2}}
+    config = files.merge(configured(), {"methods": {"oracle-match": {}}}) | {"attacks": every}
+    check(config)
+    attacked = {name: {run.method for run in attacks.planned(config) if run.attack == name} for name in every}
+    assert attacked["compression"] - attacked["sequence"] == {"oracle-match"}
+    every["sequence"]["methods"] = ["oracle-match"]
+    with pytest.raises(
+        UserError, match=r"attacks\.sequence\.methods\[0\]: oracle-match is given retrained models"
+    ):
+        check(config)
+
+
 def test_a_job_depends_on_its_own_entry_and_file(mine, tmp_path):
     config = mine()
     before = jobs.attack(config, "mine", "obj-if")

@@ -3,7 +3,7 @@
 const comparison = (() => {
   const host = document.getElementById("compare-view");
   const names = model.methods.map(({ id }) => id);
-  const own = model.methods.filter(({ level }) => level !== "reference").map(({ id }) => id);
+  const own = model.methods.filter(({ reference }) => !reference).map(({ id }) => id);
   const DEFAULTS = { a: own.at(-1) ?? names[0], b: names.includes("noop-ft") ? "noop-ft" : names[0], task: model.tasks[0], metric: model.primary, dimension: "target_error", request: "", split: "50" };
   let state = { ...DEFAULTS };
 

@@ -206,7 +206,9 @@ const explore = (() => {
     const below = element("div", { class: "chosen-method" });
     if (!state.method) return fill(below, {}, [element("p", { class: "note", text: "Click a point, or a method's name, for its requests." })]);
     const rows = requestRows();
-    return fill(below, {}, [element("h3", { text: `${state.method}: ${outcome(model.methodOf.get(state.method))}` }),
+    const method = model.methodOf.get(state.method);
+    return fill(below, {}, [element("h3", { text: `${state.method}: ${outcome(method)} ` },
+      method.allowed ? null : element("small", { class: "badge", text: "not allowed: sees retrained models" })),
       element("p", { class: "note", text: "Requests and images are as described. Click a request for its images; the arrow keys go to the next one." }),
       requestTable(rows), state.request ? detail(rows) : null]);
   };
