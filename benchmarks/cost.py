@@ -36,13 +36,18 @@ STAGES = {
     "evaluate": "evaluation",
     **dict.fromkeys(("tables", "claims", "figures", "page"), "tables, figures, page"),
 }
-FAMILIES = {"retrain": "retraining", "finetune": "unlearning", "redaction": "redaction"}
+FAMILIES = {
+    **dict.fromkeys(("retrain", "replay"), "retraining"),
+    **dict.fromkeys(("finetune", "one-shot"), "unlearning"),
+    "redaction": "redaction",
+}
 
 
 def stage_of(config: Mapping[str, Any], job: tuple[str, ...]) -> str | None:
     """Return the stage of a job, given the parts of its log's path; None if the configuration has no such job."""
     if job[0] != "unlearn":
-        return "ablations" if job[0].startswith("ablate") else STAGES.get(job[0], "data")
+        kinds = {"ablate": "ablations", "attack": "attacks"}
+        return kinds.get(job[0].partition("_")[0]) or STAGES.get(job[0], "data")
     return FAMILIES[runs.method(config, job[1]).family] if job[1] in runs.methods(config) else None
 
 

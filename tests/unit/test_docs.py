@@ -3,6 +3,7 @@
 import re
 import unicodedata
 
+import pandas as pd
 import pytest
 
 from soulbench.core.sources import ROOT
@@ -73,3 +74,41 @@ def test_every_page_is_in_the_index_once():
     listed = [line for block in blocks for line in block.splitlines() if line and not line.startswith(":")]
     pages = {page.stem for page in (ROOT / "docs").glob("*.md")} - {"index"}
     assert sorted(listed) == sorted(pages)
+
+
+def test_what_the_page_of_attacks_says_was_found_is_in_the_published_tables():
+    tables = {
+        name: pd.read_csv(ROOT / "docs" / "demo-run" / f"{name}.csv.gz")
+        for name in ("leaks", "letters", "attacks")
+    }
+    leaks, attacks = (tables[name].query("task == 'reconstruction'") for name in ("leaks", "attacks"))
+    text = " ".join(
+        (ROOT / "docs" / "attacks.md").read_text(encoding="utf-8").partition("run found\n")[2].split()
+    )
+    found = leaks.query("attack == 'update-leak'").set_index("method")["value"].round(2)
+    assert f"with an AUC of {found['obj-mk-ns']} and {found['obj-if']}" in text
+    assert f"of exact retraining is {found['retrain']:.2f}, and that" in text
+    control = leaks.query("attack == 'update-leak'")["control"].max()
+    assert f"which never saw the target {control:.2f}." in text
+    assert f"`leak-aware` is at {found['leak-aware']}, and" in text
+    methods = set(tables["letters"]["method"])
+    own = leaks[leaks["method"].isin(methods)]
+    by_verdict = own.groupby(["attack", "leaks"])["method"].agg(set)
+    assert "yes" not in by_verdict["update-leak"].index
+    assert by_verdict["identity", "yes"] == methods - {"feat-ng"}
+    assert (len(by_verdict["graph-query", "yes"]), len(methods)) == (9, 12)
+    assert by_verdict["compression", "unclear"] == {"sample-ng", "feat-ng", "obj-ng"}
+    assert {*own.query("attack == 'trace'")["leaks"]} == {"unclear"}
+    relearnt = attacks.query("attack == 'relearn' and method == 'obj-mk-pa'")
+    means = relearnt.groupby(["metric", "budget"])[["value", "control"]].mean().round(1)
+    before, after = (means.loc["error-object"].loc[steps] for steps in (0, 5))
+    original = attacks.query("attack == 'relearn' and method == 'original' and metric == 'error-object'")
+    least = original.query("budget == 0")["value"].mean()
+    assert (
+        f"from an error of {before['value']} grey levels to {after['value']}, near the original's {least:.1f};"
+        f" models that never saw it are at {after['control']}."
+    ) in text
+    back = means.loc["recovered"].iloc[-1]
+    assert f"comes back by {back['value']}, they by {back['control']}: two requests" in text
+    again = leaks.query("attack == 'sequence' and method == 'obj-mk-pa'")["value"].item()
+    assert f"brings a little back**: {again:.1f} grey levels" in text

@@ -5,6 +5,7 @@ import types
 import pytest
 from benchmark_factory import HELDOUT, SUBSET, Benchmark, config
 
+from benchmarks.cost import stage_of
 from soulbench.config import attacks, files, runs
 from soulbench.core.paths import ResultPaths
 from soulbench.core.sources import ROOT
@@ -205,3 +206,12 @@ def test_a_matrix_product_is_measured(monkeypatch):
     monkeypatch.setattr(machine, "MEASURED_SECONDS", 0.05)
     assert machine.matrix_speed(machine.computing_device("cpu")) > 1e8
     assert machine.cores() >= 1
+
+
+def test_the_jobs_of_every_family_and_attack_have_a_stage():
+    config = files.load(ROOT / "config.yaml", ROOT / "configs" / "methods.yaml")
+    known = {stage.name for stage in Plan(config, Sizes.bounds(config), counter()).stages()}
+    jobs = [("unlearn", name) for name in runs.methods(config) if name != "original"]
+    jobs += [(f"attack_{name}",) for name in attacks.names(config)]
+    jobs += [(name,) for name in ("pretrain", "bank", "evaluate", "ablate_alpha", "vocabulary", "page")]
+    assert {stage_of(config, job) for job in jobs} == known - {"fine-tuning"}
