@@ -88,7 +88,12 @@ def test_every_method_has_two_letters_with_the_attacks_that_they_rest_on(paths, 
         ):
             assert forgets.endswith(f" {one.forgets}") and leaks.endswith(f" {one.leaks}")
             assert why.startswith(one.leaking or one.unclear or "–")
-    assert "Spearman" in section and "over 9 methods" in section
+    said = " ".join(section.split())
+    # Neither that it is the leak nor that it is not: the number and its p say how sure that is.
+    assert re.search(
+        r"Spearman's rank correlation .*: -?−?[\d.]+ in reconstruction \(9 methods, p = [\d.]+\),", said
+    )
+    assert re.search(r"in synthesis \(9 methods, p = [\d.]+\)\. Figures:", said)
     for name in ("attacks", "forgets_leaks", "compression", "leak_gallery"):
         assert f'<a href="#figure-{name}">' in section and f'id="figure-{name}"' in text
 
