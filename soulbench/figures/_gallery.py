@@ -1,6 +1,7 @@
 """Mosaics: images of the records side by side, under headings. Boxes are outlined on the mosaic only."""
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -222,6 +223,7 @@ def plot_mosaic(
     canvas, lefts, tops, side = mosaic(grid, columns)
     axes.imshow(canvas, interpolation="none", extent=(0, canvas.shape[1], canvas.shape[0], 0))
     axes.set_axis_off()
+    axes.set_anchor("E")  # what width there is to spare is for the rows' names
     # The page shows every figure equally wide, so a wide one needs larger letters.
     scale = max(1.0, fig.get_figure(root=True).get_figwidth() / 11)
     for name, top, colour in zip(rows, tops, colours, strict=True):
@@ -271,10 +273,11 @@ def row_colours(config: dict[str, Any], rows: list[str]) -> list[str]:
     return [_style.colour(config, name) if name in methods else "#000000" for name in rows]
 
 
-def size(columns: list[Column], rows: int, side: float = 1.05) -> tuple[float, float]:
+def size(columns: list[Column], rows: Collection[str], side: float = 1.05) -> tuple[float, float]:
     """Return the inches (width, height) of a mosaic whose images have sides of `side` inches."""
-    blocks = len({column.block for column in columns})
-    return 1.5 + side * 1.06 * len(columns) + 0.33 * blocks, 0.9 + side * 1.07 * rows
+    blocks = sum(1 for _ in itertools.groupby(columns, key=lambda column: column.block))
+    names = max(1.5, 0.4 + 0.11 * max(map(len, rows), default=0))
+    return names + side * 1.06 * len(columns) + 0.33 * blocks, 0.9 + side * 1.07 * len(rows)
 
 
 def means_by(table: pd.DataFrame, key: str, dimension: str, metric: str) -> pd.DataFrame:

@@ -55,7 +55,7 @@ def plot(config: dict[str, Any], paths: ResultPaths, out_stem: Path, log: Callab
     summary = read_csv(Path(paths.table("summary")))
     alphas = sorted(table["alpha"].unique())
     columns, grid, request = _outputs(config, paths, alphas)
-    width, height = _gallery.size(columns, len(TASKS), 1.2)
+    width, height = _gallery.size(columns, list(TASKS), 1.2)
     with _style.figure(max(width, 9.5), height + 4.2, out_stem) as fig:
         parts: Any = fig.subfigures(2, 1, height_ratios=[height, 4.2])
         top, bottom = parts

@@ -80,7 +80,7 @@ def plot(config: dict[str, Any], paths: ResultPaths, out_stem: Path, log: Callab
     grid: Grid = [[truth, None] * len(pairs)]
     for name in rows[1:]:
         grid.append([one for attack, task in pairs for one in found.get((attack, name), nothing)[task]])
-    width, height = _gallery.size(columns, len(rows))
+    width, height = _gallery.size(columns, rows)
     with _style.figure(width, height, out_stem) as fig:
         labels = [*rows[:-1], "control"]
         _gallery.plot_mosaic(fig, grid, columns, labels, _gallery.row_colours(config, labels))

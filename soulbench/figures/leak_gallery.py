@@ -66,7 +66,7 @@ def plot(config: dict[str, Any], paths: ResultPaths, out_stem: Path, log: Callab
         Column(f"{task.capitalize()} ({request}: {category})", label) for task in TASKS for label in places
     ]
     grid: Grid = [[shown.image for ranking in rankings[name] for shown in ranking] for name in names]
-    width, height = _gallery.size(columns, len(names))
+    width, height = _gallery.size(columns, names)
     with _style.figure(width, height, out_stem) as fig:
         axes = _gallery.plot_mosaic(fig, grid, columns, names, _gallery.row_colours(config, names))
         _, lefts, tops, side = _gallery.mosaic(grid, columns)

@@ -56,7 +56,7 @@ def plot(config: dict[str, Any], paths: ResultPaths, out_stem: Path, log: Callab
         for index in range(count)
     ]
     grid = [_row(outputs, module, count) for module in modules]
-    width, height = _gallery.size(columns, len(modules))
+    width, height = _gallery.size(columns, modules)
     with _style.figure(width + 2.4, height, out_stem) as fig:
         rows = [name.replace("_", " ") for name in modules]
         axes = _gallery.plot_mosaic(fig, grid, columns, rows, ["#000000"] * len(rows))

@@ -42,7 +42,7 @@ def plot(config: dict[str, Any], paths: ResultPaths, out_stem: Path, log: Callab
     rows = _gallery.outputs_by_row(images, [request])
     ids = [target, *(image for image, _ in others)]
     grid = [[outputs[task][image] for task in TASKS for image in ids] for [outputs] in rows.values()]
-    width, height = _gallery.size(columns, len(rows))
+    width, height = _gallery.size(columns, rows)
     with _style.figure(width, height, out_stem) as fig:
         _gallery.plot_mosaic(fig, grid, columns, list(rows), _gallery.row_colours(config, list(rows)))
     log(f"{request}, {len(rows)} rows of {len(columns)} images")

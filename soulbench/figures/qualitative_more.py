@@ -44,7 +44,7 @@ def plot(config: dict[str, Any], paths: ResultPaths, out_stem: Path, log: Callab
             for row, by_request in zip(grid, rows.values(), strict=True):
                 outputs = by_request[index]
                 row += [outputs[task][image] if outputs else None for image in (target, *same_category)]
-    width, height = _gallery.size(columns, len(rows), 1.0)
+    width, height = _gallery.size(columns, rows, 1.0)
     with _style.figure(width, height, out_stem) as fig:
         _gallery.plot_mosaic(fig, grid, columns, list(rows), _gallery.row_colours(config, list(rows)))
     log(f"{', '.join(requests)}: {len(rows)} rows of {len(columns)} images")

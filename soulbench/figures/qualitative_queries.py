@@ -45,7 +45,7 @@ def plot(config: dict[str, Any], paths: ResultPaths, out_stem: Path, log: Callab
     truth = [images.truth(target) if query == "none" else None for _, query in pairs]
     grid: Grid = [truth, *([outputs[name].get(pair) for pair in pairs] for name in methods)]
     rows = ["truth", *methods]
-    width, height = _gallery.size(columns, len(rows))
+    width, height = _gallery.size(columns, rows)
     with _style.figure(width, height, out_stem) as fig:
         _gallery.plot_mosaic(fig, grid, columns, rows, _gallery.row_colours(config, rows))
     log(f"{request}, {len(rows)} rows of {len(columns)} images")

@@ -94,7 +94,7 @@ def plot(config: dict[str, Any], paths: ResultPaths, out_stem: Path, log: Callab
     """Plot the snapshots beside the checkpoints of the first training seed."""
     panels = [_training_panel(config, paths), _unlearning_panel(config, paths)]
     panels = [panel for panel in panels if panel.rows]
-    sizes = [_gallery.size(panel.columns, len(panel.rows)) for panel in panels]
+    sizes = [_gallery.size(panel.columns, panel.rows) for panel in panels]
     heights = [height + TITLE_HEIGHT for _, height in sizes]
     width = max(width for width, _ in sizes)
     with _style.figure(width, sum(heights), out_stem) as fig:

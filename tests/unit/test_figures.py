@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from PIL import Image
 
 from soulbench import figures
@@ -254,3 +256,15 @@ def test_figure_inputs_are_planned_files_of_the_benchmark():
     snapshots = figures.get("snapshots").inputs(settings, paths)
     checkpoint = runs.checkpoint(settings, "noop-ft", "r1", 1)
     assert checkpoint.replace(".safetensors", ".snapshots.npz") in snapshots
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(8, 16), (4, 6), (8, 4)])
+@pytest.mark.parametrize("name", ["obj-if", "surrogate-identity", "a-method-of-my-own-with-a-name"])
+def test_the_names_of_a_mosaics_rows_fit_into_the_figure(columns, rows, name):
+    headings = [Column(f"block {index // 2}", "x") for index in range(columns)]
+    names, image = [name] * rows, np.zeros((64, 64, 3), np.uint8)
+    fig = Figure(figsize=_gallery.size(headings, names), layout="constrained")
+    canvas = FigureCanvasAgg(fig)
+    axes = _gallery.plot_mosaic(fig, [[image] * columns] * rows, headings, names, ["#000000"] * rows)
+    canvas.draw()
+    assert min(text.get_window_extent().x0 for text in axes.texts) >= 0
