@@ -44,7 +44,8 @@ def point(axes: Axes, share: Ends, value: Ends, colour: str, shape: str) -> None
     if np.isfinite(value[1]):
         axes.plot([x, x], value[1:], color=colour, linewidth=1.5)
     face = colour if np.isfinite(low) else "white"
-    axes.plot([x], [value[0]], shape, color=colour, markerfacecolor=face, markersize=9, markeredgewidth=1.3)
+    look: dict[str, Any] = {"marker": shape, "markerfacecolor": face, "markersize": 9, "markeredgewidth": 1.3}
+    axes.plot([x], [value[0]], color=colour, linestyle="", **look)
 
 
 def share_axis(axes: Axes) -> None:

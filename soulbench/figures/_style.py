@@ -20,7 +20,7 @@ from soulbench.figures import LEVEL_COLOURS, axes_of_intervals, counted
 GROUP_COLOURS = {"target": "#D55E00", "same-image": "#56B4E9", "other-images": "#888888"}
 RETRAIN_COLOUR, ORIGINAL_COLOUR, FLOOR_COLOUR, BOX_COLOUR = "#CC3377", "#111111", "#D8D8D8", "#FFD400"
 REFERENCE_DASHES: Any = (0, (4, 2))
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h", "p", "<", ">", "*", "d", "8", "H")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">", "d", "p", "$E$", "$K$", "$N$", "$Z$")
 DPI = 150
 STYLE: Any = {
     "font.family": "DejaVu Sans",
@@ -101,7 +101,7 @@ def interval(
     if has_interval:
         axes.plot([low, high], [y, y], color=colour, linewidth=2, solid_capstyle="butt")
     face = colour if has_interval else "white"
-    axes.plot([mean], [y], marker, color=colour, markerfacecolor=face, markersize=size)
+    axes.plot([mean], [y], color=colour, linestyle="", marker=marker, markerfacecolor=face, markersize=size)
 
 
 def logarithmic(axes: Axes) -> None:

@@ -84,7 +84,8 @@ def _panel(
         x, y = ([0.0, *values] for values in (100 * path["forgotten"], path["harm"]))
         axes.plot(x, y, color=colour, linewidth=1.2, marker=shape, markersize=4)
         described = path[path["described"]]
-        axes.plot(100 * described["forgotten"], described["harm"], shape, color=colour, markersize=9)
+        point = 100 * described["forgotten"], described["harm"]
+        axes.plot(*point, color=colour, linestyle="", marker=shape, markersize=9)
         chosen = path[path["selected"]]
         axes.plot(
             100 * chosen["forgotten"], chosen["harm"], "o", color=colour, fillstyle="none", markersize=14

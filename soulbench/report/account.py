@@ -28,7 +28,7 @@ from soulbench.report.page import kinds, number, provenance
 
 #: Figures that the page shows: they hold no photographs.
 SHOWN = ("tradeoff", "budgets", "metrics", "identity", "attacks", "forgets_leaks")
-WIDTH, COLOURS = 900, 64  # pixels and colours of a small figure
+WIDTH, COLOURS = 900, 128  # pixels and colours of a small figure
 #: Verdict -> heading, in the order in which they are told.
 HEADINGS = {
     SUPPORTED: "What of the paper holds here",
@@ -184,5 +184,6 @@ def _small(png: bytes) -> bytes:
             (width, round(image.height * width / image.width)), Image.Resampling.LANCZOS
         )
     out = io.BytesIO()
-    resized.quantize(COLOURS).save(out, "png", optimize=True)
+    # The default takes its colours from where most pixels are, and paints thin green lines blue.
+    resized.quantize(COLOURS, Image.Quantize.FASTOCTREE).save(out, "png", optimize=True)
     return out.getvalue()

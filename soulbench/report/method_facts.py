@@ -12,12 +12,13 @@ from soulbench.core.terms import AS_DESCRIBED, SELECTED, TASKS
 from soulbench.planning.counting import WorkCounter
 from soulbench.planning.sizes import Sizes
 from soulbench.planning.stages import Plan
+from soulbench.report import headline
 from soulbench.report.page import number
 
 #: The configuration whose work is counted: the demo's, with all methods.
 COUNTED = (Path("config.yaml"), Path("configs", "methods.yaml"))
 #: Folders of published tables, in the documentation.
-PUBLISHED = {"demo": Path("docs", "demo-run"), "photographs": Path("docs", "photos-run")}
+PUBLISHED = {"all methods": Path("docs", "methods-run"), "photographs": Path("docs", "photos-run")}
 NOTHING = "–"
 
 
@@ -53,7 +54,8 @@ def standing(name: str) -> list[str]:
     """Return where a method stands in the published tables, one cell for each; a dash where it is not in them.
 
     A cell has the outcome, the forgotten share, the harm to the other objects of the image (A2, grey levels) and the
-    AUC of the update leak, in the task `reconstruction`; the first three at the selected budget, if any.
+    AUC of the update leak, in the task `reconstruction` and as described; its time as a share of a retraining; and the
+    outcome at the selected budget.
     """
     return [_cell(folder, name) for folder in PUBLISHED.values()]
 
@@ -61,14 +63,19 @@ def standing(name: str) -> list[str]:
 def _cell(folder: Path, name: str) -> str:
     found = _rows(folder / "scoreboard.csv.gz", name)
     by_point = {row["operating_point"]: row for row in found}
-    row = by_point.get(SELECTED, by_point.get(AS_DESCRIBED))
+    row = by_point.get(AS_DESCRIBED)
     if row is None:
         return NOTHING
     outcome = "reference" if row["level"] == "reference" else row["outcome"]
     parts = [outcome, f"{number(100 * row['forgotten'], 0)} %", f"A2 {number(row['harm_A2'])}"]
     leaks = folder / "update_leak.csv.gz"
     found = _rows(leaks, name) if leaks.is_file() else []
-    return "; ".join(parts + [f"AUC {number(one['value'], 2)}" for one in found if one["metric"] == "auc"])
+    parts += [f"AUC {number(one['value'], 2)}" for one in found if one["metric"] == "auc"]
+    costs = _table(folder / "timing.csv.gz").set_index("method")["ratio_to_retrain"].dropna()
+    parts += [f"time {headline.cost(costs[name])}"] if name in costs else []
+    if row["level"] != "reference" and SELECTED in by_point:
+        parts.append(f"selected: {by_point[SELECTED]['outcome']}")
+    return "; ".join(parts)
 
 
 def _rows(path: Path, name: str) -> list[dict[Any, Any]]:

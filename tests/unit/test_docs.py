@@ -112,3 +112,57 @@ def test_what_the_page_of_attacks_says_was_found_is_in_the_published_tables():
     assert f"comes back by {back['value']}, they by {back['control']}: two requests" in text
     again = leaks.query("attack == 'sequence' and method == 'obj-mk-pa'")["value"].item()
     assert f"brings a little back**: {again:.1f} grey levels" in text
+
+
+def test_what_the_page_of_findings_says_is_in_the_published_tables():
+    folder = ROOT / "docs" / "methods-run"
+    names = ("scoreboard", "update_leak", "selected", "letters", "timing")
+    tables = {name: pd.read_csv(folder / f"{name}.csv.gz") for name in names}
+    board, leak = (tables[name].query("task == 'reconstruction'") for name in ("scoreboard", "update_leak"))
+    board = board[board["operating_point"] == "as described"].set_index("method")
+    auc = leak[leak["metric"] == "auc"].set_index("method")["value"]
+    text = " ".join((ROOT / "docs" / "findings.md").read_text(encoding="utf-8").split())
+
+    def share(method):
+        return f"{100 * board.loc[method, 'forgotten']:.0f} %"
+
+    def ends(method):
+        low, high = (100 * board.loc[method, f"forgotten_{end}"] for end in ("low", "high"))
+        return f"{share(method)} [{low:.0f} %, {high:.0f} %]"
+
+    harm = board["harm_A2"]
+    excess = tables["selected"].set_index("method")["excess_sum"].sort_values()
+    assert [*excess.index[:3]] == ["teacher-inpaint", "salun", "obj-mk-pa"]
+    assert {*board.index[board["forgotten"].abs() < 0.005]} >= {"sample-ft", "feat-if", "obj-mk-ns", "obj-if"}
+    assert (board.loc[["fisher-noise", "surrogate-identity"], "forgotten"] < 0.0149).all()
+    undamaged = ["teacher-inpaint", "salun", "neggrad-plus", "relabel"]
+    assert (board.loc[undamaged, "harm_high_A2"] < 2.55).all()
+    unlike = board["excess_A1"]
+    synthesis = tables["scoreboard"].query("task == 'synthesis' and method == 'scrub'")
+    assert "forgets it, draws something else" in {*synthesis["outcome"]}
+    inside = board.index[(board["forgotten"] - 1).abs() < board["band"]]
+    assert {*inside} - {*board.index[board["group"] != "beyond the paper"]} == {"scrub", "rewind"}
+    forgetting = board.index[(board["level"] != "reference") & (board["forgotten"].round(2) >= 0.08)]
+    assert {*auc[forgetting].index[auc[forgetting].round(1) < 0.9]} == {"feat-ng"}
+    seconds = tables["timing"].set_index("method")["ratio_to_retrain"]
+    for said in (
+        f"`sample-ng` {ends('sample-ng')}, `obj-ng` {ends('obj-ng')}; `feat-ng` collapses",
+        f"`feat-mk` gets to {share('feat-mk')}, and changes its category in other images by "
+        f"{board.loc['feat-mk', 'harm_A3']:.1f} grey levels",
+        f"`obj-mk-pa` gets to {share('obj-mk-pa')} at a harm of {harm['obj-mk-pa']:.1f}.",
+        f"With the same 50 steps it gets to {share('oracle-match')}.",
+        f"`teacher-inpaint` gets to {share('teacher-inpaint')}, `salun` to {share('salun')}, `neggrad-plus` to "
+        f"{share('neggrad-plus')}, `relabel` to {share('relabel')}",
+        f"band: {share('scrub')}, harm {harm['scrub']:.1f}.",
+        f"{unlike['scrub']:.1f} grey levels farther from a retrained model's",
+        f"(excess {excess.iloc[0]:.1f}), `salun` ({excess.iloc[1]:.1f}) and `obj-mk-pa` ({excess.iloc[2]:.1f}). "
+        f"All others are at {excess.iloc[3]:.1f} or more.",
+        f"its harm is {harm['rewind']:.1f}, and that of `retrain` {harm['retrain']:.1f}.",
+        f"is {board.loc['rewind', 'harm_retained_error']:.1f} above that of `noop-ft`",
+        f"`ssd` forgets {share('ssd')} for 1/{1 / seconds['ssd']:.0f} of a retraining.",
+        f"(AUC {auc['leak-aware']:.2f}), but forgets {share('leak-aware')} at a harm of {harm['leak-aware']:.1f}.",
+    ):
+        assert said in text
+    account = (ROOT / "docs" / "methods-run.md").read_text(encoding="utf-8")
+    [first, second] = re.findall(r"^(\S+) in (?:reconstruction|synthesis) \(24 methods", account, re.MULTILINE)
+    assert f"the update leak is {first} ({second} in synthesis)" in text
