@@ -164,5 +164,7 @@ def test_what_the_page_of_findings_says_is_in_the_published_tables():
     ):
         assert said in text
     account = (ROOT / "docs" / "methods-run.md").read_text(encoding="utf-8")
-    [first, second] = re.findall(r"^(\S+) in (?:reconstruction|synthesis) \(24 methods", account, re.MULTILINE)
+    [first, second] = re.findall(
+        r"^(\S+) in (?:reconstruction|synthesis) \(24 methods", account, re.MULTILINE
+    )
     assert f"the update leak is {first} ({second} in synthesis)" in text

@@ -3,6 +3,7 @@
 import re
 import shutil
 import time
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -28,8 +29,16 @@ URL.createObjectURL = (blob) => { blob.text().then((text) => window.caught.push(
 
 
 @pytest.fixture(scope="module")
-def paths(tmp_path_factory):
-    return page_of(tmp_path_factory.mktemp("results"), config(bootstrap=100))
+def settings():
+    found = config(bootstrap=100)
+    found["references"]["bank"] = {"models": 4, "share": 0.5}
+    found["requests"]["development"] = 2
+    return found
+
+
+@pytest.fixture(scope="module")
+def paths(tmp_path_factory, settings):
+    return page_of(tmp_path_factory.mktemp("results"), settings)
 
 
 @pytest.fixture(scope="module")
@@ -159,12 +168,8 @@ def test_back_and_forward(page):
     assert page.view("explore") == second
 
 
-def test_budgets_that_were_selected_are_shown(driver, tmp_path):
-    settings = config(bootstrap=50)
-    settings["references"]["bank"] = {"models": 4, "share": 0.5}
-    settings["requests"]["development"] = 2
-    paths = page_of(tmp_path, settings)
-    page = Page(driver, paths.page()).open("#explore?budget=selected&method=obj-if")
+def test_budgets_that_were_selected_are_shown(page, paths):
+    page.open("#explore?budget=selected&method=obj-if")
     scores = read_csv(paths.table("scoreboard"))
     row = scores[(scores["operating_point"] == "selected") & (scores["method"] == "obj-if")].iloc[0]
     assert page.find(".chosen-method h3").text == f"obj-if: {row['outcome']}"
@@ -209,8 +214,7 @@ def test_images_are_the_models_outputs(page, paths):
     assert page.all("#explore-view .box") == []
 
 
-def test_compare_says_what_the_table_of_pairs_holds(page, paths):
-    settings = config(bootstrap=100)
+def test_compare_says_what_the_table_of_pairs_holds(page, paths, settings):
     table = pairs(Evidence(settings, read_csv(paths.table("metrics")), read_csv(paths.table("queries"))))
     row = (
         table[(table["task"] == "synthesis") & (table["dimension"] == "A2") & (table["a"] == "obj-mk-pa")]
@@ -332,11 +336,11 @@ def test_a_table_sorts_filters_hides_and_copies(page, paths):
     assert page.texts("#grid-summary [aria-sort=ascending]") == []
 
 
-def test_a_figures_vector_file_is_in_the_page(page, paths):
+def test_a_figures_vector_file_is_in_the_page(page, paths, settings):
     name = "tradeoff"
     text = "<svg xmlns='http://www.w3.org/2000/svg'/>"
     Path(paths.figure(name, "svg")).write_text(text, encoding="utf-8")
-    written(config(bootstrap=100), paths)
+    written(settings, paths)
     page.open("#figures")
     page.click(f"#figure-{name} button[data-vector]")
     assert page.until("return window.caught[0]") == text
@@ -369,16 +373,16 @@ def test_nothing_is_wider_than_the_window(paths, address, width, dark):
         assert page.run("return document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_names_are_never_read_as_html(driver, paths, tmp_path):
+def test_names_are_never_read_as_html(driver, paths, tmp_path, settings):
     """Of categories and titles, and in addresses."""
     copy = ResultPaths(str(tmp_path / "copy"))
     shutil.copytree(paths.root, copy.root)
     for file in (copy.data("requests.csv"), copy.table("memorised")):
         table = pd.read_csv(file, dtype=str, keep_default_na=False)
         table.assign(category=HOSTILE).to_csv(file, index=False)
-    settings = config(bootstrap=100)
-    settings["report"]["title"] = HOSTILE
-    written(settings, copy)
+    hostile = deepcopy(settings)
+    hostile["report"]["title"] = HOSTILE
+    written(hostile, copy)
     page = Page(driver, copy.page())
     addresses = ["#explore?method=obj-if&request=r1", "#compare?request=r1", f"#explore?method={HOSTILE}"]
     for address in [*addresses, "#tables?table=memorised&order=up"]:

@@ -20,12 +20,12 @@ from soulbench.training.schedule import Stage
 from soulbench.training.stages import monitor_for
 from soulbench.training.trainer import Trainer
 
-KILLS = 10
+KILLS = 20
 LOSSES = {
     **dict.fromkeys(("l1", "boxes", "object_gan", "image_gan", "feature_matching"), 1.0),
     **{"object_class": 0.1, "perceptual": 0.0},
 }
-STAGE = Stage("fine-tuning", 100, 2, 1e-3, "cosine", 1, False, MASKING, 0.0, ema_decay=0.9)
+STAGE = Stage("fine-tuning", 50, 2, 1e-3, "cosine", 1, False, MASKING, 0.0, ema_decay=0.9)
 
 
 def train(settings, data_dir, folder):
@@ -45,7 +45,7 @@ def train(settings, data_dir, folder):
     monitor.save(folder / "model.safetensors")
 
 
-def test_a_run_killed_ten_times_ends_with_the_same_bits(tmp_path):
+def test_a_run_killed_twenty_times_ends_with_the_same_bits(tmp_path):
     settings = config(training={"losses": LOSSES})
     written = Benchmark(tmp_path / "tiny", settings).write()
     whole, part = tmp_path / "whole", tmp_path / "part"
