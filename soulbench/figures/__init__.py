@@ -23,7 +23,8 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from soulbench.analysis.methods import BEYOND, ORACLE
-from soulbench.config import metrics, runs
+from soulbench.config import runs
+from soulbench.config.metrics import metric as described_metric
 from soulbench.core import registry
 from soulbench.core.errors import UserError
 from soulbench.core.plugins import Plugins
@@ -147,7 +148,7 @@ def metric_name(config: Mapping[str, Any], metric: str) -> str:
     names = {"ssim": "SSIM", "mae": f"MAE, {UNITS['mae']}", "changed": "share of changed values"}
     if metric in names:
         return names[metric]
-    return lpips_name(config) if metric == "lpips" else metrics.metric(config, metric).name
+    return lpips_name(config) if metric == "lpips" else described_metric(config, metric).name
 
 
 def lpips_name(config: Mapping[str, Any]) -> str:

@@ -32,8 +32,8 @@ def paths(tmp_path_factory):
     return page_of(tmp_path_factory.mktemp("results"), config(bootstrap=100))
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+# What is narrow does not depend on what is dark: each once is enough, and takes half the time.
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)], ids=["wide, light", "narrow, dark"])
 def test_no_violation(paths, dark, width):
     with browser.browser(width, 900, dark) as driver:
         for view, address in ADDRESSES.items():

@@ -258,6 +258,15 @@ def test_figure_inputs_are_planned_files_of_the_benchmark():
     assert checkpoint.replace(".safetensors", ".snapshots.npz") in snapshots
 
 
+def test_metrics_have_their_names_whatever_figures_are_imported():
+    """The figure `metrics` is a module of this package, too."""
+    assert figures.get("metrics").name == "metrics"
+    settings = config()
+    settings["evaluation"]["metrics"] = {"delta-e": {}}
+    names = [figures.metric_name(settings, metric) for metric in ("ssim", "lpips", "mae", "delta-e")]
+    assert names == ["SSIM", "LPIPS (untrained squeeze)", "MAE, grey levels", "colour difference (CIEDE2000)"]
+
+
 @pytest.mark.parametrize(("columns", "rows"), [(8, 16), (4, 6), (8, 4)])
 @pytest.mark.parametrize("name", ["obj-if", "surrogate-identity", "a-method-of-my-own-with-a-name"])
 def test_the_names_of_a_mosaics_rows_fit_into_the_figure(columns, rows, name):
