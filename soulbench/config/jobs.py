@@ -75,11 +75,17 @@ def bank(config: Mapping[str, Any]) -> Job:
 def evaluation(config: Mapping[str, Any]) -> Job:
     """Return what the evaluation of a model depends on."""
     settings = sections.select(config, *MODELS, "unlearning.roi_margin", "human.labels", "evaluation")
-    files, brought = list[str](), dict[str, list[str]]()
-    for kind, named in (("queries", config["evaluation"]["queries"]), ("metrics", metrics.names(config))):
-        files += [registry.source(kind, name, runs.plugins(config)).entry for name in named]
-        brought = _plugins(config, kind, named, brought)
+    files, brought = _used(config, queries=config["evaluation"]["queries"], metrics=metrics.names(config))
     return Job(source_hash("soulbench.evaluation.run", *files), settings | brought)
+
+
+def _used(config: Mapping[str, Any], **named: list[str]) -> tuple[list[str], dict[str, list[str]]]:
+    """Return the files of some plug-ins, by kind, and the section that a job needs to find them."""
+    files, brought = list[str](), dict[str, list[str]]()
+    for kind, names in named.items():
+        files += [registry.source(kind, name, runs.plugins(config)).entry for name in names]
+        brought = _plugins(config, kind, names, brought)
+    return files, brought
 
 
 def attack(config: Mapping[str, Any], name: str, method: str) -> Job:
@@ -104,9 +110,8 @@ def identity_encoder(config: Mapping[str, Any]) -> Job:
 
 def ablation(config: Mapping[str, Any]) -> Job:
     """Return what the ablations of obj-if depend on."""
+    keys = (*MODELS, "unlearning", "human.labels", "evaluation", "ablations", "methods.obj-if")
+    files, brought = _used(config, methods=["obj-if"], metrics=metrics.names(config))
     return Job(
-        source_hash("soulbench.evaluation.ablations", registry.source("methods", "obj-if").entry),
-        sections.select(
-            config, *MODELS, "unlearning", "human.labels", "evaluation", "ablations", "methods.obj-if"
-        ),
+        source_hash("soulbench.evaluation.ablations", *files), sections.select(config, *keys) | brought
     )

@@ -429,6 +429,9 @@ def test_a_metric_from_outside_is_measured_beside_the_others(benchmark, tmp_path
     job, without = jobs.evaluation(config), jobs.evaluation(benchmark.config)
     assert job.settings["plugins"] == [str(path)]
     assert job.source != without.source
+    # The ablations of obj-if measure it, too.
+    assert jobs.ablation(config).settings["plugins"] == [str(path)]
+    assert jobs.ablation(config).source != jobs.ablation(benchmark.config).source
 
 
 @pytest.mark.parametrize(
