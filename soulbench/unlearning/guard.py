@@ -8,6 +8,7 @@ a method brings along could still open files, which whoever reviews the method h
 import contextlib
 import functools
 import os
+import re
 import sys
 import sysconfig
 import threading
@@ -22,6 +23,8 @@ from soulbench.core.errors import UserError
 
 #: Audit events whose first argument is a path.
 OF_PATHS = ("open", "os.listdir", "os.scandir")
+#: Code, and the file as which Python writes compiled code before it renames it.
+CODE = re.compile(r"\.(py|pyc|so)$|/__pycache__/[^/]+\.pyc\.\d+$")
 #: Audit events of what a method has no use for.
 REFUSED = (
     "subprocess.Popen",
@@ -84,7 +87,7 @@ class Guard:
     def _may_open(self, path: str) -> bool:
         """Return whether a path is code, or a folder in which Python looks for code."""
         whole = os.path.abspath(path)  # noqa: PTH100 (follows no link, as the import system does)
-        if whole.startswith(_trusted()) or whole.endswith((".py", ".pyc", ".so")):
+        if whole.startswith(_trusted()) or CODE.search(whole):
             return True
         return whole in map(os.path.abspath, sys.path) or os.path.isfile(f"{whole}/__init__.py")  # noqa: PTH113
 

@@ -1,5 +1,6 @@
 """Plug-ins of every kind from outside of the package: found and run, or refused with the remedy."""
 
+import importlib
 import re
 import sys
 import types
@@ -16,6 +17,7 @@ from soulbench.core.errors import UserError
 from soulbench.core.sources import ROOT
 from soulbench.evaluation.run import EvaluationRun, evaluate
 from soulbench.unlearning.authoring import check_method, new_method
+from soulbench.unlearning.guard import Guard
 
 HEAD = '''
 from dataclasses import dataclass
@@ -164,6 +166,17 @@ class Method(TrainedMethod):
         run(text)
     assert message in str(caught.value)
     assert str(caught.value).startswith(f"{tmp_path / 'mine.py'} (rule mine): ")
+
+
+def test_python_may_keep_the_compiled_code_of_what_a_method_imports(tmp_path, monkeypatch):
+    """As it does in an environment in which nothing has run yet, unless PYTHONDONTWRITEBYTECODE is set."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "just_written.py").write_text("VALUE = 1\n")
+    with Guard("mine.py (rule mine)")():
+        assert importlib.import_module("just_written").VALUE == 1
+    assert len([*tmp_path.glob("__pycache__/just_written.*.pyc")]) == 1
+    del sys.modules["just_written"]
 
 
 def test_a_plan_cannot_read_files_either(run, tmp_path):

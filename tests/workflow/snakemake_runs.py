@@ -85,7 +85,9 @@ def _search_path(tree: Path) -> str:
 
 
 def _options(folder: Path, environment: dict[str, str]) -> dict:
-    return {"text": True, "cwd": folder, "env": {**os.environ, "OMP_NUM_THREADS": "1", **environment}}
+    # As on a stranger's machine: Python writes the code that it compiles.
+    own = {name: text for name, text in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {"text": True, "cwd": folder, "env": {**own, "OMP_NUM_THREADS": "1", **environment}}
 
 
 def copy_of_the_project(target: Path) -> Path:
