@@ -15,7 +15,7 @@ from soulbench.analysis.evidence import NEGLIGIBLE, Evidence
 from soulbench.analysis.pairs import TESTED, pairs
 from soulbench.analysis.scoreboard import RETAINED
 from soulbench.config import runs
-from soulbench.config.metrics import units
+from soulbench.config.metrics import measured, units
 from soulbench.core.paths import ResultPaths
 from soulbench.core.tables import read_csv
 from soulbench.core.terms import ELSEWHERE, RESEED, TASKS
@@ -50,7 +50,8 @@ def measurements(config: dict[str, Any], paths: ResultPaths) -> dict[str, Any]:
         ],
         "primary": PRIMARY,
         "retained": RETAINED,
-        "negligible": NEGLIGIBLE,
+        # Of a metric that the configuration adds, its file says what means nothing.
+        "negligible": NEGLIGIBLE | {metric.id: metric.least for metric in measured(config)},
         "confidence": config["analysis"]["confidence"],
         "fewest": config["analysis"]["min_requests"],
         "seeds": config["seeds"],

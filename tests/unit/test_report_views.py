@@ -11,7 +11,7 @@ from soulbench.analysis.evidence import Evidence
 from soulbench.analysis.pairs import pairs
 from soulbench.config import runs
 from soulbench.core.tables import read_csv
-from soulbench.core.terms import AS_DESCRIBED, SELECTED, TASKS
+from soulbench.core.terms import AS_DESCRIBED, SELECTED, TASKS, UNITS
 from soulbench.report import film, pictures, shown_models
 from soulbench.report.claims import forest, links
 from soulbench.report.compact import compact_json
@@ -60,6 +60,20 @@ def test_the_plane_is_that_of_the_tables(results, given):
         point = next(point for point in points if point["budget"] == row["budget"])
         assert point["forgotten"][0] == pytest.approx(row["forgotten"])
         assert point["harm"]["A2"][0] == pytest.approx(row["harm"])
+
+
+def test_a_metric_that_the_configuration_adds_has_its_name_unit_and_threshold(results):
+    config, paths = results
+    added = {**config, "evaluation": {**config["evaluation"], "metrics": {"delta-e": {}}}}
+    given = measurements(added, paths)
+    assert [metric["id"] for metric in given["metrics"]] == [*UNITS, "delta-e"]
+    assert given["metrics"][-1] == {
+        "id": "delta-e",
+        "name": "colour difference (CIEDE2000)",
+        "unit": "delta E",
+        "similarity": False,
+    }
+    assert given["negligible"]["delta-e"] == 1.0 and given["negligible"]["mae"] == 2.55
 
 
 def test_methods_have_their_outcomes_at_every_operating_point(results, given):

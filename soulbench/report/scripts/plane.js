@@ -3,7 +3,7 @@
 const plane = (host, { paths, band, task, metric, harm, chosen, onchoose }) => {
   const width = Math.max(300, host.clientWidth || 640);
   const height = Math.round(Math.min(560, Math.max(340, 0.62 * width)));
-  const edge = { left: 52, right: 24, top: 14, bottom: 46 };
+  const edge = { left: 62, right: 24, top: 14, bottom: 46 };
   const negligible = model.negligible[metric] ?? 0.05;
   const marks = Object.entries(paths).flatMap(([name, points]) => points.map((point) => ({ name, ...point })));
   const shares = marks.flatMap(({ forgotten }) => forgotten);
