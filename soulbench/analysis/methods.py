@@ -35,6 +35,8 @@ UNLEARNERS = (
 BEYOND = "beyond the paper"
 #: Group of the references that are given retrained models, which is not allowed to methods.
 ORACLE = "sees retrained models"
+#: What figures and the page say of these references, wherever they show one.
+NOT_ALLOWED = f"not allowed: {ORACLE}"
 #: The paper's Obj-MK methods.
 OBJECT_MASKS = ("obj-mk-pa", "obj-mk-ns")
 ORDER = (*REFERENCES, *UNLEARNERS)

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator
 
-from soulbench.analysis.methods import BEYOND, ORACLE, shown_group
+from soulbench.analysis.methods import BEYOND, NOT_ALLOWED, ORACLE, shown_group
 from soulbench.core.records import atomic_path
 from soulbench.figures import LEVEL_COLOURS, axes_of_intervals, counted
 
@@ -113,7 +113,7 @@ def logarithmic(axes: Axes) -> None:
     axes.xaxis.set_minor_formatter("")
 
 
-_LABELS = {"reference": "reference", BEYOND: BEYOND, ORACLE: f"not allowed: {ORACLE}"}
+_LABELS = {"reference": "reference", BEYOND: BEYOND, ORACLE: NOT_ALLOWED}
 
 
 def level_handles(levels: list[str]) -> list[Line2D]:

@@ -98,7 +98,7 @@ def _method(config: dict[str, Any], name: str, scores: pd.DataFrame) -> dict[str
         # What colours it: of the methods beyond the paper their group, whatever their level.
         "level": methods.shown_group(config, name).replace(" ", "-"),
         "reference": methods.level(config, name) == "reference",
-        "allowed": methods.group(config, name) != methods.ORACLE,
+        "badge": methods.NOT_ALLOWED if methods.group(config, name) == methods.ORACLE else "",
         "family": methods.family(config, name),
         "described": runs.described_budget(config, name),
         "outcomes": {point: dict(found.to_numpy().tolist()) for point, found in outcomes},

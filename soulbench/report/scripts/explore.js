@@ -208,7 +208,7 @@ const explore = (() => {
     const rows = requestRows();
     const method = model.methodOf.get(state.method);
     return fill(below, {}, [element("h3", { text: `${state.method}: ${outcome(method)} ` },
-      method.allowed ? null : element("small", { class: "badge", text: "not allowed: sees retrained models" })),
+      method.badge ? element("small", { class: "badge", text: method.badge }) : null),
       element("p", { class: "note", text: "Requests and images are as described. Click a request for its images; the arrow keys go to the next one." }),
       requestTable(rows), state.request ? detail(rows) : null]);
   };
