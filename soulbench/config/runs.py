@@ -169,6 +169,13 @@ def left_out(config: Mapping[str, Any], number: int) -> list[str]:
     return [request for request, numbers in _without(config).items() if number in numbers]
 
 
+def lacking(config: Mapping[str, Any], run: Run) -> list[str]:
+    """Return the requests, besides its own, whose objects the model of a run is trained without."""
+    if run.method != BANK:
+        return []
+    return [request for request in left_out(config, int(run.seed)) if request != run.request]
+
+
 def _without(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     # Those that select come last, so that they change nothing of the others'.
     requests = [*request_ids(config), *development_ids(config)]

@@ -129,7 +129,7 @@ def ablate(
     source: str,
     log: Log,
 ) -> None:
-    """Redact one module after the other (Figs. 10 and 12), then the usual one with one alpha after the other (Fig. 11).
+    """Redact one module after another with one alpha (Figs. 10 and 12), then the usual one with several (Fig. 11).
 
     Args:
         config: the configuration.
@@ -156,7 +156,7 @@ def ablate(
         one = solved[module]
         facts = {"module": module, "parameters": one.redaction.size, "seconds": one.seconds}
         facts["residual"] = one.solution.residual
-        modules.add(facts, measured(module, parameters["alpha"]))
+        modules.add(facts, measured(module, ablations["alpha"]))
     for alpha in ablations["alphas"]:
         alphas.add({"alpha": alpha}, measured(parameters["module"], alpha))
     modules.write(out_modules)

@@ -1,12 +1,13 @@
 """What every model of a request is evaluated on: the images, the scene graphs and the compared regions."""
 
-from collections.abc import Collection, Mapping
+import functools
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from soulbench.data.packed import Scene
-from soulbench.data.requests.request import Request, by_image
+from soulbench.data.requests.request import Request
 from soulbench.evaluation.dimensions import compared_regions
 from soulbench.evaluation.metrics import ComparedRegion
 from soulbench.training.dataset import BenchmarkData
@@ -22,8 +23,9 @@ class RequestContext:
         scenes: the scenes of these rows.
         roles: `subset` or `heldout` for each scene.
         truth: their photographs, uint8 [M, H, W, 3].
-        regions: the compared regions by name.
-        requested: ids of the objects, by image, that any request asks for.
+        people: categories whose objects are people.
+        margin: pixels around a target's box.
+        targets: ids of each request's targets, by image.
     """
 
     request: Request
@@ -31,8 +33,9 @@ class RequestContext:
     scenes: list[Scene]
     roles: list[str]
     truth: np.ndarray
-    regions: Mapping[str, list[ComparedRegion]]
-    requested: Mapping[int, Collection[int]]
+    people: Collection[int]
+    margin: int
+    targets: Mapping[str, Mapping[int, Collection[int]]]
 
     @classmethod
     def of(cls, data: BenchmarkData, request: Request) -> "RequestContext":
@@ -42,10 +45,32 @@ class RequestContext:
         roles = ["subset"] * len(data.subset) + ["heldout"] * len(data.heldout)
         names, margin = data.scenes.vocabulary.objects, data.config["unlearning"]["roi_margin"]
         people = [category for category, name in enumerate(names) if name in data.config["human"]["labels"]]
-        regions = compared_regions(scenes, roles, request, people, data.scenes.image_size, margin)
-        targets = [target for one in data.requests.values() for target in one.targets]
+        targets = {name: one.images for name, one in data.requests.items()}
         pixels = np.stack([scene.pixels for scene in scenes])
-        return cls(request, rows, scenes, roles, pixels, regions, by_image(targets))
+        return cls(request, rows, scenes, roles, pixels, people, margin, targets)
+
+    @functools.cached_property
+    def regions(self) -> Mapping[str, list[ComparedRegion]]:
+        """Return the compared regions by name."""
+        return self.regions_without(frozenset())
+
+    @functools.cached_property
+    def requested(self) -> Mapping[int, Collection[int]]:
+        """Return the ids of the objects, by image, that any request asks for."""
+        return self._targets_of(self.targets)
+
+    def regions_without(self, requests: Collection[str]) -> Mapping[str, list[ComparedRegion]]:
+        """Return the compared regions of models that lack the targets of other requests, too."""
+        arguments = (self.scenes, self.roles, self.request, self.people, self.truth.shape[1], self.margin)
+        return compared_regions(*arguments, self._targets_of(requests))
+
+    def _targets_of(self, requests: Iterable[str]) -> Mapping[int, Collection[int]]:
+        """Return the ids of the targets of some requests, by image."""
+        ids: dict[int, list[int]] = {}
+        for name in requests:
+            for image_id, ones in self.targets[name].items():
+                ids.setdefault(image_id, []).extend(ones)
+        return ids
 
     @property
     def retained(self) -> list[int]:

@@ -1,6 +1,7 @@
 """Which regions of which images each dimension compares (paper, section 5)."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from soulbench.data.regions import Region, inside, region
 from soulbench.data.requests.request import Request
 from soulbench.evaluation.metrics import ComparedRegion
 
-#: An object of the target image counts as retained only if at least this share of it lies outside the targets' RoIs.
+#: An object counts as retained only if at least this share of it lies outside the RoIs of what models lack.
 MIN_VISIBLE = 0.25
 
 
@@ -20,6 +21,7 @@ def compared_regions(
     people: Collection[int],
     size: int,
     margin: int,
+    lacking: Mapping[int, Collection[int]] = MappingProxyType({}),
 ) -> dict[str, list[ComparedRegion]]:
     """Return the compared regions by name; `image_index` counts the scenes.
 
@@ -40,6 +42,9 @@ def compared_regions(
         people: categories whose objects are people.
         size: pixels per side of an image.
         margin: pixels around the targets' boxes.
+        lacking: ids of objects, by image, of which a compared model was trained without, besides the targets: those
+            of other requests, for a model of the bank. What it draws there tells nothing of this request, so these
+            objects are not compared, and the pixels of their RoIs count for no dimension but A1.
     """
     whole, targets = (0, 0, size, size), request.images
     regions: dict[str, list[ComparedRegion]] = {
@@ -50,35 +55,38 @@ def compared_regions(
         objects = list(
             zip(scene.object_ids.tolist(), scene.categories.tolist(), scene.boxes.tolist(), strict=True)
         )
-        ids = targets.get(scene.image_id, ())
+        ids, unseen = targets.get(scene.image_id, ()), lacking.get(scene.image_id, ())
         boxes = {object_id: box for object_id, _, box in objects}
-        rois = tuple(region(boxes[object_id], size, margin) for object_id in ids)
-        others = [
+        rois, hidden = (
+            tuple(region(boxes[object_id], size, margin) for object_id in ones) for ones in (ids, unseen)
+        )
+        hidden = (*rois, *hidden)
+        retained = [
             (category, region(box, size))
             for object_id, category, box in objects
-            if object_id not in (*ids, -1)
+            if object_id not in (*ids, *unseen, -1)
         ]
+        others = [(category, pixels) for category, pixels in retained if _is_visible(pixels, hidden, size)]
         if ids:
             regions["A1"] += [ComparedRegion(i, roi) for roi in rois]
-            regions["A2-rest"].append(ComparedRegion(i, whole, rois))
+            regions["A2-rest"].append(ComparedRegion(i, whole, hidden))
             for category, pixels in others:
-                if _is_visible(pixels, rois, size):
-                    regions["A2"].append(ComparedRegion(i, pixels, rois))
-                    regions["A2-people"] += regions["A2"][-1:] if category in people else []
+                regions["A2"].append(ComparedRegion(i, pixels, hidden))
+                regions["A2-people"] += regions["A2"][-1:] if category in people else []
             continue
-        regions["retained" if role == "subset" else "heldout"].append(ComparedRegion(i, whole))
+        regions["retained" if role == "subset" else "heldout"].append(ComparedRegion(i, whole, hidden))
         for category, pixels in others:
             if category in request.categories:
-                regions["A3" if role == "subset" else "A3-heldout"].append(ComparedRegion(i, pixels))
+                regions["A3" if role == "subset" else "A3-heldout"].append(ComparedRegion(i, pixels, hidden))
             elif role == "subset":
-                regions["A4"].append(ComparedRegion(i, pixels))
+                regions["A4"].append(ComparedRegion(i, pixels, hidden))
     primary = [scene.image_id for scene in scenes].index(request.primary.image_id)
     regions["A1"].sort(key=lambda compared: compared.image_index != primary)
     return regions
 
 
 def _is_visible(pixels: Region, rois: Sequence[Region], size: int) -> bool:
-    """Tell whether enough of an object of a target image lies outside the RoIs for it to count as retained."""
+    """Tell whether enough of an object lies outside some RoIs for it to count as retained."""
     area = inside([pixels], size)
     return bool((area & ~inside(rois, size)).sum() >= MIN_VISIBLE * area.sum())
 

@@ -1,10 +1,10 @@
 """Evaluate the models of a method: every metric, latent distance and query of a run in one job."""
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ from soulbench.core.terms import IDENTITY_UNITS, LEAK, LEAK_UNITS, TASKS
 from soulbench.evaluation import collapse, latent, lpips_backbone, update_leak
 from soulbench.evaluation.context import RequestContext
 from soulbench.evaluation.identity import Identification
-from soulbench.evaluation.metrics import Comparison
+from soulbench.evaluation.metrics import ComparedRegion, Comparison
 from soulbench.evaluation.outputs import ModelOutputs, OutputGenerator
 from soulbench.evaluation.queries import QueryOutput, query_outputs, query_rows
 from soulbench.training.dataset import BenchmarkData
@@ -46,17 +46,34 @@ class EvaluationRun:
         model: the checkpoint.
         original: folder of the original model's record for this request and seed; None for the original itself,
             which is compared with itself under other noise.
-        references: folders of the records of the models retrained without the targets, where there are some.
+        references: folders of the records of the models retrained without the targets, where there are some; each
+            with the other requests whose targets that model lacks, too.
         out: folder to write.
         budgets: checkpoints of the method at every budget at which it is judged, `model` among them.
+        lacking: the other requests whose targets the evaluated model lacks: a model of the bank.
     """
 
     request: str
     model: str
     original: Path | None
-    references: Sequence[Path]
+    references: Mapping[Path, Collection[str]]
     out: Path
     budgets: Mapping[float, str] = field(default_factory=dict)
+    lacking: Collection[str] = ()
+
+
+#: Compared regions by name.
+Regions = Mapping[str, Sequence[ComparedRegion]]
+
+
+class Retrained(NamedTuple):
+    """The outputs of a model that was retrained without a request's targets, and the regions in which it is compared.
+
+    A model of the bank lacks the targets of other requests, too: a comparison with it leaves these out.
+    """
+
+    outputs: ModelOutputs
+    regions: Regions
 
 
 def evaluate(
@@ -131,18 +148,29 @@ def _tables(
     """Return the rows of each table of a record; `generated` has the outputs of its checkpoints."""
     outputs = generated[run.model]
     original = ModelOutputs.load(run.original / "outputs.npz") if run.original else _other_noise(outputs)
-    references = [ModelOutputs.load(folder / "outputs.npz") for folder in run.references]
-    collapsed = collapse_test(context, compare)
+    references = [
+        Retrained(
+            ModelOutputs.load(folder / "outputs.npz"), context.regions_without({*run.lacking, *lacking})
+        )
+        for folder, lacking in run.references.items()
+    ]
+    rows = functools.partial(
+        metric_rows,
+        original=original,
+        references=references,
+        context=context,
+        collapsed=collapse_test(context, compare),
+        identify=identify,
+        regions=context.regions_without(run.lacking),
+    )
     return {
-        "metrics": list(metric_rows(outputs, original, references, context, compare, collapsed, identify)),
+        "metrics": list(rows(outputs, compare=compare)),
         "latent": list(latent.rows(outputs, original, latent.groups(context.scenes, context.request))),
         "queries": list(query_rows(put, context, compare)),
         "budgets": [
             {"budget": budget, **{key: row[key] for key in BUDGET_KEYS}}
             for budget, path in run.budgets.items()
-            for row in metric_rows(
-                generated[path], original, references, context, compare.of_pixels(), collapsed, identify
-            )
+            for row in rows(generated[path], compare=compare.of_pixels())
             if row["metric"] in BUDGET_METRICS
         ],
     }
@@ -179,37 +207,42 @@ def _other_noise(outputs: ModelOutputs) -> ModelOutputs:
 def metric_rows(
     outputs: ModelOutputs,
     original: ModelOutputs,
-    references: Sequence[ModelOutputs],
+    references: Sequence[Retrained],
     context: RequestContext,
     compare: Comparison,
     collapsed: collapse.CollapseTest | None = None,
     identify: Identification | None = None,
+    regions: Regions | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Return the rows of metrics.csv: every dimension and metric in both tasks, averaged over the noise samples.
 
     Where several models were retrained without the object, the distance from them is the mean over all; all metrics
     but MAE and the changed share are computed for the first one only, because they take most of an evaluation's time.
-    The test for collapse is that of the comparison, where none is given.
+    The regions are those of the context, and the test for collapse that of the comparison, where none are given.
     """
     collapsed = collapsed or collapse_test(context, compare)
     retained = context.retained
+    own = regions or context.regions
     for task in TASKS:
         images = outputs.images[task]
         truth = np.broadcast_to(context.truth, images.shape)
-        retrained = [reference.images[task] for reference in references]
-        comparisons = [(name, [original.images[task]], name) for name in AGAINST_ORIGINAL]
-        comparisons += [(f"retrain-{name}", retrained, name) for name in AGAINST_RETRAINED if retrained]
-        comparisons += [(name, [truth], regions) for name, regions in AGAINST_TRUTH.items()]
-        for dimension, others, regions in comparisons:
+        comparisons = [(name, [(original.images[task], own[name])]) for name in AGAINST_ORIGINAL]
+        comparisons += [
+            (f"retrain-{name}", [(one.outputs.images[task], one.regions[name]) for one in references])
+            for name in AGAINST_RETRAINED
+        ]
+        comparisons += [(name, [(truth, own[where])]) for name, where in AGAINST_TRUTH.items()]
+        for dimension, others in comparisons:
+            compared = [(samples, listed) for samples, listed in others if listed]
             # The original has a noise sample more than the others; the first ones are of the same noise.
             results = [
-                (compare if number == 0 else compare.pixels)(image, other, context.regions[regions])
-                for number, samples in enumerate(others)
+                (compare if number == 0 else compare.pixels)(image, other, listed)
+                for number, (samples, listed) in enumerate(compared)
                 for image, other in zip(images, samples, strict=False)
             ]
-            for metric in results[0]:
+            count = max((len(listed) for _, listed in compared), default=0)
+            for metric in results[0] if results else ():
                 value = float(np.mean([result[metric] for result in results if metric in result]))
-                count = len(context.regions[regions])
                 yield _metric_row(task, dimension, metric, value, compare.units[metric], count)
         for metric, value in collapsed(images[:, retained]) if collapsed else ():
             yield _metric_row(task, "diversity", metric, value, collapse.UNITS[metric], len(retained))

@@ -16,12 +16,13 @@ from soulbench.core import checkpoint
 from soulbench.core.paths import RECORD_TABLES
 from soulbench.core.records import file_hash
 from soulbench.core.terms import IDENTITIES, IDENTITY, IDENTITY_UNITS, LEAK, LEAK_UNITS, OF_TWIN, UNITS
+from soulbench.data.regions import region
 from soulbench.evaluation import collapse
 from soulbench.evaluation.ablations import ablate
 from soulbench.evaluation.context import RequestContext
 from soulbench.evaluation.identity import Identification, Subject
 from soulbench.evaluation.outputs import ModelOutputs
-from soulbench.evaluation.run import EvaluationRun, comparison, evaluate, metric_rows
+from soulbench.evaluation.run import EvaluationRun, Retrained, comparison, evaluate, metric_rows
 from soulbench.models.identity_encoder import IdentityEncoder, crops_of
 from soulbench.training.dataset import BenchmarkData
 
@@ -56,11 +57,11 @@ def model(benchmark, tmp_path_factory):
 def records(benchmark, model, tmp_path_factory):
     """Runs and tables of the original, of itself as if it were a method, and of a method with a retrained model."""
     folder = tmp_path_factory.mktemp("records")
-    original = EvaluationRun("r1", benchmark.original, None, [], folder / "original" / "r1")
+    original = EvaluationRun("r1", benchmark.original, None, {}, folder / "original" / "r1")
     runs = {
         "original": original,
-        "itself": EvaluationRun("r1", benchmark.original, original.out, [], folder / "itself" / "r1"),
-        "method": EvaluationRun("r1", model, original.out, [original.out], folder / "obj-mk-pa" / "r1"),
+        "itself": EvaluationRun("r1", benchmark.original, original.out, {}, folder / "itself" / "r1"),
+        "method": EvaluationRun("r1", model, original.out, {original.out: []}, folder / "obj-mk-pa" / "r1"),
     }
     return {name: (run, evaluated(benchmark, name, run)[0]) for name, run in runs.items()}
 
@@ -204,8 +205,8 @@ def test_the_same_bytes_again_and_nothing_else_touched(benchmark, records, tmp_p
 
 def test_requests_that_share_a_job_do_not_share_results(benchmark, model, records, tmp_path):
     original = records["original"][0].out
-    first = EvaluationRun("r1", model, original, [], tmp_path / "r1")
-    second = EvaluationRun("r2", model, original, [], tmp_path / "r2")
+    first = EvaluationRun("r1", model, original, {}, tmp_path / "r1")
+    second = EvaluationRun("r2", model, original, {}, tmp_path / "r2")
     alone, other = evaluated(benchmark, "obj-mk-pa", first, second)
     expected = records["method"][1]["metrics"]
     expected = expected[~expected["dimension"].isin(AGAINST_RETRAIN)].reset_index(drop=True)
@@ -214,7 +215,7 @@ def test_requests_that_share_a_job_do_not_share_results(benchmark, model, record
 
 
 def test_a_set_is_evaluated_in_all_its_images(benchmark, model, records, tmp_path):
-    run = EvaluationRun("set", model, records["original"][0].out, [], tmp_path)
+    run = EvaluationRun("set", model, records["original"][0].out, {}, tmp_path)
     [tables] = evaluated(benchmark, "obj-mk-pa", run)
     metrics = tables["metrics"]
     assert {*metrics["dimension"]} == AGAINST_ORIGINAL | AGAINST_TRUTH | {"diversity", LEAK}
@@ -227,7 +228,7 @@ def test_a_set_is_evaluated_in_all_its_images(benchmark, model, records, tmp_pat
 def test_models_that_share_a_job_are_each_evaluated(benchmark, model, records, tmp_path):
     original = records["original"][0].out
     runs = [
-        EvaluationRun("r1", path, original, [], tmp_path / path.stem) for path in (benchmark.original, model)
+        EvaluationRun("r1", path, original, {}, tmp_path / path.stem) for path in (benchmark.original, model)
     ]
     for tables, name in zip(evaluated(benchmark, "two", *runs), ("itself", "method"), strict=True):
         pd.testing.assert_frame_equal(tables["latent"], records[name][1]["latent"])
@@ -239,11 +240,12 @@ def rows_of_images(benchmark):
     data, compare = BenchmarkData.open(benchmark.config, benchmark.data), comparison(benchmark.config)
     context = RequestContext.of(data, data.requests["r1"])
 
-    def rows(images, *references):
+    def rows(images, *references, lacking=()):
         outputs, *others = (
             ModelOutputs(dict.fromkeys(sorted(TASKS), one[None]), {}) for one in (images, *references)
         )
-        table = metric_rows(outputs, outputs, others, context, compare)
+        retrained = [Retrained(other, context.regions_without(lacking)) for other in others]
+        table = metric_rows(outputs, outputs, retrained, context, compare)
         return {(r["dimension"], r["metric"]): r["value"] for r in table if r["task"] == "synthesis"}
 
     return context, rows
@@ -259,6 +261,24 @@ def test_the_distance_from_several_retrained_models_is_the_mean(rows_of_images):
             assert both[dimension, metric] == pytest.approx(mean)
         for metric in ("ssim", "lpips"):
             assert both[dimension, metric] == one[dimension, metric]
+
+
+def test_what_a_retrained_model_lacks_besides_is_not_compared(rows_of_images):
+    """A model of the bank that lacks r2's target as well draws it otherwise; that says nothing of r1."""
+    context, rows = rows_of_images
+    [(image, objects)] = context.targets["r2"].items()
+    index = [scene.image_id for scene in context.scenes].index(image)
+    scene = context.scenes[index]
+    box = scene.boxes[scene.object_ids.tolist().index(objects[0])].tolist()
+    x0, y0, x1, y1 = region(box, context.truth.shape[1], context.margin)
+    changed = context.truth.copy()
+    changed[index, y0:y1, x0:x1] = 255 - changed[index, y0:y1, x0:x1]
+    without, everywhere = rows(context.truth, changed, lacking=["r2"]), rows(context.truth, changed)
+    elsewhere = ("retrain-A2", "retrain-A3", "retrain-A4")
+    assert [without[name, "mae"] for name in elsewhere if (name, "mae") in without]
+    assert not any(without.get((name, "mae"), 0) for name in elsewhere)
+    assert any(everywhere[name, "mae"] for name in elsewhere)
+    assert without["retrain-A1", "mae"] == everywhere["retrain-A1", "mae"]
 
 
 def test_the_photographs_themselves_have_no_error(rows_of_images):
@@ -358,7 +378,7 @@ def test_whoever_is_drawn_is_identified(benchmark, identity):
 
 
 def test_ablations_measure_and_undo_every_redaction(benchmark, tmp_path):
-    changed = {"modules": ["graph", "decoder", "box_head"], "alphas": [0.0, 1.0, 30.0]}
+    changed = {"modules": ["graph", "decoder", "box_head"], "alpha": 30.0, "alphas": [0.0, 1.0, 30.0]}
     config = {**benchmark.config, "ablations": {**benchmark.config["ablations"], **changed}}
     inputs = ("r1", 1, benchmark.data, benchmark.original)
     outputs = [tmp_path / name for name in ("modules.csv", "alpha.csv", "record.json")]
@@ -386,6 +406,6 @@ def test_ablations_measure_and_undo_every_redaction(benchmark, tmp_path):
     with np.load(tmp_path / "alpha.npz") as images:
         assert {*images.files} == {f"{a}/{task}" for a in changed["alphas"] for task in TASKS}
         assert images["0.0/synthesis"].shape == (4, 16, 16, 3)
-    # The usual module with the usual alpha is the same redaction in both.
-    same = [frame[frame.iloc[:, 0] == key]["value"] for frame, key in ((modules, "graph"), (alpha, 1.0))]
+    # The usual module with the alpha at which modules are compared is the same redaction in both.
+    same = [frame[frame.iloc[:, 0] == key]["value"] for frame, key in ((modules, "graph"), (alpha, 30.0))]
     assert same[0].tolist() == same[1].tolist()

@@ -104,6 +104,24 @@ def test_a_set_is_not_retained_anywhere():
     assert regions["retained"] == [ComparedRegion(3, (0, 0, SIZE, SIZE))]
 
 
+def test_what_a_model_lacks_besides_is_not_compared_anywhere(regions):
+    """Objects of other requests: a man in another image, and a dog in the target image, whose RoIs hide others."""
+    lacking = {9: [92], 10: [101], 77: [770]}
+    found = compared_regions(SCENES, ROLES, REQUEST, PEOPLE, SIZE, MARGIN, lacking)
+    of_man, of_dog = (2, 2, 10, 10), (6, 6, 16, 16)
+    assert found["A1"] == regions["A1"]
+    assert found["A2"] == [ComparedRegion(1, (12, 0, 16, 4), (ROI, of_dog))]
+    assert found["A2-people"] == found["A2"]
+    assert found["A2-rest"] == [ComparedRegion(1, (0, 0, SIZE, SIZE), (ROI, of_dog))]
+    assert found["A3"] == [ComparedRegion(0, (0, 0, 4, 8), (of_man,))]
+    assert found["A4"] == [ComparedRegion(0, (8, 8, 16, 16), (of_man,))]
+    assert found["retained"] == [ComparedRegion(0, (0, 0, SIZE, SIZE), (of_man,))]
+    assert (found["heldout"], found["A3-heldout"]) == (regions["heldout"], regions["A3-heldout"])
+    everything = {9: [90, 91, 92], 10: [101, 102, 103]}
+    none = compared_regions(SCENES, ROLES, REQUEST, PEOPLE, SIZE, MARGIN, everything)
+    assert not none["A2"] + none["A3"] + none["A4"]
+
+
 def test_spread():
     images = np.stack([np.full((2, 2, 3), level, dtype=np.uint8) for level in (0, 10, 40)])
     assert spread(images) == pytest.approx((10 + 40 + 30) / 3)

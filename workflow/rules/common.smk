@@ -202,6 +202,7 @@ def evaluation_cases(wildcards):
             "model": model(method, request, seed),
             **compared_records(runs.Run(method, request, seed)),
             "budgets": models_at_budgets(method, request, seed),
+            "lacking": runs.lacking(config, runs.Run(method, request, seed)),
             "out": PATHS.record(method, request, seed),
         }
         for request in requests_of(method)
@@ -220,7 +221,7 @@ def models_at_budgets(method, request, seed):
 def compared_records(run):
     """Return the records of the original model (None for itself) and of the retrained models that a run is compared with."""
     original = runs.original_of(config, run)
-    references = [PATHS.record(*other) for other in runs.references(config, run)]
+    references = {PATHS.record(*other): runs.lacking(config, other) for other in runs.references(config, run)}
     return {"original": original and PATHS.record(*original), "references": references}
 
 

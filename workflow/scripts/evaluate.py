@@ -19,9 +19,10 @@ with job(snakemake.log[0]) as log:
                 request=case["request"],
                 model=case["model"],
                 original=case["original"] and Path(case["original"]),
-                references=[Path(folder) for folder in case["references"]],
+                references={Path(folder): lacking for folder, lacking in case["references"].items()},
                 out=Path(case["out"]),
                 budgets=case["budgets"],
+                lacking=case["lacking"],
             )
             for case in snakemake.params.cases
         ],

@@ -122,7 +122,12 @@ class Ablations(Section):
     )
     seeds: Natural = Field(description="only the first so many training seeds")
     modules: Unique[Module] = Field(description="modules that are redacted, one at a time")
-    alphas: Unique[Annotated[float, Field(gt=0, le=1e9)]] = Field(description="strengths of the redaction")
+    alpha: Annotated[float, Field(gt=0, le=1e9)] = Field(
+        description="strength at which modules are compared: one at which the usual module changes something"
+    )
+    alphas: Unique[Annotated[float, Field(gt=0, le=1e9)]] = Field(
+        description="strengths of the redaction of the usual module, one after another"
+    )
 
     def problems(self) -> Iterator[str]:
         """Yield errors of ablations without values."""

@@ -76,13 +76,16 @@ def choose_sets(
     """Choose requests one by one; the kinds take turns, so that the first ones are of different kinds.
 
     The test requests come first, r1, r2, ...; then the development requests, d1, d2, ..., of the same kinds in turns
-    and by the same rule, among those that share no image and no individual with a test request.
+    and by the same rule, among those that share no image and no individual with a test request. A budget that is
+    selected on strangers says little of people who are known, so strangers are the last resort.
 
-    No two requests share an object. The rule `varied` prefers good examples of a kind, images that no request has yet,
-    people who are known, categories that other images of the subset have often enough, and objects that queries can be
-    asked about; then categories and individuals that no request has yet, and widths far from those of the other
-    requests. The first request is one of two twins where both are in the subset. The rule `first_instance` prefers
-    images that no request has yet, and takes the first candidate in the order of the data.
+    No two requests share an object. The rule `varied` prefers good examples of a kind, people who are known, people
+    whom no request asks for yet, nor for their twin (a sample of people is no larger for being asked twice about one,
+    and models that lack the twin do not tell whether it is still drawn), images that no request has yet, categories
+    that other images of the subset have often enough, and objects that queries can be asked about; then categories
+    that no request has yet, and widths far from those of the other requests. The first request is one of two twins
+    where both are in the subset. The rule `first_instance` prefers images that no request has yet, and takes the first
+    candidate in the order of the data.
 
     Args:
         config: the whole configuration; reads `seed`, `requests`.
@@ -113,11 +116,11 @@ def choose_sets(
         return (
             not chosen and not twin(person),
             candidate.misfit,
-            sum(used["image", image] for image in images),
             not person.individual and bool(catalogue.appearances),
+            used["individual", person.individual] if person.individual else 0,
+            sum(used["image", image] for image in images),
             (others < ENOUGH) + (places < ROOM),
             used["label", person.label],
-            used["individual", person.individual],
             -min(others, ENOUGH),
             -places,
             -gap,
@@ -137,7 +140,8 @@ def choose_sets(
         sets[request] = list(best.members)
         used.update(("object", member.ids) for member in best.members)
         used.update(("image", image) for image in {member.image_id for member in best.members})
-        used.update([("label", best.person.label), ("individual", best.person.individual)])
+        used["label", best.person.label] += 1
+        used.update(("individual", name) for name in {best.person.individual, best.person.twin} - {""})
 
     def left_of(kind: Kind) -> list[Candidate]:
         return [one for one in pools[kind] if not any(used["object", member.ids] for member in one.members)]
@@ -150,10 +154,12 @@ def choose_sets(
     tested = catalogue.shown(member for one in chosen for member in one.members)
     turns = list(pools)
     for number in range(1, development + 1):
-        free = {
+        apart = {
             kind: [one for one in left_of(kind) if not catalogue.shown(one.members) & tested]
             for kind in turns
         }
+        known = {kind: [one for one in ones if one.person.individual] for kind, ones in apart.items()}
+        free = known if any(known.values()) else apart
         # A kind whose people are all in test requests is passed over.
         first = next((position for position, kind in enumerate(turns) if free[kind]), None)
         if first is None:
