@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from soulbench.analysis import methods
+from soulbench.analysis import methods, update_leak
 from soulbench.analysis.arrays import RunArrays
 from soulbench.analysis.dimensions import PRIMARY
 from soulbench.analysis.evidence import NEGLIGIBLE, Evidence
@@ -31,6 +31,7 @@ from soulbench.core.terms import (
     IDENTITY_UNITS,
     LEAK,
     LEAK_UNITS,
+    NO_QUERY,
     RESEED,
     TASKS,
     UNITS,
@@ -45,8 +46,13 @@ DIMENSIONS: Mapping[str, Mapping[str, str]] = {
 JUDGED_DIMENSION = {LEAK: "auc", IDENTITY: "mrr"}
 #: What is measured of the paper's queries.
 ERROR = "error"
-#: Unit -> by how much the attacker must be better off for a leak: what an eye can see; one pair in twenty.
-COUNTS = {UNITS[PRIMARY]: NEGLIGIBLE[PRIMARY], LEAK_UNITS["auc"]: 0.05}
+#: Unit -> by how much the attacker must be better off for a leak: what an eye can see; one pair in twenty; as little of
+#: a reciprocal place. Without such a margin, a method as good as retraining could not be told to leak nothing.
+COUNTS = {
+    UNITS[PRIMARY]: NEGLIGIBLE[PRIMARY],
+    LEAK_UNITS["auc"]: update_leak.COUNTS,
+    IDENTITY_UNITS["mrr"]: 0.05,
+}
 #: Unit -> the least by which the number of one run can be another, where it is a place (`Bootstrap.widened`).
 STEP = {IDENTITY_UNITS["mrr"]: 0.5, IDENTITY_UNITS["rank1"]: 1.0, LEAK_UNITS["rank1"]: 1.0}
 
@@ -119,7 +125,7 @@ def _of_dimensions(metrics: pd.DataFrame) -> Iterator[pd.DataFrame]:
 
 def _of_queries(queries: pd.DataFrame) -> pd.DataFrame:
     """Return the paper's queries: the target's error under each."""
-    rows = queries[(queries["query"] != "none") & (queries["metric"] == PRIMARY)]
+    rows = queries[(queries["query"] != NO_QUERY) & (queries["metric"] == PRIMARY)]
     columns = ["method", "request", "seed", "task", "status", "value"]
     names = [planned_attacks.QUERY.format(query) for query in rows["query"]]
     return rows[columns].assign(attack=names, budget=np.nan, metric=ERROR, unit=UNITS[PRIMARY])
@@ -140,7 +146,8 @@ def judged(config: dict[str, Any], attack: str) -> Judged:
 def leaks(evidence: Evidence, attacks: pd.DataFrame) -> pd.DataFrame:
     """Return leaks.csv: for each attack, method and task the verdict's number, its control, and whether it leaks.
 
-    The number is that of the greatest budget. Holm's correction is over the methods of an attack and task.
+    The number is that of the greatest budget. Holm's correction is over the paper's methods of an attack and task, and
+    over those beyond the paper.
     """
     rows = list[tuple[Any, ...]]()
     config, measured = evidence.config, attacks[attacks["value"].notna()]
@@ -187,13 +194,15 @@ def _rows(
     for name in names:
         excess = evidence.bootstrap.excess(arrays[name, task], control[task,], what.sign)
         found[name] = Finding.above(widened(excess, STEP.get(what.unit, 0.0)), threshold, what.unit)
+        if attack == LEAK:
+            found[name] = update_leak.stands_out(evidence, name, task)
     # References are not judged against each other: their answers are not corrected.
-    judged_names = methods.unlearners(evidence.config, names)
-    family = [found[name] for name in judged_names]
-    stands = dict(zip(judged_names, corrected(family, evidence.level), strict=True))
-    adjusted = dict(
-        zip(judged_names, holm_of_tested(np.array([one.p for one in family], dtype=float)), strict=True)
-    )
+    stands, adjusted = dict[str, bool | None](), dict[str, float]()
+    for family in methods.families(evidence.config, names):
+        listed = [found[name] for name in family]
+        stands |= zip(family, corrected(listed, evidence.level), strict=True)
+        p_values = np.array([one.p for one in listed], dtype=float)
+        adjusted |= zip(family, holm_of_tested(p_values).tolist(), strict=True)
     for name in names:
         own = widened(evidence.bootstrap.interval(arrays[name, task]), STEP.get(what.unit, 0.0))
         excess = found[name].effect

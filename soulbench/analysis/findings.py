@@ -36,7 +36,11 @@ class Finding:
 
     def undecided(self, note: str) -> "Finding":
         """Return the same without an answer, and why."""
-        return replace(self, holds=None, p=np.nan, note=note)
+        return replace(self.open(), note=note)
+
+    def open(self) -> "Finding":
+        """Return the same without an answer. What was tested stays one of a family: its p is 1, not unknown."""
+        return replace(self, holds=None, p=self.p if np.isnan(self.p) else 1.0)
 
     def negated(self) -> "Finding":
         """Return the answer to the opposite question: unknown stays unknown."""

@@ -6,6 +6,7 @@ import pandas as pd
 
 from soulbench.analysis import methods
 from soulbench.analysis.dimensions import PRIMARY
+from soulbench.analysis.scoreboard import COLLAPSED_WORD
 from soulbench.analysis.statistics import rank_correlation
 from soulbench.config import attacks
 from soulbench.core.columns import TABLES
@@ -31,8 +32,9 @@ class RankCorrelation(NamedTuple):
 def letters(config: dict[str, Any], scoreboard: pd.DataFrame, leaked: pd.DataFrame) -> pd.DataFrame:
     """Return letters.csv: does a method forget, and does it leak?
 
-    It forgets where it is certain to be nearer to retraining than to the original. It leaks where one attack is certain
-    to find more than the control, and it does not where none is, and all are certain. Attacks that say so do not count.
+    It forgets where it is certain to be nearer to retraining than to the original; of a model that draws nothing any
+    more, it is said instead that it collapsed. It leaks where one attack is certain to find more than the control, and
+    it does not where none is, and all are certain. Attacks that say so do not count.
 
     Args:
         config: the resolved configuration.
@@ -45,11 +47,13 @@ def letters(config: dict[str, Any], scoreboard: pd.DataFrame, leaked: pd.DataFra
     silent = [name for name in attacks.names(config) if not attacks.attack(config, name).letter]
     leaked = leaked[~leaked["attack"].isin(silent)]
     rows = []
-    for method, task, removed in described[["method", "task", "removed"]].itertuples(index=False):
+    columns = ["method", "task", "removed", "collapsed"]
+    for method, task, removed, collapsed in described[columns].itertuples(index=False):
         own = leaked[(leaked["method"] == method) & (leaked["task"] == task)]
         found = {word: ", ".join(own.loc[own["leaks"] == word, "attack"]) for word in ("yes", "unclear")}
         leak = "yes" if found["yes"] else "unclear" if found["unclear"] or own.empty else "no"
-        rows.append((method, task, removed, leak, found["yes"], found["unclear"]))
+        forgets = COLLAPSED_WORD if collapsed == "yes" else removed
+        rows.append((method, task, forgets, leak, found["yes"], found["unclear"]))
     return pd.DataFrame(rows, columns=list(TABLES["letters"]))
 
 
@@ -58,12 +62,14 @@ def change_and_leak(
 ) -> list[RankCorrelation]:
     """Return, by task, whether the methods that change the targets most (A1) are those that the update leak finds best.
 
+    A method that collapsed is not ranked.
+
     Args:
         config: the resolved configuration.
         summary: summary.csv.
         leaked: leaks.csv.
     """
-    change = summary[(summary["dimension"] == "A1") & (summary["metric"] == PRIMARY)]
+    change = summary[(summary["dimension"] == "A1") & (summary["metric"] == PRIMARY) & ~summary["collapsed"]]
     found = leaked[leaked["attack"] == LEAK]
     rows = change.merge(found, on=["method", "task"])[["method", "task", "mean", "value"]].dropna()
     rows = rows[rows["method"].isin(methods.unlearners(config, rows["method"]))]

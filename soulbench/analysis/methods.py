@@ -91,6 +91,16 @@ def ordered(config: dict[str, Any], methods: Iterable[str]) -> list[str]:
     return sorted(set(methods), key=key)
 
 
+def families(config: dict[str, Any], methods: Iterable[str]) -> list[list[str]]:
+    """Return the methods that are corrected for each other: the paper's, and those beyond it; none of the references.
+
+    Further methods are a family of their own, so that they do not change what is certain of the paper's.
+    """
+    compared = unlearners(config, methods)
+    paper = of_paper(config, compared)
+    return [names for names in (paper, [name for name in compared if name not in paper]) if names]
+
+
 def unlearners(config: dict[str, Any], methods: Iterable[str]) -> list[str]:
     """Return the methods that are no references, in order."""
     return [method for method in ordered(config, methods) if level(config, method) != "reference"]

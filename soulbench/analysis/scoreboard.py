@@ -80,8 +80,11 @@ def outcome(found: dict[str, Finding], answers: Answers) -> str:
 
 
 def _disagree(what: str, identified: bool | None) -> bool:
-    """Tell whether pixels say that the target is gone where it is identified, or that it stays where it is not."""
-    return what != UNDECIDED and identified is (what != NOT_FORGOTTEN)
+    """Tell whether pixels say that the target is gone where it is identified, or that it stays where it is not.
+
+    A target that is forgotten in part may be either.
+    """
+    return what not in (UNDECIDED, PARTLY) and identified is (what != NOT_FORGOTTEN)
 
 
 def _in_words(what: str, identified: bool | None, note: str) -> str:
@@ -114,10 +117,7 @@ def scoreboard(points: Mapping[str, Evidence]) -> pd.DataFrame:
 def _at(evidence: Evidence) -> pd.DataFrame:
     """Return the rows of one operating point."""
     in_order = methods.ordered(evidence.config, evidence.methods)
-    compared = methods.unlearners(evidence.config, evidence.methods)
-    # Further methods are a family of their own: they do not change what is certain of the paper's.
-    paper = methods.of_paper(evidence.config, compared)
-    families = [names for names in (paper, [name for name in compared if name not in paper]) if names]
+    families = methods.families(evidence.config, evidence.methods)
     rows = {}
     for task in TASKS:
         found = {name: findings(evidence, name, task) for name in in_order}

@@ -5,15 +5,36 @@ import pandas as pd
 from soulbench.analysis import methods
 from soulbench.analysis.bootstrap import Interval
 from soulbench.analysis.evidence import Evidence
-from soulbench.analysis.statistics import mean_of_requests
+from soulbench.analysis.findings import Finding
+from soulbench.analysis.statistics import mean_of_requests, paired
 from soulbench.core.columns import TABLES
 from soulbench.core.terms import LEAK, LEAK_UNITS, RESEED, TASKS
+
+#: What counts of an AUC: one pair of objects in twenty.
+COUNTS = 0.05
 
 
 def excess(evidence: Evidence, method: str, task: str, metric: str) -> Interval:
     """Return a metric of the attack on a method minus that on models that never saw the targets."""
     values, control = evidence.arrays[method, task, LEAK, metric], evidence.retrained(task, LEAK, metric)
     return evidence.bootstrap.excess(values, control)
+
+
+def stands_out(evidence: Evidence, method: str, task: str) -> Finding:
+    """Tell whether the target stands out more than where it was never seen.
+
+    Models of the bank are of other training seeds than the original, so everything changes between it and them, and the
+    target stands out less than it does after retraining with the original's seed. Where such models were trained and
+    the target stands out there as much, a method is not blamed for it.
+    """
+    finding = Finding.above(excess(evidence, method, task, "auc"), COUNTS, LEAK_UNITS["auc"])
+    exact = ("retrain", task, LEAK, "auc")
+    if not finding.holds or exact not in evidence.arrays:
+        return finding
+    own, retrained = paired(evidence.arrays[method, task, LEAK, "auc"], evidence.arrays[exact])
+    if mean_of_requests(own) <= mean_of_requests(retrained):
+        return finding.undecided("after exact retraining it stands out as much")
+    return finding
 
 
 def leak_table(evidence: Evidence) -> pd.DataFrame:

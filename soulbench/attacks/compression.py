@@ -19,9 +19,13 @@ from soulbench.evaluation.attacked import Attacked, Outcome
 #: What the budget counts.
 BUDGET = "bits per weight"
 #: Metric -> unit, and the side on which the attacker is better off.
-METRICS = {"error": ("grey levels", "smaller"), "recovered": ("grey levels", "greater")}
+METRICS = {
+    "error": ("grey levels", "smaller"),
+    "least-error": ("grey levels", "smaller"),
+    "recovered": ("grey levels", "greater"),
+}
 #: The metric of the verdict, at its greatest budget.
-JUDGED = "recovered"
+JUDGED = "least-error"
 
 
 @dataclass(frozen=True)
@@ -40,8 +44,9 @@ def work(parameters: Parameters) -> dict[str, float]:
 def attack(models: Sequence[Attacked], parameters: Parameters) -> Iterator[Outcome]:
     """Yield the target's error at every step of the ladder, and by how much the best step makes it smaller.
 
-    Pruning a share s keeps 32 (1 - s) bits per weight on average. `recovered` is the error of the model as it is minus
-    the smallest of the ladder, at least 0.
+    Pruning a share s keeps 32 (1 - s) bits per weight on average. `least-error` is the smallest of the ladder, the
+    model as it is among them, and `recovered` by how much it is below that one's. It is the error itself that is
+    judged: what a destroyed model recovers is much, and yet no target.
     """
     ladder: dict[float, Callable[[Tensor], Tensor]] = {32.0: torch.clone}
     ladder |= {float(bits): functools.partial(rounded, bits=bits) for bits in parameters.bits}
@@ -62,7 +67,9 @@ def attack(models: Sequence[Attacked], parameters: Parameters) -> Iterator[Outco
                 yield Outcome(model.request.id, task, bits, "error", error)
         for task in TASKS:
             ladder_errors = [errors[task, bits] for bits in ladder]
-            yield Outcome(model.request.id, task, 32.0, "recovered", ladder_errors[0] - min(ladder_errors))
+            least = min(ladder_errors)
+            yield Outcome(model.request.id, task, 32.0, "least-error", least)
+            yield Outcome(model.request.id, task, 32.0, "recovered", ladder_errors[0] - least)
 
 
 def rounded(weight: Tensor, bits: int) -> Tensor:

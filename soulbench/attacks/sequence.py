@@ -40,8 +40,9 @@ METRICS = {
     "rest": ("grey levels", "smaller"),
     "re-emergence": ("grey levels", "greater"),
 }
-#: The metric of the verdict, at its greatest budget.
-JUDGED = "re-emergence"
+#: The metric of the verdict, at its greatest budget: after all requests. What a destroyed model loses again on the way
+#: is much, and yet no target.
+JUDGED = "error"
 
 
 @dataclass(frozen=True)

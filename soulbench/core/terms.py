@@ -49,6 +49,9 @@ RESEED = "reseed"
 #: The bank of retrained models; in the tables, its models' numbers take the place of training seeds.
 BANK = "bank"
 
+#: The query of an unaltered scene graph, beside those that alter it.
+NO_QUERY = "none"
+
 #: The modules of the generator that can be redacted (`soulbench.models.generator.MODULES` has their weights).
 Module = Literal[
     "all",

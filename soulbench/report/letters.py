@@ -6,12 +6,13 @@ import numpy as np
 
 from soulbench.analysis.letters import RankCorrelation, change_and_leak
 from soulbench.analysis.methods import ordered
+from soulbench.analysis.scoreboard import COLLAPSED_WORD
 from soulbench.core.paths import ResultPaths
 from soulbench.core.tables import read_csv
 from soulbench.core.terms import TASKS
 
 #: Answer to "forgets?" and to "leaks?" -> symbol, and the tone in which it is shown.
-FORGETS = {"yes": ("✓", "good"), "no": ("✗", "bad"), "unclear": ("?", "fair")}
+FORGETS = {"yes": ("✓", "good"), "no": ("✗", "bad"), "unclear": ("?", "fair"), COLLAPSED_WORD: ("✗", "bad")}
 LEAKS = {"yes": ("!", "bad"), "no": ("✓", "good"), "unclear": ("?", "fair")}
 #: Figures about attacks, to which the section leads.
 FIGURES = ("attacks", "forgets_leaks", "compression", "leak_gallery")
@@ -21,7 +22,7 @@ class Letter(NamedTuple):
     """One answer.
 
     Attributes:
-        word: yes, no or unclear.
+        word: yes, no, unclear or, of forgetting, collapsed.
         symbol, tone: how it is shown.
         why: the attacks that it rests on.
     """

@@ -1,5 +1,7 @@
 """What attacks find on planted numbers: beside the control, with a verdict of the greatest budget, corrected."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +10,7 @@ from soulbench.analysis.attacks import attack_rows, judged, leaks
 from soulbench.analysis.evidence import Evidence
 from soulbench.analysis.letters import change_and_leak, letters
 from soulbench.analysis.statistics import holm, rank_correlation
+from soulbench.analysis.update_leak import stands_out
 from soulbench.config import runs
 from soulbench.core import plugins
 from soulbench.core.columns import TABLES
@@ -181,11 +184,11 @@ def leaked_rows(*words, method="one", task="synthesis"):
 
 BOARD = pd.DataFrame(
     [
-        ("as described", "original", "reference", "synthesis", "no"),
-        ("as described", "one", "object", "synthesis", "yes"),
-        ("selected", "one", "object", "synthesis", "no"),
+        ("as described", "original", "reference", "synthesis", "no", "no"),
+        ("as described", "one", "object", "synthesis", "yes", "no"),
+        ("selected", "one", "object", "synthesis", "no", "no"),
     ],
-    columns=["operating_point", "method", "level", "task", "removed"],
+    columns=["operating_point", "method", "level", "task", "removed", "collapsed"],
 )
 
 
@@ -211,6 +214,49 @@ def test_an_attack_that_says_so_is_no_part_of_the_letter():
     assert letters({**config(), "attacks": {"trace": {}}}, BOARD, found)["leaks"].tolist() == ["no"]
 
 
+def test_a_method_that_draws_nothing_any_more_does_not_forget():
+    table = letters(config(), BOARD.assign(collapsed="yes"), leaked_rows("no"))
+    assert table[["forgets", "leaks"]].to_numpy().tolist() == [["collapsed", "no"]]
+
+
+def test_a_method_is_not_blamed_for_what_exact_retraining_shows_as_well():
+    """The models of a bank are of other seeds, so that the target stands out less beside what else they change."""
+    settings = with_bank({**config(), "attacks": {}})
+
+    def found(exact):
+        planted = {"obj-mk-pa": PlantedMethod((1, 1), leak=0.97), "retrain": PlantedMethod((1, 1), leak=0.8)}
+        factory = Factory(Path(), settings, planted)
+        metrics = factory.table("metrics")
+        rows = (metrics["method"] == "retrain") & (metrics["dimension"] == LEAK)
+        metrics.loc[rows & (metrics["metric"] == "auc"), "value"] = exact
+        table = factory.table("queries")
+        evidence = Evidence(settings, metrics, table)
+        leaked = leaks(evidence, attack_rows(settings, factory.paths, metrics, table))
+        assert set(leaked["attack"]) > {LEAK}
+        return stands_out(evidence, "obj-mk-pa", TASKS[0]), leaked.set_index(["attack", "method", "task"])
+
+    finding, leaked = found(exact=0.9)
+    assert finding.holds and leaked.loc[(LEAK, "obj-mk-pa", TASKS[0]), "leaks"] == "yes"
+    finding, leaked = found(exact=0.99)
+    assert finding.holds is None and finding.note == "after exact retraining it stands out as much"
+    assert leaked.loc[(LEAK, "obj-mk-pa", TASKS[0]), "leaks"] == "unclear"
+    assert finding.effect.low > 0.05
+
+
+def test_methods_beyond_the_paper_are_a_family_of_their_own():
+    settings = {**config(), "attacks": {}}
+    settings["methods"] = {**settings["methods"], "ssd": {}, "neggrad-plus": {}}
+    planted = {name: PlantedMethod((0, 0), leak=0.5) for name in ("ssd", "neggrad-plus")}
+    factory = Factory(Path(), settings, planted)
+    metrics, queries = factory.table("metrics"), factory.table("queries")
+    leaked = leaks(
+        Evidence(settings, metrics, queries), attack_rows(settings, factory.paths, metrics, queries)
+    )
+    rows = leaked[(leaked["attack"] == LEAK) & (leaked["task"] == TASKS[0])].set_index("method")
+    own = rows.loc[["neggrad-plus", "ssd"]]
+    assert own["p_holm"].to_numpy() == pytest.approx(holm(own["p"].to_numpy()))
+
+
 def test_ranks_correlate_as_planted():
     numbers = np.array([1.0, 5.0, 2.0, 9.0])
     assert rank_correlation(numbers, np.exp(numbers))[0] == 1.0
@@ -229,8 +275,10 @@ def test_change_and_leak_compare_methods_and_no_references():
     def frame(values, **columns):
         return pd.DataFrame({"method": names, "task": "synthesis", **columns, **values})
 
-    summary = frame({"mean": [1.0, 3.0, 2.0, 9.0]}, dimension="A1", metric="mae")
+    summary = frame({"mean": [1.0, 3.0, 2.0, 9.0]}, dimension="A1", metric="mae", collapsed=False)
     leaked = frame({"value": [0.9, 0.6, 0.7, 0.1]}, attack=LEAK)
     by_task = {one.task: one for one in change_and_leak(settings, summary, leaked)}
     assert (by_task["synthesis"].rho, by_task["synthesis"].methods) == (-1.0, 3)
+    destroyed = summary.assign(collapsed=summary["method"] == "obj-mk-pa")
+    assert {one.methods for one in change_and_leak(settings, destroyed, leaked)} == {0, 2}
     assert by_task["reconstruction"].methods == 0 and np.isnan(by_task["reconstruction"].rho)

@@ -8,13 +8,14 @@ import pytest
 
 from soulbench.analysis.bootstrap import Bootstrap
 from soulbench.analysis.claims.parts import Part, all_of, any_of, conclude, every, untested
+from soulbench.analysis.claims.queries import recovered
 from soulbench.analysis.claims.table import Tables, evaluate_claims, write_claims
 from soulbench.analysis.evidence import Evidence
 from soulbench.analysis.findings import Finding
 from soulbench.analysis.power import requests_needed
 from soulbench.analysis.tables import write_tables
 from soulbench.core.tables import read_csv
-from soulbench.core.terms import AS_DESCRIBED
+from soulbench.core.terms import AS_DESCRIBED, RECONSTRUCTION
 from tests.unit.planted_methods import PAPER
 from tests.unit.records_factory import Factory, config
 from tests.unit.scenes_factory import kinds
@@ -173,6 +174,20 @@ def test_what_a_query_does_to_the_references_is_no_recovery():
     assert verdicts(alone, settings).loc["C8", "verdict"] == "contradicted"
 
 
+def test_a_query_is_about_the_primary_target_alone():
+    """Other targets of a set are drawn well or badly; a query that changes nothing brings nothing back."""
+    settings = config(min_requests=5)
+    factory = Factory(Path(), settings)
+    metrics = factory.table("metrics")
+    rows = (metrics["dimension"] == "target_error") & (metrics["metric"] == "mae")
+    metrics.loc[rows & (metrics["method"] == "obj-mk-pa"), "value"] += 30
+    evidence = Evidence(settings, metrics, factory.table("queries"))
+    finding = recovered(evidence, "obj-mk-pa", RECONSTRUCTION, "neighbor")
+    plain = Evidence(settings, factory.table("metrics"), factory.table("queries"))
+    assert finding == recovered(plain, "obj-mk-pa", RECONSTRUCTION, "neighbor")
+    assert finding.holds is False
+
+
 def test_a_query_that_hides_the_target_from_the_original_decides_nothing():
     hidden = changed("original", query=-50.0, share=(0.01, 0.01))
     table = verdicts(hidden, config(min_requests=5))
@@ -219,6 +234,21 @@ def test_a_part_that_fails_by_chance_does_not_contradict_many():
     assert "contradicted without correction for 10 parts" in among.why
     assert among.power.startswith("1 would be decided, with a chance of 80%, by about")
     assert "9 lie so near their threshold" in among.power
+
+
+def test_what_was_tested_and_withheld_stays_one_of_its_family():
+    """A part that another metric contradicts is one of those that had a chance to be decided by luck."""
+    weak, withheld = finding(-0.98), finding(50.0).undecided("ssim contradicts")
+    few = finding(50.0, requests=3).undecided("not tested anyway")
+    among = conclude([Part("weak", weak), Part("withheld", withheld)], 0.05, 6)
+    assert among.verdict == "undecided" and among.uncorrected == "contradicted"
+    assert [p for *_, p, _ in among.parts] == [pytest.approx(2 * weak.p), 1.0]
+    assert "1 are left open by what is said beside their number" in among.power
+    # What has no interval was not tested.
+    alone = conclude([Part("weak", weak), Part("few", few)], 0.05, 6)
+    assert alone.verdict == "contradicted"
+    opened = all_of([finding(50.0), finding(0.0)])
+    assert opened.p == 1.0 and np.isnan(all_of([untested("nobody looked")]).p)
 
 
 def test_power_is_what_a_t_test_needs():

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from soulbench.analysis.band import Band, verdict
@@ -169,6 +170,35 @@ def test_harm_is_paired_with_noop_ft_and_no_other_reference_excuses_it():
     assert row["harm_A2"] == pytest.approx(4, abs=0.6)
     assert row["harm_retrain_A2"] > 40
     assert row["harm_seed_A2"] > 40
+
+
+def test_what_is_trained_anew_is_compared_with_what_else_is():
+    """An exact replay changes as much as any retrained model does; beside noop-ft it would be called damage."""
+    large = {name: replace(PAPER[name], same_image=60.0) for name in ("retrain", "reseed")}
+    settings, metrics, queries = tables({**large, "rewind": replace(large["retrain"], share=(1.0, 1.0))})
+    settings["methods"]["rewind"] = {}
+    rows = metrics[(metrics["method"] == "retrain") & (metrics["seed"] == 1)].assign(method="rewind")
+    evidence = Evidence(settings, pd.concat([metrics, rows]), queries)
+    finding = evidence.damaged("rewind", RECONSTRUCTION, "A2")
+    assert finding.holds is False and finding.unit == "grey levels of A2 beyond retraining"
+    assert evidence.damaged("obj-if", RECONSTRUCTION, "A2").unit == "grey levels of A2 beyond noop-ft"
+
+
+def test_requests_beyond_the_band_do_not_make_up_for_others_that_are_remembered():
+    def apart(metrics):
+        rows = (metrics["method"] == "obj-mk-pa") & (metrics["dimension"] == "target_error")
+        sign = np.where(metrics["request"].isin(["r1", "r2", "r3"]), 1, -1)
+        shift = 5 * sign * (rows & (metrics["metric"] == "mae"))
+        return metrics.assign(value=metrics["value"] + shift)
+
+    planted = {"obj-mk-pa": replace(QUIET, share=(1.0, 1.0))}
+    row = scores(planted, apart).loc["obj-mk-pa"]
+    assert row["forgotten"] == pytest.approx(1.0, abs=0.1) and row["requests_inside"] == 0
+    assert row["verdict"] == "removed"
+    evidence = Evidence(*tables(planted, apart))
+    # Forced into the band, the mean would be certain: the requests decide.
+    finding = replace(evidence.remembered("obj-mk-pa", RECONSTRUCTION), holds=False, note="")
+    assert evidence._in_band(finding, "obj-mk-pa", RECONSTRUCTION).note == "in the band: 0 of 6 requests"
 
 
 @pytest.mark.parametrize(

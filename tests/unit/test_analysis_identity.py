@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from soulbench.analysis.claims.identity import c12
+from soulbench.analysis.claims.identity import c12, large
 from soulbench.analysis.claims.table import Tables, evaluate_claims
-from soulbench.analysis.evidence import Evidence
+from soulbench.analysis.evidence import NOOP, Evidence
 from soulbench.analysis.identity import PRIMARY, chance, identified, identity_table
-from soulbench.analysis.scoreboard import NOT_IDENTIFIED, STILL_IDENTIFIED, scoreboard
+from soulbench.analysis.scoreboard import NOT_IDENTIFIED, STILL_IDENTIFIED, outcome, scoreboard
 from soulbench.core.terms import AS_DESCRIBED, IDENTITY, LEAST_ACCURACY, OF_TWIN, RECONSTRUCTION, TASKS
 from tests.unit.planted_methods import PAPER, STRANGER
 from tests.unit.records_factory import Factory, config
@@ -53,6 +53,23 @@ def test_pixels_and_identity_have_to_agree(share, kept, outcome, note):
     assert found["identity_kept"] == pytest.approx(kept, abs=0.03)
     assert found["identity_retrain"] == pytest.approx(STRANGER, abs=0.02)
     assert found["identified"] == ("unclear" if kept == 0.5 else "yes" if kept else "no")
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.98])
+def test_what_is_forgotten_in_part_may_be_identified_or_not(kept):
+    answers = {"collapsed": False, "removed": True, "remembered": True, "beyond": False, "unlike": True}
+    assert outcome({}, {**answers, "identified": kept > 0}) == "forgets it in part"
+
+
+def test_a_large_change_is_one_beyond_noop_ft_of_the_same_budget():
+    settings = config()
+    factory = Factory(Path(), settings)
+    metrics, queries = factory.table("metrics"), factory.table("queries")
+    noops = metrics[metrics["method"] == NOOP]
+    noops = noops.assign(method=METHOD, value=noops["value"] + 40.0)
+    plain, moved = (Evidence(settings, metrics, queries, table) for table in (None, noops))
+    middle = large(plain, METHOD, RECONSTRUCTION).effect.mean
+    assert large(moved, METHOD, RECONSTRUCTION).effect.mean == pytest.approx(middle - 20)
 
 
 def test_a_collapsed_method_is_collapsed_whomever_it_draws():

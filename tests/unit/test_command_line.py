@@ -62,7 +62,7 @@ def test_a_folder_without_a_configuration_is_named(tmp_path, monkeypatch, capsys
         ("methods", "obj-ng  [object, finetune]"),
         ("queries", "fuzzy  "),
         ("attacks", "compression  [budget: bits per weight]"),
-        ("attacks", "measures recovered, grey levels: greater is better for the attacker; the verdict's"),
+        ("attacks", "measures least-error, grey levels: smaller is better for the attacker; the verdict's"),
         ("attacks", "pruned  (0.3, 0.6)     list of number"),
     ],
 )

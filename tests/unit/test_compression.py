@@ -101,6 +101,9 @@ def test_a_difference_below_the_rounding_step_is_gone_when_weights_are_rounded(o
     assert outcomes[32.0, "error"] == pytest.approx(0.4 * 143 / 144, abs=1e-4)
     assert outcomes[8.0, "error"] == pytest.approx(0, abs=1e-4)
     assert outcomes[32.0, "recovered"] == pytest.approx(0.4 * 143 / 144, abs=2e-4)
+    assert outcomes[32.0, "least-error"] == pytest.approx(
+        outcomes[32.0, "error"] - outcomes[32.0, "recovered"]
+    )
     # A difference of more than half a step is there to stay.
     kept = found(original + 0.9 * signs / STEPS, original, bits=(8,), pruned=())
     assert kept[8.0, "error"] == pytest.approx(143 / 144, abs=1e-4)

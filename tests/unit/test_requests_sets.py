@@ -283,6 +283,35 @@ def test_development_requests_are_chosen_after_the_others_and_apart_from_them(so
         assert second and not first & second
 
 
+def individuals_asked_for(source, tmp_path, **wanted):
+    everything(setting(**wanted), source, tmp_path)
+    rows = table(tmp_path)
+    return (
+        rows[rows["role"] == "requested"]
+        .drop_duplicates("request")
+        .set_index("request")["individual"]
+        .to_dict()
+    )
+
+
+def test_nobody_is_asked_for_twice_and_no_twin_of_somebody(source, tmp_path):
+    assert sorted(individuals_asked_for(source, tmp_path, kinds=kinds(object=3)).values()) == [
+        "p1",
+        "p2",
+        "p3",
+    ]
+    named = (source / "individuals.csv").read_text()
+    (source / "individuals.csv").write_text(named.replace(",p1,", ",p1,p2").replace(",p2,", ",p2,p1"))
+    found = individuals_asked_for(source, tmp_path, kinds=kinds(object=2))
+    assert "p3" in found.values() and {*found.values()} & {"p1", "p2"}
+    assert found["r1"] != "p3", "the first request is one of two twins"
+
+
+def test_budgets_are_selected_on_people_who_are_known_where_there_are_some(source, tmp_path):
+    found = individuals_asked_for(source, tmp_path, kinds=kinds(object=1), development=3)
+    assert all(found.values())
+
+
 def test_too_few_people_for_development(source, tmp_path):
     chosen = setting(kinds=kinds(object=1), development=9)
     for step in (vocabulary, packing, human):

@@ -4,7 +4,7 @@ from soulbench.analysis import identity
 from soulbench.analysis.bootstrap import RETRAINED
 from soulbench.analysis.claims.parts import Part, Verdict, all_of, any_of, untested
 from soulbench.analysis.claims.verdicts import concluded
-from soulbench.analysis.evidence import NOOP, Evidence
+from soulbench.analysis.evidence import Evidence
 from soulbench.analysis.findings import Finding
 from soulbench.analysis.methods import UNLEARNERS
 from soulbench.analysis.statistics import paired
@@ -40,9 +40,9 @@ def misleads(evidence: Evidence, method: str, task: str) -> Finding:
 
 
 def large(evidence: Evidence, method: str, task: str) -> Finding:
-    """Tell whether a method's A1 is nearer to that of the retrained models than to that of noop-ft, or beyond."""
+    """Tell whether A1 is nearer to the retrained models' than to those of noop-ft at its budget, or beyond."""
     own, noop, retrained = paired(
-        evidence.error(method, task, "A1"), evidence.error(NOOP, task, "A1"), evidence.retrained(task, "A1")
+        evidence.error(method, task, "A1"), evidence.noop(method, task, "A1"), evidence.retrained(task, "A1")
     )
     mean = evidence.bootstrap.mean
     beyond = mean(own) - mean(noop) * 0.5 - mean(retrained, RETRAINED) * 0.5

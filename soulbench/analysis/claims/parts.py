@@ -71,8 +71,7 @@ def all_of(findings: Sequence[Finding]) -> Finding:
     """
     holds = every([finding.holds for finding in findings])
     if holds is None:
-        open_one = next(finding for finding in findings if finding.holds is None)
-        return replace(open_one, p=np.nan)
+        return next(finding for finding in findings if finding.holds is None).open()
     if holds:
         return max(findings, key=lambda finding: finding.p)
     failing = min((item for item in findings if item.holds is False), key=lambda finding: finding.p)
@@ -102,7 +101,9 @@ def conclude(parts: Sequence[Part], level: float, fewest: int, note: str = "") -
     stands = corrected(findings, level)
     adjusted = holm_of_tested(np.array([finding.p for finding in findings], dtype=float))
     needed = [
-        requests_needed(finding, level / len(parts), fewest) if finding.effect.requests else 0.0
+        requests_needed(finding, level / len(parts), fewest)
+        if finding.effect.requests and not _blocked(finding)
+        else 0.0
         for finding in findings
     ]
     holds = every(stands)
@@ -121,12 +122,18 @@ def conclude(parts: Sequence[Part], level: float, fewest: int, note: str = "") -
     label = {True: "the weakest", False: "against it", None: "undecided"}[holds]
     text = "; ".join(filter(None, (lead, _quoted(deciding, label), note)))
     rows = list(zip(parts, stands, adjusted.tolist(), needed, strict=True))
-    power = _power([number for _, answer, _, number in rows if answer is None], fewest)
+    blocked = sum(_blocked(finding) for finding in findings)
+    power = _power([number for _, answer, _, number in rows if answer is None], fewest, blocked)
     return Verdict(WORDS[holds], plain, deciding[0], _sentence(text), rows, power if holds is None else "")
 
 
-def _power(needed: Sequence[float], fewest: int) -> str:
-    """Return what it would take to decide the parts that are undecided."""
+def _blocked(finding: Finding) -> bool:
+    """Tell whether an interval would give an answer, or has, and something else withholds it."""
+    return finding.holds is None and bool(finding.note) and not np.isnan(finding.effect.low)
+
+
+def _power(needed: Sequence[float], fewest: int, blocked: int) -> str:
+    """Return what it would take to decide the parts that are undecided; `blocked`: those that no interval decides."""
     finite = [number for number in needed if 0 < number < np.inf]
     unknown, never = sum(np.isnan(number) for number in needed), sum(np.isinf(number) for number in needed)
     texts = []
@@ -140,6 +147,10 @@ def _power(needed: Sequence[float], fewest: int) -> str:
     if never:
         texts.append(
             f"{never} lie so near their threshold, or differ so much by seed, that no requests decide them"
+        )
+    if blocked:
+        texts.append(
+            f"{blocked} are left open by what is said beside their number, whatever the number of requests"
         )
     return _sentence("; ".join(texts)) if texts else ""
 

@@ -10,7 +10,7 @@ from soulbench.analysis.evidence import REMOVED, Evidence
 from soulbench.analysis.findings import Finding
 from soulbench.analysis.methods import OBJECT_MASKS
 from soulbench.analysis.statistics import paired, request_means
-from soulbench.core.terms import TASKS
+from soulbench.core.terms import NO_QUERY, TASKS
 
 #: The queries of the paper.
 QUERIES = ("fuzzy", "neighbor", "singleton")
@@ -19,14 +19,15 @@ QUERIES = ("fuzzy", "neighbor", "singleton")
 def recovered(evidence: Evidence, method: str, task: str, query: str) -> Finding:
     """Tell whether a query brings back more than half of what the original generates under the same query.
 
-    Its gain is by how much it lowers the error of the target, minus by how much it lowers the retrained models'. What
+    Its gain is by how much it lowers the error of the primary target, of which queries are, minus by how much it lowers
+    the retrained models'. What
     a method generates worse than these counts as theirs: to lose that again brings nothing back. The gain is a share
     of the difference between the retrained models and the original under the query; if the original does not generate
     the target under it either, nothing follows.
     """
     under = {name: evidence.queries[name, task, query, PRIMARY] for name in (method, "original")}
-    out, out_under = evidence.band(task).out, evidence.retrained_under(task, query)
-    plain = np.fmin(evidence.error(method, task), request_means(out)[:, None])
+    out, out_under = (evidence.retrained_under(task, name) for name in (NO_QUERY, query))
+    plain = np.fmin(evidence.queries[method, task, NO_QUERY, PRIMARY], request_means(out)[:, None])
     lowered, original, retrained, out_lowered = paired(
         plain - under[method], under["original"], out_under, out - out_under
     )
