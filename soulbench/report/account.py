@@ -111,6 +111,7 @@ def account(config: dict[str, Any], paths: ResultPaths) -> dict[str, Any]:
         "points": points,
         "kinds": kinds(requests[requests["set"] == TEST]),
         "requests": runs.request_ids(config),
+        "individuals": _individuals(requests),
         "development": runs.development_ids(config),
         "bank": len(runs.bank_models(config)),
         "methods": methods,
@@ -135,6 +136,13 @@ def account(config: dict[str, Any], paths: ResultPaths) -> dict[str, Any]:
         "leak_order": letters.leak_order(config, paths),
         "selected": read_csv(paths.table("selected")).to_dict("records"),
     }
+
+
+def _individuals(requests: pd.DataFrame) -> int:
+    """Return how many people the test requests are about, if some are about the same one; else 0."""
+    primary = requests[requests["set"] == TEST].drop_duplicates("request")["individual"].dropna()
+    people = int(primary.nunique())
+    return people if people < len(primary) else 0
 
 
 def _claims(claims: pd.DataFrame) -> list[dict[str, Any]]:

@@ -24,8 +24,8 @@ GROUPS = {
     "Beyond the paper": (
         "A group of their own in tables and figures, corrected by Holm among themselves. All are on in "
         "`configs/methods.yaml`, and three in the demo: `neggrad-plus`, the plainest rival; `ssd`, which does not "
-        "train; and `leak-aware`, which is the one to beat. Two of them have one seed there, to save time. W_r is 1 on "
-        "the RoIs of the targets and 0 elsewhere; L(theta; W) is the generator's loss with spatial weights W."
+        "train; and `leak-aware`, which tries not to show what it forgets. Two of them have one seed there, to save "
+        "time. W_r is 1 on the RoIs of the targets and 0 elsewhere; L(theta; W) is the generator's loss with spatial weights W."
     ),
 }
 ARGUMENT = re.compile(r"^ {8}(\w+): (.*(?:\n {12}.*)*)", re.MULTILINE)
@@ -60,8 +60,8 @@ def page() -> str:
         "`scoreboard.csv`, `paths.csv` and `timing.csv`.",
         "",
         "**Cost** is the work of one model at the demo's sizes, in 10^12 multiply-adds (TMAC) and in retrainings. It",
-        "is counted from the configuration, not measured, and at most that where the data decide; passes of a teacher,",
-        "which need no gradient, are not counted, and parts of a network that a method leaves out are.",
+        "is counted from the configuration, not measured, and at most that where the data decide. Passes of a teacher",
+        "are not counted; parts of a network that a method skips are.",
         "**Published** tables are those of [methods-run.md](methods-run.md), the demo with all methods, and",
         "[photos-run.md](photos-run.md), in the task `reconstruction` and as described: outcome, forgotten share,",
         "harm to the image's other objects (A2, grey levels beyond `noop-ft`), AUC of the update leak (0.5 is chance),",
