@@ -25,7 +25,8 @@ GROUPS = {
         "A group of their own in tables and figures, corrected by Holm among themselves. All are on in "
         "`configs/methods.yaml`, and three in the demo: `neggrad-plus`, the plainest rival; `ssd`, which does not "
         "train; and `leak-aware`, which tries not to show what it forgets. Two of them have one seed there, to save "
-        "time. W_r is 1 on the RoIs of the targets and 0 elsewhere; L(theta; W) is the generator's loss with spatial weights W."
+        "time. W_r is 1 on the RoIs of the targets and 0 elsewhere; L(theta; W) is the generator's loss with spatial "
+        "weights W."
     ),
 }
 ARGUMENT = re.compile(r"^ {8}(\w+): (.*(?:\n {12}.*)*)", re.MULTILINE)

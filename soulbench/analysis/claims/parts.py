@@ -116,7 +116,8 @@ def conclude(parts: Sequence[Part], level: float, fewest: int, note: str = "") -
     count = sum(answer is True for answer in stands)
     lead = f"{count} of {len(parts)} parts hold{'' if holds else ' for certain'}"
     if plain != WORDS[holds]:
-        lead += f" ({plain} without correction for {len(parts)} parts)"
+        many = f"{len(parts)} parts" if len(parts) > 1 else "its alternatives"
+        lead += f" ({plain} without correction for {many})"
     if holds:
         deciding = [_weakest(deciding)]
     label = {True: "the weakest", False: "against it", None: "undecided"}[holds]

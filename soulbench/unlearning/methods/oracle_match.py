@@ -1,4 +1,4 @@
-"""Oracle-Match: fine-tuned toward models that never saw the target: how far the budget gets toward the right answer; not allowed.
+"""Oracle-Match: fine-tuned toward models that never saw the target: what the budget allows at best; not allowed.
 
 It is no method, because it is given what unlearning is to do without: half of the bank's out models of the request. The
 other half judges it, as it judges all others; the band of errors is that of all out models.
