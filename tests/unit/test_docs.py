@@ -186,3 +186,6 @@ def test_what_the_page_of_findings_says_is_in_the_published_tables():
         r"^(\S+) in (?:reconstruction|synthesis) \(24 methods", account, re.MULTILINE
     )
     assert f"the update leak is {first} ({second} in synthesis)" in text
+    demo = (ROOT / "docs" / "demo-run.md").read_text(encoding="utf-8")
+    [rho] = re.findall(r"^(\S+) in reconstruction \(11 methods", demo, re.MULTILINE)
+    assert f"over the demo's 11 that do not collapse {rho}:" in text
