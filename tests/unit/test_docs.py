@@ -173,7 +173,7 @@ def test_what_the_page_of_findings_says_is_in_the_published_tables():
         f"{unlike['scrub']:.1f} grey levels farther from a retrained model's",
         f"(excess {excess.iloc[0]:.1f}), `salun` ({excess.iloc[1]:.1f}) and `obj-mk-pa` ({excess.iloc[2]:.1f}). "
         f"All others are at {excess.iloc[3]:.1f} or more.",
-        f"its harm is {harm['rewind']:.1f}, and that of `retrain` {harm['retrain']:.1f}.",
+        f"its harm is {harm['rewind']:.1f}, and that of `retrain` {harm['retrain']:.1f} (of two",
         f"is {board.loc['rewind', 'harm_retained_error']:.1f} above that of `noop-ft`",
         f"`ssd` forgets {share('ssd')} for 1/{1 / seconds['ssd']:.0f} of a retraining; "
         f"`gif-trust` {share('gif-trust')}",
