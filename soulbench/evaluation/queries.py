@@ -9,15 +9,12 @@ import numpy as np
 from soulbench.config import runs as planned_runs
 from soulbench.core import registry
 from soulbench.core.seeds import generator
-from soulbench.core.terms import TASKS
+from soulbench.core.terms import NO_QUERY, TASKS
 from soulbench.data.packed import Scene
 from soulbench.evaluation.context import RequestContext
 from soulbench.evaluation.metrics import ComparedRegion, Comparison
 from soulbench.evaluation.outputs import OutputGenerator
 from soulbench.training.dataset import BenchmarkData
-
-#: The unaltered scene graph, in queries.csv.
-NO_QUERY = "none"
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from soulbench.analysis.dimensions import PRIMARY
 from soulbench.analysis.methods import UNNAMED, ordered
 from soulbench.core.paths import ResultPaths
 from soulbench.core.tables import read_csv
-from soulbench.core.terms import TASKS
+from soulbench.core.terms import NO_QUERY, TASKS
 from soulbench.figures import _style, counted
 
 TITLE = "Queries (Fig. 7)"
@@ -30,9 +30,8 @@ query alters it; {{ percent }} intervals over the requests to which the query ap
 {{ config.device }}). A query that brings the target back moves its dot left, towards the line of the original model.
 """
 
-NONE = "none"
 COLOURS = ("#111111", "#D55E00", "#0072B2", "#56B4E9", "#009E73", "#CC3377")
-NAMES = {NONE: "no query", "neighbor": "neighbor (2 hops)", "neighbor-1hop": "neighbor (1 hop)"}
+NAMES = {NO_QUERY: "no query", "neighbor": "neighbor (2 hops)", "neighbor-1hop": "neighbor (1 hop)"}
 
 
 class Look(NamedTuple):
@@ -55,7 +54,7 @@ def plot(config: dict[str, Any], paths: ResultPaths, out_stem: Path, log: Callab
     measured = table[table["status"] == "ok"]
     errors = intervals(config, measured, ("method", "task", "query"), axes=table)
     methods = [name for name in ordered(config, table["method"]) if name not in UNNAMED]
-    looks = _looks([NONE, *config["evaluation"]["queries"]])
+    looks = _looks([NO_QUERY, *config["evaluation"]["queries"]])
     # More queries than colours need higher rows.
     row = 0.42 * max(1.0, len(looks) / len(COLOURS))
     with _style.figure(11, 1.5 + row * len(methods), out_stem) as fig:
@@ -83,7 +82,7 @@ def _looks(queries: list[str]) -> dict[str, Look]:
 
 def _references(axes: Axes, errors: dict[tuple, Interval], task: str) -> None:
     for method, colour in (("original", _style.ORIGINAL_COLOUR), ("retrain", _style.RETRAIN_COLOUR)):
-        item = errors.get((method, task, NONE))
+        item = errors.get((method, task, NO_QUERY))
         if item:
             axes.axvline(item.mean, color=colour, linewidth=1.2, linestyle=_style.REFERENCE_DASHES)
 
