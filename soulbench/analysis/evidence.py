@@ -216,7 +216,7 @@ class Evidence:
             dimension: what is retained.
             method: with whose budget noop-ft is compared, by default its own.
         """
-        trained_anew = method != RESEED and runs.method(self.config, method).retrains
+        trained_anew = method in self.methods and runs.method(self.config, method).retrains
 
         def excess(metric: str) -> Interval:
             if trained_anew:
