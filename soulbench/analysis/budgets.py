@@ -42,10 +42,11 @@ class Budgets:
     def harm(
         self, method: str, budget: float | None, task: str, dimension: str, metric: str = PRIMARY
     ) -> Interval:
-        """Return a retained dimension minus that of `noop-ft` of the same request, seed and budget.
+        """Return a retained dimension minus that of `noop-ft` of the same request, seed and budget (`changed_beyond`).
 
         A redaction, whose budget is a strength and not a number of steps, is compared with `noop-ft` as described.
         """
         trains = budget is not None and runs.method(self.evidence.config, method).family == "finetune"
         noop = self.error(NOOP, budget if trains else None, task, dimension, metric)
-        return self.evidence.bootstrap.interval(self.error(method, budget, task, dimension, metric) - noop)
+        errors = self.error(method, budget, task, dimension, metric)
+        return self.evidence.changed_beyond(method, errors, noop, task, dimension, metric)

@@ -199,13 +199,26 @@ class Evidence:
         key = (method, task, dimension, metric)
         return as_distance(metric, self._noops[key] if key in self._noops else self.arrays[NOOP, *key[1:]])
 
+    def trains_anew(self, method: str) -> bool:
+        """Tell whether a method does not start from the original model: retraining, or an exact replay."""
+        return method in self.methods and runs.method(self.config, method).retrains
+
+    def changed_beyond(
+        self, method: str, errors: np.ndarray, noop: np.ndarray, task: str, dimension: str, metric: str
+    ) -> Interval:
+        """Return by how much a method's distances [requests, seeds] exceed those of noop-ft, which has its budget.
+
+        A model that is trained anew is compared with the models that never saw the targets, which draw everything else
+        slightly differently as well.
+        """
+        if self.trains_anew(method):
+            return self.bootstrap.excess(errors, as_distance(metric, self.retrained(task, dimension, metric)))
+        return self.bootstrap.interval(errors - noop)
+
     def harm(
         self, errors: Callable[[str], np.ndarray], task: str, dimension: str, method: str = NOOP
     ) -> Finding:
         """Tell whether a retained dimension is visibly worse than after the same training with nothing removed.
-
-        A model that is trained anew, such as an exact replay, does not start from the original: it is compared with the
-        models that never saw the targets, which draw everything else slightly differently as well.
 
         SSIM or LPIPS must not contradict it: damage where one of them is certain to see less than after noop-ft, or no
         damage where one is certain to see some, is undecided.
@@ -216,15 +229,12 @@ class Evidence:
             dimension: what is retained.
             method: with whose budget noop-ft is compared, by default its own.
         """
-        trained_anew = method in self.methods and runs.method(self.config, method).retrains
 
         def excess(metric: str) -> Interval:
-            if trained_anew:
-                others = as_distance(metric, self.retrained(task, dimension, metric))
-                return self.bootstrap.excess(errors(metric), others)
-            return self.bootstrap.interval(errors(metric) - self.noop(method, task, dimension, metric))
+            noop = self.noop(method, task, dimension, metric)
+            return self.changed_beyond(method, errors(metric), noop, task, dimension, metric)
 
-        unit = f"grey levels of {dimension} beyond {'retraining' if trained_anew else NOOP}"
+        unit = f"grey levels of {dimension} beyond {'retraining' if self.trains_anew(method) else NOOP}"
         finding = Finding.above(excess(PRIMARY), NEGLIGIBLE[PRIMARY], unit)
         objects = int(self.objects.get(dimension, 0))
         if dimension in REGION_GROUPS and objects < FEWEST_OBJECTS:

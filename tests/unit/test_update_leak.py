@@ -9,7 +9,7 @@ from soulbench.analysis.claims.leak import c13
 from soulbench.analysis.evidence import Evidence
 from soulbench.analysis.update_leak import leak_table
 from soulbench.core.terms import LEAK
-from soulbench.data.requests.request import Request, RequestedObject, by_image
+from soulbench.data.requests.request import Request, RequestedObject
 from soulbench.evaluation.context import RequestContext
 from soulbench.evaluation.update_leak import measured
 from tests.unit.planted_methods import PAPER
@@ -38,8 +38,8 @@ def attack(changed, request, noise=0, others=()):
     for (image, number), grey in changed.items():
         x0, y0, x1, y1 = BOXES[number]
         after[:, image, y0:y1, x0:x1] += np.uint8(grey)
-    truth, requested = np.zeros_like(before[0]), by_image([*request.targets, *request_of(*others).targets])
-    return measured(after, before, RequestContext(request, [], SCENES, ROLES, truth, {}, requested))
+    truth, targets = np.zeros_like(before[0]), {"r1": request.images, "others": request_of(*others).images}
+    return measured(after, before, RequestContext(request, [], SCENES, ROLES, truth, [], 0, targets))
 
 
 def test_what_alone_was_changed_is_found():
