@@ -28,8 +28,8 @@ def cases(benchmark, tmp_path_factory):
     folder = tmp_path_factory.mktemp("attacked")
     model = folder / "model.safetensors"
     benchmark.unlearn("obj-mk-pa", model)
-    original = EvaluationRun("r1", str(benchmark.original), None, [], folder / "original")
-    own = EvaluationRun("r1", str(model), original.out, [original.out], folder / "own")
+    original = EvaluationRun("r1", str(benchmark.original), None, {}, folder / "original")
+    own = EvaluationRun("r1", str(model), original.out, {original.out: []}, folder / "own")
     evaluate(benchmark.config, "original", 1, [original], benchmark.data, "source", no_log)
     evaluate(benchmark.config, "obj-mk-pa", 1, [own], benchmark.data, "source", no_log)
     before = str(benchmark.original)
@@ -212,4 +212,4 @@ def test_compression_at_full_precision_is_the_model_as_it_is(run, cases):
         "task"
     )["value"]
     assert whole.loc[list(TASKS)].tolist() == pytest.approx(errors.loc[list(TASKS)].tolist(), abs=1.5)
-    assert len(table) == 2 * 4
+    assert len(table) == 2 * 5

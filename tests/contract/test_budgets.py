@@ -56,11 +56,11 @@ def test_every_budget_is_evaluated_and_each_model_loaded_once(benchmark, tmp_pat
     monkeypatch.setattr(
         Networks, "load", lambda self, path: loaded.append(str(path)) or load_networks(self, path)
     )
-    original = EvaluationRun("r1", benchmark.original, None, [], tmp_path / "original")
+    original = EvaluationRun("r1", benchmark.original, None, {}, tmp_path / "original")
     evaluate(benchmark.config, "original", 1, [original], benchmark.data, "source", no_log)
     budgets = {2.0: at_budget(str(path), 2), 4.0: str(path)}
-    own = EvaluationRun("r1", str(path), original.out, [original.out], tmp_path / "own", budgets)
-    shorter = EvaluationRun("r1", budgets[2.0], original.out, [original.out], tmp_path / "shorter")
+    own = EvaluationRun("r1", str(path), original.out, {original.out: []}, tmp_path / "own", budgets)
+    shorter = EvaluationRun("r1", budgets[2.0], original.out, {original.out: []}, tmp_path / "shorter")
     for run in (own, shorter):
         evaluate(benchmark.config, "obj-mk-pa", 1, [run], benchmark.data, "source", no_log)
     assert loaded == [str(benchmark.original), budgets[2.0], str(path), budgets[2.0]]

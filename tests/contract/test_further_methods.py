@@ -381,7 +381,7 @@ def test_gif_trust_stays_in_its_trust_region_and_reaches_its_border(laboratory, 
         for name, parameter in task.model.named_parameters():
             parameter.copy_(values.get(name, parameter))
     after = task.mean_loss("retain")
-    assert before * (1 + 0.8 * epsilon) < after <= before * (1 + epsilon) * (1 + 1e-6)
+    assert before * (1 + 0.5 * epsilon) < after <= before * (1 + epsilon) * (1 + 1e-6)
     assert task.mean_loss("forget") > target
     assert all(name.startswith("graph.") for name in values)
 

@@ -249,7 +249,7 @@ def test_all_losses_together(benchmark, tmp_path):
         assert all(value.isfinite().all() for value in tensors.values())
         record = json.loads(other.original.with_suffix(".json").read_text())
         assert {*ALL_LOSSES["losses"], "guidance", "discriminators"} == {*record["losses"]}
-        case = EvaluationRun("r1", other.original, None, [], tmp_path / f"record-{keep}")
+        case = EvaluationRun("r1", other.original, None, {}, tmp_path / f"record-{keep}")
         evaluate(setting, "original", 1, [case], other.data, "source", no_log)
         assert (case.out / "metrics.csv").is_file()
         models[keep] = other

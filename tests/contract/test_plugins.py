@@ -88,10 +88,10 @@ def run(benchmark, tmp_path):
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_a_method_from_outside_runs_and_is_evaluated(benchmark, run, tmp_path, path):
     out, _ = run(path.read_text())
-    original = EvaluationRun("r1", str(benchmark.original), None, [], tmp_path / "original")
+    original = EvaluationRun("r1", str(benchmark.original), None, {}, tmp_path / "original")
     evaluate(benchmark.config, "original", 1, [original], benchmark.data, "source", no_log)
     budgets = {2.0: str(out).replace(".safetensors", ".budget-2.safetensors"), 4.0: str(out)}
-    case = EvaluationRun("r1", str(out), original.out, [original.out], tmp_path / "record", budgets)
+    case = EvaluationRun("r1", str(out), original.out, {original.out: []}, tmp_path / "record", budgets)
     evaluate(benchmark.config, "mine", 1, [case], benchmark.data, "source", no_log)
     changes = pd.read_csv(case.out / "metrics.csv").query("dimension == 'A1' and metric == 'mae'")
     assert (changes["value"] > 0).all()
@@ -427,7 +427,7 @@ def test_a_metric_from_outside_is_measured_beside_the_others(benchmark, tmp_path
     config = files.merge(
         benchmark.config, {"plugins": [str(path)], "evaluation": {"metrics": {"far": {}, "delta-e": {}}}}
     )
-    run = EvaluationRun("r1", benchmark.original, None, [], tmp_path / "record")
+    run = EvaluationRun("r1", benchmark.original, None, {}, tmp_path / "record")
     evaluate(config, "original", 1, [run], benchmark.data, "0", no_log)
     metrics = pd.read_csv(run.out / "metrics.csv")
     values = metrics.set_index(["task", "dimension", "metric"])["value"]
@@ -455,7 +455,7 @@ def test_a_metric_that_returns_no_distances_is_named(benchmark, tmp_path, return
     path = tmp_path / "far.py"
     path.write_text(re.sub(r"return .*", f"return {returned}", METRIC))
     config = files.merge(benchmark.config, {"plugins": [str(path)], "evaluation": {"metrics": {"far": {}}}})
-    run = EvaluationRun("r1", benchmark.original, None, [], tmp_path / "record")
+    run = EvaluationRun("r1", benchmark.original, None, {}, tmp_path / "record")
     with pytest.raises(
         UserError, match=r"far\.py: measure returned an array .* it must return finite distances"
     ):

@@ -60,7 +60,7 @@ def test_unlearning(benchmark, tmp_path, method):
 
 
 def test_evaluation(benchmark, tmp_path):
-    original = EvaluationRun("r1", benchmark.original, None, [], tmp_path / "original")
+    original = EvaluationRun("r1", benchmark.original, None, {}, tmp_path / "original")
     with recorded("soulbench.evaluation.run", "evaluate") as ran:
         evaluate(benchmark.config, "original", 1, [original], benchmark.data, "source", no_log)
     queries = [
