@@ -142,8 +142,7 @@ def documented():
 def numbers(jobs):
     """Return what the columns of that table count."""
     retrained = sum(jobs.get(rule, 0) for rule in ("bank", "retrain", "retrain-person", "retrain-sample"))
-    unlearned = sum(n for rule, n in jobs.items() if rule in registry.ids("methods"))
-    unlearned -= retrained - jobs.get("bank", 0)
+    unlearned = sum(n for rule, n in jobs.items() if f"evaluate_{rule}" in jobs) - retrained  # variants, too
     counts = [
         jobs.get("download", 0),
         jobs["pretrain"],
