@@ -192,10 +192,11 @@ def _rows(
     threshold, widened = COUNTS.get(what.unit, 0.0), evidence.bootstrap.widened
     found = {}
     for name in names:
+        if attack == LEAK:  # beside this control, there is exact retraining
+            found[name] = update_leak.stands_out(evidence, name, task)
+            continue
         excess = evidence.bootstrap.excess(arrays[name, task], control[task,], what.sign)
         found[name] = Finding.above(widened(excess, STEP.get(what.unit, 0.0)), threshold, what.unit)
-        if attack == LEAK:
-            found[name] = update_leak.stands_out(evidence, name, task)
     # References are not judged against each other: their answers are not corrected.
     stands, adjusted = dict[str, bool | None](), dict[str, float]()
     for family in methods.families(evidence.config, names):

@@ -57,10 +57,8 @@ def compared_regions(
         )
         ids, unseen = targets.get(scene.image_id, ()), lacking.get(scene.image_id, ())
         boxes = {object_id: box for object_id, _, box in objects}
-        rois, hidden = (
-            tuple(region(boxes[object_id], size, margin) for object_id in ones) for ones in (ids, unseen)
-        )
-        hidden = (*rois, *hidden)
+        rois = tuple(region(boxes[object_id], size, margin) for object_id in ids)
+        hidden = (*rois, *(region(boxes[object_id], size, margin) for object_id in unseen))
         retained = [
             (category, region(box, size))
             for object_id, category, box in objects

@@ -129,12 +129,12 @@ def conclude(parts: Sequence[Part], level: float, fewest: int, note: str = "") -
 
 
 def _blocked(finding: Finding) -> bool:
-    """Tell whether an interval would give an answer, or has, and something else withholds it."""
+    """Tell whether a finding has an interval, and something else than the interval withholds its answer."""
     return finding.holds is None and bool(finding.note) and not np.isnan(finding.effect.low)
 
 
 def _power(needed: Sequence[float], fewest: int, blocked: int) -> str:
-    """Return what it would take to decide the parts that are undecided; `blocked`: those that no interval decides."""
+    """Return what it would take to decide the parts that are undecided; `blocked`: how many no interval decides."""
     finite = [number for number in needed if 0 < number < np.inf]
     unknown, never = sum(np.isnan(number) for number in needed), sum(np.isinf(number) for number in needed)
     texts = []

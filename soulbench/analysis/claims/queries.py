@@ -20,10 +20,9 @@ def recovered(evidence: Evidence, method: str, task: str, query: str) -> Finding
     """Tell whether a query brings back more than half of what the original generates under the same query.
 
     Its gain is by how much it lowers the error of the primary target, of which queries are, minus by how much it lowers
-    the retrained models'. What
-    a method generates worse than these counts as theirs: to lose that again brings nothing back. The gain is a share
-    of the difference between the retrained models and the original under the query; if the original does not generate
-    the target under it either, nothing follows.
+    the retrained models'. What a method generates worse than these counts as theirs: to lose that again brings nothing
+    back. The gain is a share of the difference between the retrained models and the original under the query; if the
+    original does not generate the target under it either, nothing follows.
     """
     under = {name: evidence.queries[name, task, query, PRIMARY] for name in (method, "original")}
     out, out_under = (evidence.retrained_under(task, name) for name in (NO_QUERY, query))
