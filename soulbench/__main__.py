@@ -269,8 +269,8 @@ def _account(options: argparse.Namespace) -> Iterator[str]:
 
     config = _checked(options.configfile)
     paths = ResultPaths.of(config)
-    yield from publish(Path(paths.table()).parent, options.out, options.without)
     yield from write_account(config, paths, options.out, options.configfile)
+    yield from publish(Path(paths.table()).parent, options.out, options.without)
 
 
 def _compare(options: argparse.Namespace) -> Iterator[str]:

@@ -17,7 +17,7 @@ from soulbench import figures
 from soulbench.analysis.arrays import natural_order
 from soulbench.analysis.claims.parts import BY_CONSTRUCTION, CONTRADICTED, SUPPORTED, UNDECIDED
 from soulbench.analysis.methods import unlearners
-from soulbench.config import runs
+from soulbench.config import attacks, runs
 from soulbench.core.errors import UserError
 from soulbench.core.paths import ResultPaths
 from soulbench.core.records import atomic_path
@@ -65,10 +65,13 @@ def write_account(
         "cell": _cell,
     }
     shown = [figure for figure in figures.planned(config) if figure.name in SHOWN]
-    for figure in shown:
-        path = Path(paths.figure(figure.name, "png"))
-        if not path.is_file():
-            raise UserError(f"{path}: there is no such figure; run the rule figure_{figure.name}")
+    files = {figure.name: Path(paths.figure(figure.name, "png")) for figure in shown}
+    if missing := [name for name, path in files.items() if not path.is_file()]:
+        raise UserError(
+            f"{files[missing[0]]}: there is no such figure; run "
+            f"snakemake -- {' '.join(f'figure_{name}' for name in missing)}"
+        )
+    for path in files.values():
         small = _small(path.read_bytes())
         with atomic_path(out / path.name) as part:
             part.write_bytes(small)
@@ -112,6 +115,7 @@ def account(config: dict[str, Any], paths: ResultPaths) -> dict[str, Any]:
         "kinds": kinds(requests[requests["set"] == TEST]),
         "requests": runs.request_ids(config),
         "individuals": _individuals(requests),
+        "attacks": attacks.names(config),
         "development": runs.development_ids(config),
         "bank": len(runs.bank_models(config)),
         "methods": methods,

@@ -123,11 +123,13 @@ def test_the_published_tables_are_those_of_the_run(tmp_path, finished):
     assert all(table.same and not table.within for table in compare(tables, tmp_path / "mine", 0.0))
 
 
-def test_a_figure_that_is_not_there(tmp_path, finished, settings):
+def test_figures_that_are_not_there(tmp_path, finished, settings):
     shutil.copytree(finished.root, tmp_path / "run")
     paths = ResultPaths(str(tmp_path / "run"))
-    Path(paths.figure("tradeoff", "png")).unlink()
+    for name in ("tradeoff", "identity"):
+        Path(paths.figure(name, "png")).unlink()
     with pytest.raises(
-        UserError, match=r"tradeoff\.png: there is no such figure; run the rule figure_tradeoff"
+        UserError, match=r"tradeoff\.png: .*; run snakemake -- figure_tradeoff figure_identity"
     ):
         list(write_account(settings, paths, tmp_path / "mine", []))
+    assert not (tmp_path / "mine").exists()
