@@ -138,9 +138,9 @@ def axes_of_intervals(config: Mapping[str, Any]) -> str:
     from soulbench.analysis.bootstrap import FEWEST_COLUMNS
 
     seeds = len(config["seeds"])
-    return (
-        "requests and seeds" if seeds >= FEWEST_COLUMNS else f"requests, for these {counted(seeds, 'seed')}"
-    )
+    if seeds >= FEWEST_COLUMNS:
+        return "requests and seeds"
+    return f"requests, for {'this seed' if seeds == 1 else f'these {seeds} seeds'}"
 
 
 def metric_name(config: Mapping[str, Any], metric: str) -> str:

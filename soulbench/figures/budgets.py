@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.ticker import AutoLocator
 
 from soulbench.analysis.dimensions import PRIMARY
 from soulbench.analysis.evidence import NEGLIGIBLE
@@ -53,11 +54,15 @@ def plot(config: dict[str, Any], paths: ResultPaths, out_stem: Path, log: Callab
         for index, name in enumerate(ordered(config, table["method"]))
     }
     with _style.figure(11, 6.6, out_stem) as fig:
-        for axes, task in zip(fig.subplots(1, len(TASKS), sharey=True), TASKS, strict=True):
+        panels = fig.subplots(1, len(TASKS), sharey=True)
+        for axes, task in zip(panels, TASKS, strict=True):
             _panel(axes, config, table[table["task"] == task], shapes, float(bands.get(task, np.nan)))
             axes.set_title(task.capitalize(), loc="left", weight="bold")
             if task == TASKS[0]:
                 axes.set_ylabel("change of the other objects beyond noop-ft\n(MAE, grey levels); ↓ better")
+        # Where all is in its linear part, the locator of this scale marks the ends of the axis, such as -0.1275.
+        if np.abs(panels[0].get_ylim()).max() <= LINEAR_HARM:
+            panels[0].yaxis.set_major_locator(AutoLocator())
         handles = [
             Line2D([], [], color=_style.colour(config, name), marker=shape, linewidth=1.2, label=name)
             for name, shape in shapes.items()

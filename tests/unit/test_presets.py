@@ -83,6 +83,8 @@ def part(config, wanted):
         ["smoke"],
         ["methods"],
         ["divergences"],
+        ["evidence"],
+        ["evidence", "evidence/first-seed"],
         *(["divergences/methods", f"divergences/{path.stem}"] for path in OVERLAYS),
         ["described"],
         ["released"],
@@ -260,3 +262,13 @@ def test_the_release_redacts_two_weight_matrices_of_593920_values():
     chosen = [named[name] for name in module_parameters(model, "first_convolution")]
     assert [tuple(one.shape) for one in chosen] == [(512, 648), (512, 512)]
     assert sum(one.numel() for one in chosen) == 593_920
+
+
+def test_what_has_been_run_of_evidence_is_a_part_of_it():
+    whole, part = preset("evidence"), preset("evidence", "evidence/first-seed")
+    assert {key for key in whole if whole[key] != part[key]} == {"seeds", "methods", "attacks", "ablations"}
+    assert {*part["seeds"]} < {*whole["seeds"]}
+    for key in ("methods", "attacks"):
+        left = {name for name, entry in part[key].items() if entry is not None}
+        assert all(part[key][name] == whole[key][name] for name in left)
+        assert left < {name for name, entry in whole[key].items() if entry is not None} or not left
