@@ -47,6 +47,16 @@ def _pretraining_seconds(paths: ResultPaths, seed: int) -> float:
     return read_model_record(beside(paths.pretrained(seed), "json")).timing.seconds
 
 
+def retraining(jobs: pd.DataFrame) -> pd.Series:
+    """Return the seconds of retrained models: of exact ones or, where there are none, of the bank's.
+
+    Args:
+        jobs: timing_jobs.csv.
+    """
+    exact = jobs["method"] == "retrain"
+    return jobs.loc[exact if exact.any() else jobs["method"] == BANK, "seconds"]
+
+
 def costs(jobs: pd.DataFrame) -> pd.DataFrame:
     """Return timing.csv: medians by method, their ratio to retraining for one request, and where retraining pays.
 
@@ -57,9 +67,7 @@ def costs(jobs: pd.DataFrame) -> pd.DataFrame:
     Args:
         jobs: timing_jobs.csv.
     """
-    exact = jobs["method"] == "retrain"
-    retrain = jobs.loc[exact if exact.any() else jobs["method"] == BANK, "seconds"].median()
-    rows = []
+    retrain, rows = retraining(jobs).median(), []
     for (method, family), own in jobs.groupby(["method", "family"], sort=False):
         seconds, shareable = own["seconds"].median(), own["shareable"].median()
         serves = method != BANK and (own["request"] != ALL_REQUESTS).all()

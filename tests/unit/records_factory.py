@@ -240,10 +240,16 @@ class Factory:
     def jobs(self) -> pd.DataFrame:
         """Return timing_jobs.csv, as far as the claims read it."""
         planned = runs.planned(self.settings)
-        per_request = [run for run in planned if run.method not in ("original", "noop-ft", RESEED, BANK)]
         rows = [
-            (*run, runs.method(self.settings, run.method).family, self.timing(run).seconds)
-            for run in per_request
+            (
+                run.method,
+                ALL_REQUESTS if run.method == BANK else run.request,
+                run.seed,
+                methods.family(self.settings, run.method),
+                self.timing(run).seconds,
+            )
+            for run in planned
+            if run.method not in ("original", "noop-ft", RESEED)
         ]
         return pd.DataFrame(rows, columns=[*Run._fields, "family", "seconds"])
 

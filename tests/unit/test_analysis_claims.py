@@ -141,6 +141,11 @@ def test_the_verdict_on_cost_follows_from_the_configuration_and_names_who_is_in_
         row = verdicts(changed("retrain", seconds=seconds), settings).loc["C9"]
         assert row["verdict"] == "by construction"
         assert "obj-mk-pa at" in row["why"].partition("in the band of retraining")[2]
+    settings["methods"] |= dict.fromkeys(("retrain", "retrain-person", "retrain-sample"))
+    row = verdicts(changed("obj-mk-pa"), settings).loc[
+        "C9"
+    ]  # compared with the bank's models, which cost as much
+    assert np.isfinite(row["effect"]) and "obj-mk-pa at" in row["why"]
 
 
 def test_a_mask_of_the_paper_is_judged_by_the_names_of_its_variants():
