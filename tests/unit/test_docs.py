@@ -125,6 +125,75 @@ def test_what_the_page_of_attacks_says_was_found_is_in_the_published_tables():
     assert f"brings a little back**: {again:.1f} grey levels" in text
 
 
+def test_what_the_page_of_findings_says_of_evidence_is_in_its_tables():
+    names = ("scoreboard", "update_leak", "selected", "letters", "identity", "paths", "claims")
+    tables = {name: pd.read_csv(ROOT / "docs" / "evidence" / f"{name}.csv.gz") for name in names}
+    text = " ".join((ROOT / "docs" / "findings.md").read_text(encoding="utf-8").split())
+    own = tables["scoreboard"][tables["scoreboard"]["level"] != "reference"]
+    described = own[own["operating_point"] == "as described"]
+    board = described[described["task"] == "reconstruction"].set_index("method")
+    assert len(board) == 9 and {*board["requests_memorised"]} == {24}
+
+    def ends(method):
+        row = 100 * board.loc[method, ["forgotten", "forgotten_low", "forgotten_high"]].astype(float)
+        return "{:.0f} % [{:.0f} %, {:.0f} %]".format(*row)
+
+    assert not described["outcome"].str.startswith("forgets it, keeps").any()
+    assert [*board.index[board["outcome"] == "removes it, keeps the rest"]] == ["obj-mk-pa"]
+    assert tables["letters"].query("forgets == 'yes' and leaks == 'no'").empty
+    staying = described[described["outcome"] == "it stays"].groupby("task")["method"].agg(set)
+    assert all(staying[task] == {"sample-ft", "feat-if", "obj-mk-ns", "obj-if"} for task in staying.index)
+    assert {*own.query("operating_point == 'selected'")["outcome"]} == {"it stays"}
+    verdicts = tables["claims"].query("operating_point == 'as described'").set_index("claim")["verdict"]
+    assert {*verdicts[["C1", "C8", "C12"]]} == {"supported"}
+    assert [*board.index[board["outcome"] == "collapsed"]] == ["feat-ng", "obj-ng"]
+    leak = tables["update_leak"].query("task == 'reconstruction'").set_index("method")
+    auc = leak[leak["metric"] == "auc"]
+    first = 100 * leak[leak["metric"] == "rank1"].loc["obj-mk-pa", ["value", "control"]].astype(float)
+    named = tables["identity"].query(
+        "task == 'reconstruction' and dimension == 'identity' and metric == 'rank1'"
+    )
+    named = 100 * named.set_index("method")[["value", "control"]].loc["obj-mk-pa"]
+    paths = tables["paths"].query("task == 'reconstruction'").sort_values("budget").set_index("method")
+
+    def way(method, some):
+        """Return some of its budgets, the shares forgotten and the harms there, each as a list in words."""
+        own = paths.loc[method].iloc[some]
+        columns = (
+            own["budget"].map("{:.0f}".format),
+            own["forgotten"].map("{:.0%}".format).str.replace("%", " %"),
+            own["harm"].map("{:.1f}".format),
+        )
+        return [" and ".join([", ".join(column[:-1]), column.iloc[-1]]) for column in columns]
+
+    steps, shares, _ = way("obj-mk-pa", slice(None))
+    fewer, nearer, harms = way("sample-ng", slice(-1))
+    _, feature, feature_harms = way("feat-if", slice(-2, None))
+    _, single, single_harms = way("obj-if", slice(-2, None))
+    guided = paths.loc["obj-ng"].set_index("budget")
+    (before, little), (after, much) = (
+        [100 * row.forgotten, row.harm] for row in guided.loc[[56, 112]].itertuples()
+    )
+    assert paths.loc["feat-if"]["budget"].tolist() == [1, 10, 100, 1000]
+    for said in (
+        f"{ends('obj-mk-pa')} at a harm of {board.loc['obj-mk-pa', 'harm_A2']:.1f}, in "
+        f"{board.loc['obj-mk-pa', 'requests_removed']:.0f} of 24 requests",
+        f"is {board.loc['obj-mk-pa', 'excess_A1']:.1f} grey levels farther from a retrained model's picture",
+        f"in {named['value']:.0f} % of the requests, where it names them in {named['control']:.0f} % for models",
+        f"{ends('feat-mk')}, to another picture",
+        f"changes by {board.loc['feat-mk', 'harm_A3']:.1f} grey levels (A3)",
+        f"AUC of {auc.loc['feat-mk', 'value']:.2f} for `feat-mk` and {auc.loc['obj-mk-pa', 'value']:.2f} for "
+        f"`obj-mk-pa`, and with {auc.loc['obj-mk-pa', 'control']:.2f} for the bank's",
+        f"in {first['value']:.0f} % of the requests, that of a model of the bank in {first['control']:.0f} %.",
+        f"After {steps} steps `obj-mk-pa` has gone {shares} of the way",
+        f"`sample-ng` {ends('sample-ng')} at a harm of {board.loc['sample-ng', 'harm_A2']:.1f}",
+        f"from {before:.0f} % at a harm of {little:.1f} to {after:.0f} % at {much:.1f} between 56 and 112 steps.",
+        f"after {fewer} steps it has gone {nearer} of the way, at harms of {harms}.",
+        f"`feat-if` forgets {feature} at harms of {feature_harms}, and `obj-if` {single} at {single_harms}.",
+    ):
+        assert said in text
+
+
 def test_what_the_page_of_findings_says_is_in_the_published_tables():
     folder = ROOT / "docs" / "methods-run"
     names = ("scoreboard", "update_leak", "selected", "letters", "timing")
