@@ -32,7 +32,7 @@ of its image beyond that of ``noop-ft`` of the same budget; below the dotted lin
 """
 #: From here on the axes are logarithmic: a destroyed model is far away.
 LINEAR_SHARE, LINEAR_HARM = 200, 5
-TICKS = (-800, -200, -100, 0, 50, 100, 150, 200, 800, 3200)
+TICKS = (-800, -200, -100, 0, 50, 100, 150, 200, 400, 800, 3200)
 
 
 def inputs(config: Mapping[str, Any], paths: ResultPaths) -> list[str]:
