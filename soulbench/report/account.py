@@ -65,11 +65,12 @@ def write_account(
         "cell": _cell,
     }
     shown = [figure for figure in figures.planned(config) if figure.name in SHOWN]
+    laid_over = f" --configfile {' '.join(overlays)}" if overlays else ""
     files = {figure.name: Path(paths.figure(figure.name, "png")) for figure in shown}
     if missing := [name for name, path in files.items() if not path.is_file()]:
         raise UserError(
             f"{files[missing[0]]}: there is no such figure; run "
-            f"snakemake -- {' '.join(f'figure_{name}' for name in missing)}"
+            f"snakemake --cores 1{laid_over} -- {' '.join(f'figure_{name}' for name in missing)}"
         )
     for path in files.values():
         small = _small(path.read_bytes())
@@ -79,7 +80,7 @@ def write_account(
     content = account(config, paths) | {
         "figures": [(figure.title, f"{out.name}/{figure.name}.png") for figure in shown],
         "folder": out.name,
-        "overlays": f" --configfile {' '.join(overlays)}" if overlays else "",
+        "overlays": laid_over,
     }
     text = environment.get_template("account.md.j2").render(content)
     page = out.with_suffix(".md")

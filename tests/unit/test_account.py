@@ -128,8 +128,9 @@ def test_figures_that_are_not_there(tmp_path, finished, settings):
     paths = ResultPaths(str(tmp_path / "run"))
     for name in ("tradeoff", "identity"):
         Path(paths.figure(name, "png")).unlink()
-    with pytest.raises(
-        UserError, match=r"tradeoff\.png: .*; run snakemake -- figure_tradeoff figure_identity"
-    ):
-        list(write_account(settings, paths, tmp_path / "mine", []))
+    wanted = (
+        r"tradeoff\.png: .*; run snakemake --cores 1 --configfile a\.yaml -- figure_tradeoff figure_identity"
+    )
+    with pytest.raises(UserError, match=wanted):
+        list(write_account(settings, paths, tmp_path / "mine", ["a.yaml"]))
     assert not (tmp_path / "mine").exists()
