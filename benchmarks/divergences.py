@@ -1,12 +1,14 @@
-"""Write the table of docs/divergences.md, what each difference from paper and release does, from finished runs.
+"""Write the tables of docs/divergences.md, what each difference from paper and release does, from finished runs.
 
     snakemake --cores all --configfile configs/divergences.yaml -- all
-    snakemake --cores all --configfile configs/divergences/methods.yaml configs/divergences/start.yaml -- all
-    python benchmarks/divergences.py [--results results] [--configfile FILE ...] [--document FILE]
+    snakemake --cores all --configfile configs/divergences/methods.yaml -- tables
+    snakemake --cores all --configfile configs/divergences/methods.yaml configs/divergences/start.yaml -- tables
+    python benchmarks/divergences.py [--results results] [--document FILE]
 
-The second command, once for each overlay of configs/divergences/, is for differences that no parameter of a method can
-express; runs that are not there are left out. Each variant is compared with the method before it that differs from it
-in the fewest parameters, request by request and seed by seed.
+The first command makes the first table: each variant is compared with the method before it that differs from it in the
+fewest parameters, request by request and seed by seed. The second and third, the third once for each overlay of
+configs/divergences/, make the second table, of differences that no parameter of a method can express: the methods of
+each overlay's run are compared with those of the run without overlay. A table whose first run is not there stays.
 """
 
 import argparse
@@ -33,7 +35,8 @@ from soulbench.core.values import value_text  # noqa: E402
 from soulbench.exchange.published import tables  # noqa: E402
 
 CONFIG, CONFIGS = ROOT / "config.yaml", ROOT / "configs"
-BEGIN, END = "<!-- effects: begin -->", "<!-- effects: end -->"
+#: The tables of the document, each between two markers: of variants in one run, and of runs.
+EFFECTS, RUNS = "effects", "runs"
 ORIGINAL, TARGET, REST = "original", "target_error", "A2"
 #: Parameters that change how a result is computed, and not the result.
 HOW = ("chunk",)
@@ -107,15 +110,22 @@ def rows(run: Run) -> Iterator[list[str]]:
 
 
 def rows_of_another(first: Run, other: Run) -> Iterator[list[str]]:
-    """Yield the rows of a run whose methods are those of the first one, and whose other settings are not."""
+    """Yield the rows of a run whose methods are those of the first one, and whose other settings are not.
+
+    Of its original model, the row has the error itself: what its methods change is measured from there.
+    """
     changed: dict[str, Any] = {}
     for section in SECTIONS:
         changed |= changes(other.config[section], first.config[section], section)
+    differences = [
+        other.evidence.error(ORIGINAL, task) - first.evidence.error(ORIGINAL, task) for task in TASKS
+    ]
+    errors = [cell(Bootstrap.of(other.config).interval(difference)) for difference in differences]
+    yield [f"`{ORIGINAL}`", f"`{ORIGINAL}`", settings_text(changed), *errors, *["-"] * len(TASKS)]
     for name in runs.methods(other.config):
-        if name in runs.methods(first.config):
-            for budget in _budgets(other, name):
-                effects = cells(other, name, budget, (first, name, budget))
-                yield [_label(other.config, name, budget), f"`{name}`", settings_text(changed), *effects]
+        for budget in _budgets(other, name):
+            effects = cells(other, name, budget, (first, name, budget))
+            yield [_label(other.config, name, budget), f"`{name}`", settings_text(changed), *effects]
 
 
 def cells(run: Run, name: str, budget: float, default: tuple[Run, str, float] | None) -> Iterator[str]:
@@ -162,7 +172,10 @@ def cell(interval: Interval) -> str:
 
 
 def text(first: Run, others: Sequence[Run] = ()) -> str:
-    """Return the table in Markdown, and a sentence on the references before it."""
+    """Return a table in Markdown, and a sentence on the references before it.
+
+    The rows are those of the first run or, with others, of these: their methods compared with those of the first.
+    """
     errors = {
         what: " / ".join(f"{np.nanmean(values(task)):.1f}" for task in TASKS)
         for what, values in (
@@ -179,7 +192,7 @@ def text(first: Run, others: Sequence[Run] = ()) -> str:
         f"Requests: {requests}, seeds: {seeds}; {intervals}. The original models have an error of {errors['original']} "
         f"grey levels on the target, retrained models {errors['retrained']} (reconstruction / synthesis)."
     )
-    body = [*rows(first), *(row for other in others for row in rows_of_another(first, other))]
+    body = [row for other in others for row in rows_of_another(first, other)] if others else rows(first)
     lines = [
         *textwrap.wrap(sentence, 130),
         "",
@@ -188,34 +201,43 @@ def text(first: Run, others: Sequence[Run] = ()) -> str:
     return "\n".join(lines)
 
 
-def replaced(document: str, table: str) -> str:
-    """Return a document with the table between its markers."""
-    before, begin, rest = document.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise SystemExit(f"the document lacks the lines {BEGIN} and {END}")
+def replaced(document: str, name: str, table: str) -> str:
+    """Return a document with a table between its markers."""
+    begin, end = (f"<!-- {name}: {side} -->" for side in ("begin", "end"))
+    before, has_begin, rest = document.partition(begin)
+    _, has_end, after = rest.partition(end)
+    if not (has_begin and has_end):
+        raise SystemExit(f"the document lacks the lines {begin} and {end}")
     return f"{before}{begin}\n{table}\n{end}{after}"
 
 
 def main() -> None:
-    """Write the table into the document."""
+    """Write the tables into the document."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--results", type=Path, default=Path("results"), help="folder of the runs")
-    parser.add_argument("--configfile", type=Path, nargs="+", default=[CONFIGS / "divergences.yaml"])
     parser.add_argument("--document", type=Path, default=ROOT / "docs" / "divergences.md")
     options = parser.parse_args()
-    first = Run.read(files.load(CONFIG, *options.configfile), options.results)
     methods = CONFIGS / "divergences" / "methods.yaml"
     overlays = [path for path in sorted(methods.parent.glob("*.yaml")) if path != methods]
-    configs = [files.load(CONFIG, methods, path) for path in overlays]
-    others = [
-        Run.read(config, options.results)
-        for config in configs
-        if (options.results / config["name"] / "tables").is_dir()
-    ]
     document = options.document.read_text("utf-8")
-    options.document.write_text(replaced(document, text(first, others)), "utf-8")
-    print(f"{options.document}: {len(others)} of {len(configs)} further runs")
+    for name, path, further in ((EFFECTS, CONFIGS / "divergences.yaml", []), (RUNS, methods, overlays)):
+        config, *others = [
+            files.load(CONFIG, path),
+            *(files.load(CONFIG, path, overlay) for overlay in further),
+        ]
+        made = [other for other in others if _is_made(other, options.results)]
+        if _is_made(config, options.results):
+            first = Run.read(config, options.results)
+            table = text(first, [Run.read(other, options.results) for other in made])
+            document = replaced(document, name, table)
+            print(f"{name}: written, with {len(made)} of {len(others)} further runs")
+        else:
+            print(f"{name}: as it was; {options.results / config['name']} has no tables")
+    options.document.write_text(document, "utf-8")
+
+
+def _is_made(config: dict[str, Any], results: Path) -> bool:
+    return (results / config["name"] / "tables").is_dir()
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 import pandas as pd
 import pytest
 
-from benchmarks.divergences import BEGIN, CONFIG, CONFIGS, END, Run, partner, replaced, text, unlike
+from benchmarks import divergences
+from benchmarks.divergences import CONFIG, CONFIGS, EFFECTS, RUNS, Run, partner, replaced, text, unlike
 from soulbench.config import files, runs
 from soulbench.core.columns import TABLES
 from soulbench.core.paths import ResultPaths
@@ -118,6 +119,8 @@ def test_another_run_is_compared_method_by_method_with_the_first(tmp_path):
     # Each run's original model is its own zero, so the shift of all errors is none of the target's.
     key = "`obj-mk-pa`", "`unlearning.start: pretrained`"
     assert rows[key] == ["+0.0 [0.0, 0.0]"] * 2 + ["+0.3 [0.3, 0.3]"] * 2
+    assert rows["`original`", key[1]] == ["+3.0 [3.0, 3.0]"] * 2 + ["-"] * 2
+    assert not any(difference == "" for _, difference in rows)
 
 
 def test_few_requests_give_points(tmp_path):
@@ -127,8 +130,41 @@ def test_few_requests_give_points(tmp_path):
     assert rows["`noop-ft`", ""] == ["+1.0"] * 2 + ["+7.1"] * 2
 
 
-def test_the_table_replaces_what_is_between_the_markers():
-    document = f"before\n{BEGIN}\nold\n{END}\nafter\n"
-    assert replaced(document, "new") == f"before\n{BEGIN}\nnew\n{END}\nafter\n"
-    with pytest.raises(SystemExit, match="lacks the lines"):
-        replaced("no markers", "new")
+def document(**tables):
+    return "before\n" + "".join(
+        f"<!-- {name}: begin -->\n{table}\n<!-- {name}: end -->\nafter {name}\n"
+        for name, table in tables.items()
+    )
+
+
+def test_a_table_replaces_what_is_between_its_markers():
+    found = replaced(document(effects="old", runs="other"), EFFECTS, "new")
+    assert found == document(effects="new", runs="other")
+    with pytest.raises(SystemExit, match="lacks the lines <!-- runs: begin -->"):
+        replaced(document(effects="old"), RUNS, "new")
+
+
+def test_each_table_is_written_once_its_first_run_is_there(tmp_path, monkeypatch, capsys):
+    configs = tmp_path / "configs"
+    (configs / "divergences").mkdir(parents=True)
+    loaded = {
+        (configs / "divergences.yaml",): configured("variants"),
+        (configs / "divergences/methods.yaml",): configured("methods"),
+        (configs / "divergences/methods.yaml", configs / "divergences/start.yaml"): configured(
+            "start", unlearning={"start": "pretrained"}
+        ),
+    }
+    for path in {path for paths in loaded for path in paths}:
+        path.write_text("", "utf-8")
+    monkeypatch.setattr(divergences, "CONFIGS", configs)
+    monkeypatch.setattr(divergences.files, "load", lambda _, *paths: loaded[paths])
+    written = tmp_path / "divergences.md"
+    written.write_text(document(effects="old", runs="old"), "utf-8")
+    monkeypatch.setattr("sys.argv", ["divergences", "--results", str(tmp_path), "--document", str(written)])
+    methods, start = (write(tmp_path, config) for config in list(loaded.values())[1:])
+    divergences.main()
+    assert written.read_text("utf-8") == document(effects="old", runs=text(methods, [start]))
+    assert capsys.readouterr().out.splitlines() == [
+        f"effects: as it was; {tmp_path / 'variants'} has no tables",
+        "runs: written, with 1 of 1 further runs",
+    ]
