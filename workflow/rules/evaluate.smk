@@ -12,6 +12,7 @@ if config["evaluation"]["identity"] is not None:
             record=beside(PATHS.identity(), "json"),
         log:
             PATHS.log("identity_encoder"),
+        priority: 95
         params:
             **jobs.identity_encoder(config)._asdict(),
             individuals=individuals_state,
@@ -42,7 +43,8 @@ for name in sorted({run.method for run in RUNS}):
             PATHS.log("evaluate", "{method}", "seed{seed}"),
         wildcard_constraints:
             method=name,
-        priority: 90 if name == "original" else 10
+        # A model of the bank is compared with all those before it, so these are a chain, which all others wait for.
+        priority: {"original": 90, BANK: 70}.get(name, 10)
         resources:
             gpu=GPU,
         params:
