@@ -120,6 +120,11 @@ def account(config: dict[str, Any], paths: ResultPaths) -> dict[str, Any]:
         "development": runs.development_ids(config),
         "bank": len(runs.bank_models(config)),
         "methods": methods,
+        "fewer_seeds": {
+            name: seeds
+            for name in methods
+            if (seeds := len(runs.seeds_of(config, name))) < len(config["seeds"])
+        },
         "provenance": provenance(config, paths),
         "hours": jobs["seconds"].sum() / 3600,
         "models": len(jobs),

@@ -8,6 +8,7 @@ from PIL import Image
 
 from soulbench import figures
 from soulbench.analysis.claims.table import write_claims
+from soulbench.config.files import merge
 from soulbench.core.errors import UserError
 from soulbench.core.paths import ResultPaths
 from soulbench.core.tables import read_csv
@@ -101,6 +102,16 @@ def test_it_counts_test_requests_alone(finished, settings):
     requests = read_csv(finished.data("requests.csv"))
     assert len(content["requests"]) == requests.loc[requests["set"] == "test", "request"].nunique()
     assert sum(int(word) for word in content["kinds"].split() if word.isdigit()) == len(content["requests"])
+
+
+def test_methods_with_fewer_seeds_than_the_others_are_named(tmp_path, finished, settings):
+    def seeds(config, name):
+        list(write_account(config, finished, tmp_path / name, []))
+        return dict(row[:2] for row in cells((tmp_path / f"{name}.md").read_text("utf-8")))["training seeds"]
+
+    few = {"obj-if": {**settings["methods"]["obj-if"], "seeds": 1}}
+    assert seeds(settings, "all") == "2"
+    assert seeds(merge(settings, {"methods": few}), "few") == "2, but of obj-if 1"
 
 
 def test_the_command_to_repeat_it_is_on_it(text):
