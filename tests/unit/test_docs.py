@@ -139,13 +139,16 @@ def test_what_the_page_of_findings_says_of_evidence_is_in_its_tables():
         return "{:.0f} % [{:.0f} %, {:.0f} %]".format(*row)
 
     assert not described["outcome"].str.startswith("forgets it, keeps").any()
-    assert [*board.index[board["outcome"] == "removes it, keeps the rest"]] == ["obj-mk-pa"]
+    partly = described[described["outcome"] == "forgets it in part"]
+    assert {*partly["method"]} == {"obj-mk-pa"} and {*partly["damaged_A2"]} == {"no"} and len(partly) == 2
     assert tables["letters"].query("forgets == 'yes' and leaks == 'no'").empty
     staying = described[described["outcome"] == "it stays"].groupby("task")["method"].agg(set)
     assert all(staying[task] == {"sample-ft", "feat-if", "obj-mk-ns", "obj-if"} for task in staying.index)
-    assert {*own.query("operating_point == 'selected'")["outcome"]} == {"it stays"}
+    selected = own[own["operating_point"] == "selected"]
+    assert {*selected.loc[selected["outcome"] != "it stays", "method"]} == {"obj-mk-pa"}
+    assert tables["selected"].set_index("method").loc["obj-mk-pa", "budget"] == 225
     verdicts = tables["claims"].query("operating_point == 'as described'").set_index("claim")["verdict"]
-    assert {*verdicts[["C1", "C8", "C12"]]} == {"supported"}
+    assert {*verdicts[["C1", "C8", "C11", "C12"]]} == {"supported"}
     assert [*board.index[board["outcome"] == "collapsed"]] == ["feat-ng", "obj-ng"]
     leak = tables["update_leak"].query("task == 'reconstruction'").set_index("method")
     auc = leak[leak["metric"] == "auc"]
@@ -176,7 +179,7 @@ def test_what_the_page_of_findings_says_of_evidence_is_in_its_tables():
     )
     assert paths.loc["feat-if"]["budget"].tolist() == [1, 10, 100, 1000]
     for said in (
-        f"{ends('obj-mk-pa')} at a harm of {board.loc['obj-mk-pa', 'harm_A2']:.1f}, in "
+        f"{ends('obj-mk-pa')} at a harm of {board.loc['obj-mk-pa', 'harm_A2']:.1f}, and more than half the way in "
         f"{board.loc['obj-mk-pa', 'requests_removed']:.0f} of 24 requests",
         f"is {board.loc['obj-mk-pa', 'excess_A1']:.1f} grey levels farther from a retrained model's picture",
         f"in {named['value']:.0f} % of the requests, where it names them in {named['control']:.0f} % for models",
