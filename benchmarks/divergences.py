@@ -226,13 +226,15 @@ def main() -> None:
             *(files.load(CONFIG, path, overlay) for overlay in further),
         ]
         made = [other for other in others if _is_made(other, options.results)]
-        if _is_made(config, options.results):
+        if _is_made(config, options.results) and (made or not others):
             first = Run.read(config, options.results)
             table = text(first, [Run.read(other, options.results) for other in made])
             document = replaced(document, name, table)
             print(f"{name}: written, with {len(made)} of {len(others)} further runs")
         else:
-            print(f"{name}: as it was; {options.results / config['name']} has no tables")
+            print(
+                f"{name}: as it was; {options.results / config['name']} or what is compared with it has no tables"
+            )
     options.document.write_text(document, "utf-8")
 
 

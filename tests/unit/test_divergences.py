@@ -165,6 +165,6 @@ def test_each_table_is_written_once_its_first_run_is_there(tmp_path, monkeypatch
     divergences.main()
     assert written.read_text("utf-8") == document(effects="old", runs=text(methods, [start]))
     assert capsys.readouterr().out.splitlines() == [
-        f"effects: as it was; {tmp_path / 'variants'} has no tables",
+        f"effects: as it was; {tmp_path / 'variants'} or what is compared with it has no tables",
         "runs: written, with 1 of 1 further runs",
     ]
