@@ -15,7 +15,7 @@ from PIL import Image
 
 from soulbench import figures
 from soulbench.analysis.arrays import natural_order
-from soulbench.analysis.claims.parts import BY_CONSTRUCTION, CONTRADICTED, SUPPORTED, UNDECIDED
+from soulbench.analysis.claims.parts import BY_CONSTRUCTION, CONTRADICTED, SUPPORTED, UNDECIDED, short
 from soulbench.analysis.methods import unlearners
 from soulbench.config import attacks, runs
 from soulbench.core.errors import UserError
@@ -62,6 +62,7 @@ def write_account(
         "percent": headline.percent,
         "cost": headline.cost,
         "number": number,
+        "short": short,
         "cell": _cell,
     }
     shown = [figure for figure in figures.planned(config) if figure.name in SHOWN]

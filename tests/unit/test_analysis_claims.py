@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from soulbench.analysis.bootstrap import Bootstrap
+from soulbench.analysis.bootstrap import Bootstrap, Interval
 from soulbench.analysis.claims.parts import Part, all_of, any_of, conclude, every, untested
 from soulbench.analysis.claims.queries import recovered
 from soulbench.analysis.claims.table import Tables, evaluate_claims, write_claims
@@ -254,6 +254,13 @@ def test_what_was_tested_and_withheld_stays_one_of_its_family():
     assert alone.verdict == "contradicted"
     opened = all_of([finding(50.0), finding(0.0)])
     assert opened.p == 1.0 and np.isnan(all_of([untested("nobody looked")]).p)
+
+
+def test_a_verdict_quotes_numbers_that_one_can_read():
+    """Not 8.11e-05: below the third decimal nothing here has a meaning."""
+    exact = Interval(mean=8.11e-05, low=-0.0161, high=1834.56, requests=24, seeds=2)
+    part = Part("it", replace(finding(50.0), effect=exact))
+    assert part.number() == "0 units [−0.016, 1830]"
 
 
 def test_power_is_what_a_t_test_needs():

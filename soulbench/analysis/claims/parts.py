@@ -31,8 +31,13 @@ class Part:
             return note or "not measured"
         note = f", {note}" if note else ""
         if np.isnan(effect.low):
-            return f"{effect.mean:.3g} {unit}, {effect.requests} requests: no interval{note}"
-        return f"{effect.mean:.3g} {unit} [{effect.low:.3g}, {effect.high:.3g}]{note}"
+            return f"{short(effect.mean)} {unit}, {effect.requests} requests: no interval{note}"
+        return f"{short(effect.mean)} {unit} [{short(effect.low)}, {short(effect.high)}]{note}"
+
+
+def short(value: float) -> str:
+    """Return a number with three significant digits and at most three decimals: no unit here is worth reading finer."""
+    return f"{round(float(f'{value:.3g}'), 3) + 0.0:g}".replace("-", "−")  # + 0.0: never minus zero
 
 
 @dataclass(frozen=True)
