@@ -261,3 +261,43 @@ def test_what_the_page_of_findings_says_is_in_the_published_tables():
     demo = (ROOT / "docs" / "demo-run.md").read_text(encoding="utf-8")
     [rho] = re.findall(r"^(\S+) in reconstruction \(11 methods", demo, re.MULTILINE)
     assert f"over the demo's 11 that do not collapse {rho}:" in text
+
+
+def test_what_the_page_of_divergences_says_of_runs_is_in_its_table():
+    text = (ROOT / "docs" / "divergences.md").read_text(encoding="utf-8")
+    table = text.partition("<!-- runs: begin -->")[2].partition("<!-- runs: end -->")[0]
+    said = " ".join(text.partition("What this table shows:")[2].partition("\n## ")[0].split())
+    effects = {}
+    for line in table.splitlines():
+        method, _, setting, *cells = (
+            line.replace("`", "").strip("| ").split(" | ") if "[" in line else [""] * 3
+        )
+        if cells:
+            numbers = [[*map(float, re.findall(r"[-+]?\d+\.\d", cell))] for cell in cells]
+            effects[method, re.findall(r"\.(\w+): ", setting)[-1]] = numbers
+
+    def size(method, setting, column=0):
+        return abs(effects[method, setting][column][0])
+
+    def certain(method, setting, column):
+        _, low, high = effects[method, setting][column]
+        return low * high > 0
+
+    assert f"rises by {size('original', 'layernorm', 1)} grey levels" in said
+    assert all(row[0] == [0.0] * 3 for (_, setting), row in effects.items() if setting == "layernorm")
+    assert (
+        f"rises by {size('original', 'hide_features', 1)} where the whole image is hidden, which it never was in "
+        f"training, and by {size('original', 'hide_features')} in reconstruction"
+    ) in said
+    less, low, high = effects["feat-mk", "hide_features"][1]
+    assert f"`feat-mk` forgets less, by {-less} [{-high}, {-low}]" in said
+    assert not certain("obj-mk-pa", "hide_features", 1)
+    masks = ("feat-mk", "obj-mk-pa")
+    assert all(certain(method, "norm_statistics", task) for method in masks for task in (0, 1))
+    of_masks = " and ".join(f"{size(method, 'norm_statistics')} with `{method}`" for method in masks)
+    assert f"by {of_masks}" in said
+    assert effects["obj-if, alpha 1000", "norm_statistics"] == [[0.0] * 3] * 4
+    assert (
+        f"`noop-ft` alone is {size('noop-ft', 'start')} farther from the truth on the target than by default, and "
+        f"{size('noop-ft', 'start', 2)} on the rest; `obj-mk-pa` is by as much ({size('obj-mk-pa', 'start')})"
+    ) in said
