@@ -36,7 +36,9 @@ class Part:
 
 
 def short(value: float) -> str:
-    """Return a number with three significant digits and at most three decimals: no unit here is worth reading finer."""
+    """Return a number with three significant digits and at most three decimals; a dash if there is no number."""
+    if np.isnan(value):
+        return "–"
     return f"{round(float(f'{value:.3g}'), 3) + 0.0:g}".replace("-", "−")  # + 0.0: never minus zero
 
 
