@@ -117,14 +117,13 @@ def account(config: dict[str, Any], paths: ResultPaths) -> dict[str, Any]:
         "kinds": kinds(requests[requests["set"] == TEST]),
         "requests": runs.request_ids(config),
         "individuals": _individuals(requests),
-        "attacks": attacks.names(config),
+        "attacks": [_attack(config, name) for name in attacks.names(config)],
         "development": runs.development_ids(config),
         "bank": len(runs.bank_models(config)),
         "methods": methods,
-        "fewer_seeds": {
-            name: seeds
-            for name in methods
-            if (seeds := len(runs.seeds_of(config, name))) < len(config["seeds"])
+        "fewer": {
+            "requests": _fewer({name: _tested(config, name) for name in methods}, runs.request_ids(config)),
+            "seeds": _fewer({name: runs.seeds_of(config, name) for name in methods}, config["seeds"]),
         },
         "provenance": provenance(config, paths),
         "hours": jobs["seconds"].sum() / 3600,
@@ -147,6 +146,29 @@ def account(config: dict[str, Any], paths: ResultPaths) -> dict[str, Any]:
         "leak_order": letters.leak_order(config, paths),
         "selected": read_csv(paths.table("selected")).to_dict("records"),
     }
+
+
+def _attack(config: Mapping[str, Any], name: str) -> str:
+    """Return an attack with what its entry limits it to: methods, requests, seeds."""
+    entry = config["attacks"][name]
+    limits = [", ".join(entry["methods"])] if entry.get("methods") else []
+    every = {"requests": runs.request_ids(config), "seeds": config["seeds"]}
+    limits += [
+        f"{entry[what]} {what.removesuffix('s') if entry[what] == 1 else what}"
+        for what, all_of_them in every.items()
+        if (entry.get(what) or len(all_of_them)) < len(all_of_them)
+    ]
+    return f"{name} ({'; '.join(limits)})" if limits else name
+
+
+def _tested(config: Mapping[str, Any], method: str) -> list[str]:
+    """Return the test requests of a method."""
+    return [one for one in runs.requests_of(config, method) if one in runs.request_ids(config)]
+
+
+def _fewer(of_methods: Mapping[str, Sequence[Any]], every: Sequence[Any]) -> dict[str, int]:
+    """Return the number of those methods that have fewer than all."""
+    return {name: len(own) for name, own in of_methods.items() if len(own) < len(every)}
 
 
 def _individuals(requests: pd.DataFrame) -> int:

@@ -104,14 +104,29 @@ def test_it_counts_test_requests_alone(finished, settings):
     assert sum(int(word) for word in content["kinds"].split() if word.isdigit()) == len(content["requests"])
 
 
-def test_methods_with_fewer_seeds_than_the_others_are_named(tmp_path, finished, settings):
-    def seeds(config, name):
-        list(write_account(config, finished, tmp_path / name, []))
-        return dict(row[:2] for row in cells((tmp_path / f"{name}.md").read_text("utf-8")))["training seeds"]
+def test_methods_with_fewer_seeds_or_requests_than_the_others_are_named(tmp_path, finished, settings):
+    def rows(name, methods):
+        list(write_account(merge(settings, {"methods": methods}), finished, tmp_path / name, []))
+        return dict(row[:2] for row in cells((tmp_path / f"{name}.md").read_text("utf-8")))
 
-    few = {"obj-if": {**settings["methods"]["obj-if"], "seeds": 1}}
-    assert seeds(settings, "all") == "2"
-    assert seeds(merge(settings, {"methods": few}), "few") == "2, but of obj-if 1"
+    whole, few = rows("all", {}), rows("few", {"obj-if": {"seeds": 1}, "obj-mk-pa": {"requests": 3}})
+    assert whole["training seeds"] == "2" and few["training seeds"] == "2, but of obj-if 1"
+    assert few["test requests"] == f"{whole['test requests']}, but of obj-mk-pa 3"
+    assert not whole["test requests"].endswith("3")
+
+
+def test_attacks_are_named_with_what_they_are_limited_to(finished, settings):
+    limited = {
+        "compression": {},
+        "relearn": {"methods": ["noop-ft", "obj-mk-pa"], "requests": 3, "seeds": 1},
+        "sequence": {"requests": 1, "seeds": 2},
+    }
+    content = account({**settings, "attacks": limited}, finished)
+    assert content["attacks"] == [
+        "compression",
+        "relearn (noop-ft, obj-mk-pa; 3 requests; 1 seed)",
+        "sequence (1 request)",
+    ]
 
 
 def test_the_command_to_repeat_it_is_on_it(text):
