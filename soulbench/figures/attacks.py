@@ -24,8 +24,8 @@ CONFIG = ("methods", "analysis", "seeds")
 CAPTION = """\
 One panel an attack, both tasks: how much better off an attacker is with a method's model than with models that never
 saw the targets (dashed, 0). Right of the dotted line it counts as a leak: what an eye can see, or one pair in twenty.
-Bars are {{ percent }} intervals over {{ axes }}, hollow marks have none. The numbers are those of the greatest budget
-(leaks.csv; docs/attacks.md); device: {{ config.device }}.
+Bars are {{ percent }} intervals over {{ axes }}, hollow marks have none; n is the number of requests where it is
+smaller. The numbers are those of the greatest budget (leaks.csv; docs/attacks.md); device: {{ config.device }}.
 """
 COLUMNS = 4
 LOOKS = dict(zip(TASKS, (("o", -0.16), ("^", 0.16)), strict=True))
@@ -44,13 +44,17 @@ def plot(config: dict[str, Any], paths: ResultPaths, out_stem: Path, log: Callab
     rows = max(1, math.ceil(len(attacks) / COLUMNS))
     with _style.figure(11, 1.2 + rows * (0.9 + 0.26 * len(names)), out_stem) as fig:
         panels = fig.subplots(rows, COLUMNS, squeeze=False).flat
+        requests = int(table["n_requests"].max()) if len(table) else 0
         for index, axes in enumerate(panels):
             if index < len(attacks):
                 own = table[table["attack"] == attacks[index]]
                 _panel(axes, config, own, names, labelled=index % COLUMNS == 0)
+                fewer = int(own["n_requests"].max())
+                size = "" if fewer == requests else f" (n = {fewer})"
+                axes.set_title(f"{attacks[index]}{size}", loc="left", weight="bold")
             else:
                 axes.set_axis_off()
-        _legend(fig, config, names, int(table["n_requests"].max()) if len(table) else 0)
+        _legend(fig, config, names, requests)
     log(f"{len(attacks)} attacks on {len(names)} methods")
 
 
@@ -67,7 +71,6 @@ def _panel(axes: Axes, config: dict[str, Any], rows: pd.DataFrame, names: list[s
                 row: Any = own.loc[name]
                 ends = row["excess"], row["excess_low"], row["excess_high"]
                 _style.interval(axes, y + shift, ends, _style.colour(config, name), marker, 4.5)
-    axes.set_title(first["attack"], loc="left", weight="bold")
     axes.set_xlabel(f"excess of {first['metric']}, {first['unit']}")
 
 
@@ -85,5 +88,5 @@ def _legend(fig: Figure, config: dict[str, Any], names: list[str], requests: int
     )
     for colour, dashes, label in references:
         handles.append(Line2D([], [], color=colour, linestyle=dashes, linewidth=1.2, label=label))
-    note = f"to the right, the attacker finds more; {_style.bars_note(config, requests)}"
+    note = f"to the right, the attacker finds more; n: fewer requests; {_style.bars_note(config, requests)}"
     _style.outside_legend(fig, handles, 4, note)

@@ -56,7 +56,7 @@ def plot(config: dict[str, Any], paths: ResultPaths, out_stem: Path, log: Callab
         for name in names
         if (found := come_back(table[(table["task"] == task) & (table["method"] == name)])).size
     }
-    columns = min(COLUMNS, max(1, len(maps) // len(TASKS)))
+    columns = min(COLUMNS, max(len(TASKS), len(maps) // len(TASKS)))
     lines = -(-len(maps) // columns) or 1
     with _style.figure(max(8.5, 2.5 * columns + 1), 2.4 * lines + 3.6, out_stem) as fig:
         parts: Any = fig.subfigures(2, 1, height_ratios=[2.4 * lines, 3.6])

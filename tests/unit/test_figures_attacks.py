@@ -108,3 +108,18 @@ def test_what_comes_back_by_place_and_step():
     expected = [[0, 4, 8], [np.nan, 0, 4], [np.nan, np.nan, 0]]
     np.testing.assert_allclose(found, expected)
     assert come_back(rows[rows["method"] == "original"]).size == 0
+
+
+def test_attacks_that_were_made_for_fewer_requests_say_so(tmp_path):
+    paths, loaded, figure = ResultPaths(str(tmp_path)), settings(), figures.get("attacks")
+    numbers = dict.fromkeys(TABLES["leaks"], 0.0) | {"excess": 9.0, "excess_low": 7.0, "excess_high": 11.0}
+    words = {"method": "obj-mk-pa", "metric": "error", "unit": "grey levels", "leaks": "yes", "n_seeds": 1}
+    rows = [
+        {**numbers, **words, "leaks_uncorrected": "yes", "attack": name, "task": task, "n_requests": requests}
+        for name, requests in (("compression", 24), ("relearn", 6))
+        for task in TASKS
+    ]
+    write_csv(pd.DataFrame(rows), paths.table("leaks"), float_format=None)
+    figure.plot(sections.select(loaded, *figure.config_keys), paths, tmp_path / "attacks", lambda line: None)
+    svg = (tmp_path / "attacks.svg").read_text()
+    assert "relearn (n = 6)" in svg and "compression (n" not in svg and "over 24 requests" in svg
