@@ -76,6 +76,65 @@ def test_every_page_is_in_the_index_once():
     assert sorted(listed) == sorted(pages)
 
 
+def test_what_the_page_of_attacks_says_of_evidence_is_in_its_tables():
+    tables = {
+        name: pd.read_csv(ROOT / "docs" / "evidence" / f"{name}.csv.gz") for name in ("leaks", "attacks")
+    }
+    leaks, attacks = (table.query("task == 'reconstruction'") for table in tables.values())
+    page = (ROOT / "docs" / "attacks.md").read_text(encoding="utf-8")
+    text = " ".join(page.partition("## What `evidence` found\n")[2].partition("\n## ")[0].split())
+    jobs = leaks[leaks["attack"].isin(attacks["attack"]) & (leaks["method"] == "obj-mk-pa")].set_index(
+        "attack"
+    )
+    jobs = jobs[~jobs.index.str.startswith(("query-", "update-", "identity"))]
+    size = {name: (row.n_requests, row.n_seeds) for name, row in jobs.iterrows()}
+    many = ("compression", "graph-query", "trace")
+    few = ("embedding-query", "relearn", "sequence")
+    assert size == dict.fromkeys(many, (24, 3)) | dict.fromkeys(few, (6, 1))
+    verdicts = jobs["leaks"]
+    assert {*verdicts[["compression", "graph-query"]]} == {"yes"}
+    assert {*verdicts[["embedding-query", "trace"]]} == {"unclear"}
+    of = attacks[attacks["method"] == "obj-mk-pa"]
+
+    def means(attack, metric, source=of):
+        own = source.query("attack == @attack and metric == @metric")
+        return own.groupby("budget")[["value", "control"]].mean()
+
+    plain = means("compression", "error").loc[32]
+    undone = means("compression", "recovered").iloc[-1]
+    asked, optimised = (
+        one.iloc[0] - one.iloc[-1]
+        for one in (means("graph-query", "error"), means("embedding-query", "error"))
+    )
+    object_ = means("relearn", "error-object")
+    original = means("relearn", "error-object", attacks[attacks["method"] == "original"])
+    blind = means("relearn", "recovered").iloc[-1]
+    rest = means("sequence", "rest")["value"]
+    trace = leaks.query("attack == 'trace'").set_index("method")
+    assert {*trace.loc[["noop-ft", "original"], "leaks"]} == {"yes"}
+    leaking = (
+        tables["leaks"].query("method == 'obj-mk-pa' and task == 'synthesis'").set_index("attack")["leaks"]
+    )
+    assert {*leaking[["compression", "graph-query", "embedding-query"]]} == {"yes"}
+    for said in (
+        f"error is {plain['value']:.1f} grey levels, that of models which never saw it {plain['control']:.1f}.",
+        f"lowers it by {undone['value']:.1f} (theirs by {undone['control']:.1f})",
+        f"altered scene graphs by {asked['value']:.1f} ({asked['control']:.1f})",
+        f"embedding by {optimised['value']:.1f} ({optimised['control']:.1f}).",
+        "from an error of {:.1f} grey levels to {:.1f}, and ten to {:.1f};".format(
+            *object_["value"][[0, 5, 10]]
+        ),
+        f"the original is at {original['value'][0]:.1f}.",
+        "go from {:.1f} to {:.1f} and {:.1f}:".format(*object_["control"][[0, 5, 10]]),
+        f"comes back by {blind['value']:.1f} only (theirs by {blind['control']:.1f}).",
+        f"earlier ones, {means('sequence', 're-emergence')['value'].iloc[-1]:.1f} grey levels by the last.",
+        f"goes from {rest.iloc[0]:.1f} to {rest.iloc[-1]:.1f}:",
+        f"AUC of {trace.loc['obj-mk-pa', 'value']:.2f}, which is unclear.",
+        f"with {trace.loc['noop-ft', 'value']:.2f} and {trace.loc['original', 'value']:.2f}, and that is",
+    ):
+        assert said in text
+
+
 def test_what_the_page_of_attacks_says_was_found_is_in_the_published_tables():
     tables = {
         name: pd.read_csv(ROOT / "docs" / "demo-run" / f"{name}.csv.gz")
@@ -129,7 +188,12 @@ def test_what_the_page_of_findings_says_of_evidence_is_in_its_tables():
     names = ("scoreboard", "update_leak", "selected", "letters", "identity", "paths", "claims", "bank")
     tables = {name: pd.read_csv(ROOT / "docs" / "evidence" / f"{name}.csv.gz") for name in names}
     text = " ".join((ROOT / "docs" / "findings.md").read_text(encoding="utf-8").split())
-    own = tables["scoreboard"][tables["scoreboard"]["level"] != "reference"]
+    judged = tables["scoreboard"][tables["scoreboard"]["level"] != "reference"]
+    of_the_text = judged["method"].str.endswith("-described")
+    masks = judged[of_the_text & (judged["operating_point"] == "as described")]
+    assert masks["method"].nunique() == 3 and {*masks["outcome"]} == {"it stays"}
+    assert {(row.n_requests, row.n_seeds) for row in masks.itertuples()} == {(12, 1)}
+    own = judged[~of_the_text]
     described = own[own["operating_point"] == "as described"]
     board = described[described["task"] == "reconstruction"].set_index("method")
     assert len(board) == 9 and {*board["requests_memorised"]} == {24}
@@ -194,6 +258,7 @@ def test_what_the_page_of_findings_says_of_evidence_is_in_its_tables():
         f"is {board.loc['obj-mk-pa', 'excess_A1']:.1f} grey levels farther from a retrained model's picture",
         f"in {named['value']:.0f} % of the requests, where it names them in {named['control']:.0f} % for models",
         f"{ends('feat-mk')}, to another picture",
+        f"(at most {100 * masks['forgotten'].max():.0f} %, 12 requests and one seed)",
         f"changes by {board.loc['feat-mk', 'harm_A3']:.1f} grey levels (A3)",
         f"AUC of {auc.loc['feat-mk', 'value']:.2f} for `feat-mk` and {auc.loc['obj-mk-pa', 'value']:.2f} for "
         f"`obj-mk-pa`, and with {auc.loc['obj-mk-pa', 'control']:.2f} for the bank's",
