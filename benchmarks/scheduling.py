@@ -22,10 +22,10 @@ CASES = {"with a limit": ["--max-jobs-per-timespan", "99/1s"], "without": []}
 
 def measured(arguments: list[str]) -> tuple[float, float]:
     """Return the core-seconds of Snakemake's process, without its children's, and the seconds that it ran."""
-    command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), *arguments, "--", "all"]
+    command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), *arguments]
     with tempfile.TemporaryDirectory() as folder:
         started, own = time.perf_counter(), 0.0
-        with subprocess.Popen([*command[:-2], "--directory", folder, *command[-2:]]) as run:
+        with subprocess.Popen([*command, "--directory", folder, "--", "all"]) as run:
             process = psutil.Process(run.pid)
             while run.poll() is None:
                 times = process.cpu_times()

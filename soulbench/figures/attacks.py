@@ -48,17 +48,16 @@ def plot(config: dict[str, Any], paths: ResultPaths, out_stem: Path, log: Callab
         for index, axes in enumerate(panels):
             if index < len(attacks):
                 own = table[table["attack"] == attacks[index]]
-                _panel(axes, config, own, names, labelled=index % COLUMNS == 0)
-                fewer = int(own["n_requests"].max())
-                size = "" if fewer == requests else f" (n = {fewer})"
-                axes.set_title(f"{attacks[index]}{size}", loc="left", weight="bold")
+                _panel(axes, config, own, names, requests, labelled=index % COLUMNS == 0)
             else:
                 axes.set_axis_off()
         _legend(fig, config, names, requests)
     log(f"{len(attacks)} attacks on {len(names)} methods")
 
 
-def _panel(axes: Axes, config: dict[str, Any], rows: pd.DataFrame, names: list[str], labelled: bool) -> None:
+def _panel(
+    axes: Axes, config: dict[str, Any], rows: pd.DataFrame, names: list[str], requests: int, labelled: bool
+) -> None:
     _style.method_axis(axes, config, names, labelled)
     first = rows.iloc[0]
     axes.axvline(0, color=_style.RETRAIN_COLOUR, linewidth=1.2, linestyle=_style.REFERENCE_DASHES)
@@ -71,6 +70,9 @@ def _panel(axes: Axes, config: dict[str, Any], rows: pd.DataFrame, names: list[s
                 row: Any = own.loc[name]
                 ends = row["excess"], row["excess_low"], row["excess_high"]
                 _style.interval(axes, y + shift, ends, _style.colour(config, name), marker, 4.5)
+    own_requests = int(rows["n_requests"].max())
+    size = f" (n = {own_requests})" if own_requests < requests else ""
+    axes.set_title(f"{first['attack']}{size}", loc="left", weight="bold")
     axes.set_xlabel(f"excess of {first['metric']}, {first['unit']}")
 
 
@@ -88,5 +90,5 @@ def _legend(fig: Figure, config: dict[str, Any], names: list[str], requests: int
     )
     for colour, dashes, label in references:
         handles.append(Line2D([], [], color=colour, linestyle=dashes, linewidth=1.2, label=label))
-    note = f"to the right, the attacker finds more; n: fewer requests; {_style.bars_note(config, requests)}"
+    note = f"to the right, the attacker finds more; {_style.bars_note(config, requests)}"
     _style.outside_legend(fig, handles, 4, note)
