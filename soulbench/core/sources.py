@@ -8,7 +8,8 @@ trains no model anew, and results that were made before it stay valid.
 import ast
 import functools
 import hashlib
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -88,22 +89,25 @@ def _source(module: str) -> Source:
     path = _file(module)
     assert path is not None, module
     tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
-    _remove_docstrings(tree)
+    _remove_docstring(tree)
+    # Snakemake waits for this at each start, and walking the tree takes most of it, so it is walked once.
+    nodes = [list(ast.walk(node)) for node in tree.body]
+    everywhere = list(itertools.chain(*nodes))
+    for node in everywhere:
+        _remove_docstring(node)
     package = None
     if not _is_path(module):
         package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    imports = [
-        name for node in ast.walk(tree) if isinstance(node, IMPORTS) for name in _imported(node, package)
-    ]
+    imports = [name for node in everywhere if isinstance(node, IMPORTS) for name in _imported(node, package)]
     aliases = dict(
         pair for node in tree.body if isinstance(node, IMPORTS) for pair in _aliases(node, package)
     )
     own = frozenset(name for node in tree.body for name in _bound(node))
     statements = tuple(
         Statement(
-            frozenset(_bound(node)), ast.dump(node), frozenset(_uses(node, module, package, own, aliases))
+            frozenset(_bound(node)), ast.dump(node), frozenset(_uses(inside, module, package, own, aliases))
         )
-        for node in tree.body
+        for node, inside in zip(tree.body, nodes, strict=True)
         if not isinstance(node, IMPORTS)
     )
     beside = _beside(path) if _is_path(module) else ()
@@ -163,27 +167,31 @@ def _aliases(node: ast.Import | ast.ImportFrom, package: str | None) -> Iterator
 
 
 def _uses(
-    node: ast.stmt, module: str, package: str | None, own: frozenset[str], aliases: dict[str, Name]
+    nodes: Sequence[ast.AST],
+    module: str,
+    package: str | None,
+    own: frozenset[str],
+    aliases: dict[str, Name],
 ) -> Iterator[Name]:
-    """Yield what a statement refers to.
+    """Yield what a statement refers to, given its nodes.
 
     `module.name` of an imported module refers to that name, any other use of the module to all of it. A local variable
     of the same name as a global one counts as that one.
     """
-    inner = [one for one in ast.walk(node) if isinstance(one, IMPORTS)]
+    inner = [one for one in nodes if isinstance(one, IMPORTS)]
     known = {**aliases, **dict(pair for one in inner for pair in _aliases(one, package))}
     # What is imported inside a function is not looked for by name where it is no module: the import itself is a use.
     yield from (
         referred for one in inner for _, referred in _aliases(one, package) if referred.name is not None
     )
     through = set[int]()
-    for one in ast.walk(node):
+    for one in nodes:
         if isinstance(one, ast.Attribute) and isinstance(one.value, ast.Name):
             referred = known.get(one.value.id)
             if referred is not None and referred.name is None and not _submodule(referred.module, one.attr):
                 through.add(id(one.value))
                 yield Name(referred.module, one.attr)
-    for one in ast.walk(node):
+    for one in nodes:
         if isinstance(one, ast.Name) and id(one) not in through:
             if one.id in known:
                 yield known[one.id]
@@ -290,10 +298,9 @@ def _reach(module: str, name: str | None, counted: set[int], always: bool = Fals
             yield from one.uses
 
 
-def _remove_docstrings(tree: ast.Module) -> None:
-    for node in ast.walk(tree):
-        if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
-            node.body = node.body[1:]
+def _remove_docstring(node: ast.AST) -> None:
+    if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+        node.body = node.body[1:]
 
 
 @functools.cache

@@ -14,10 +14,18 @@ from snakemake import cli
 import soulbench.config.model  # noqa: F401  what the Snakefile imports slowly, as forks need it
 from soulbench import figures
 from soulbench.core import registry
-from soulbench.core.sources import ROOT
+from soulbench.core.sources import ROOT, closure
 
+# What forks need is there before they start: the code of all figures, and the sources that the rules take hashes of.
 for figure in registry.ids("figures"):
     figures.get(figure.replace("-", "_"))
+closure(
+    *(
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for path in (ROOT / "soulbench").rglob("*.py")
+        if path.name != "__init__.py"
+    )
+)
 
 NOT_SOURCES = shutil.ignore_patterns(
     *(".git", ".venv", "results", ".snakemake", "__pycache__", ".*_cache", ".hypothesis", "*.work"),

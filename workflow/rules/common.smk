@@ -193,9 +193,9 @@ def identity_checkpoint():
     return [] if config["evaluation"]["identity"] is None else PATHS.identity()
 
 
-def evaluation_cases(wildcards):
+def evaluation_cases(method, wildcards):
     """Return what one evaluation job does: for each request the model, the records to compare with, the new record."""
-    method, seed = wildcards.method, int(wildcards.seed)
+    seed = int(wildcards.seed)
     return [
         {
             "request": request,
@@ -225,17 +225,17 @@ def compared_records(run):
     return {"original": original and PATHS.record(*original), "references": references}
 
 
-def evaluated_models(wildcards):
+def evaluated_models(method, wildcards):
     """Return the checkpoints that one evaluation job reads."""
-    cases = evaluation_cases(wildcards)
+    cases = evaluation_cases(method, wildcards)
     return [path for case in cases for path in [case["model"], *case["budgets"].values()]]
 
 
-def compared_outputs(wildcards):
+def compared_outputs(method, wildcards):
     """Return the outputs of other models that one evaluation job compares with."""
     return [
         f"{folder}/outputs.npz"
-        for case in evaluation_cases(wildcards)
+        for case in evaluation_cases(method, wildcards)
         for folder in [case["original"], *case["references"]]
         if folder is not None
     ]

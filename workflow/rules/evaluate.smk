@@ -21,7 +21,8 @@ if config["evaluation"]["identity"] is not None:
 
 
 # One rule per method. A job evaluates the models of one seed for all requests, because starting a job costs more than
-# evaluating a model.
+# evaluating a model. The paths hold the method's id and no wildcard: Snakemake looks for the producer of a file among all
+# outputs with its constant prefix, and the records of all methods together are thousands.
 for name in sorted({run.method for run in RUNS}):
 
     rule:
@@ -30,19 +31,17 @@ for name in sorted({run.method for run in RUNS}):
         input:
             PATHS.data("human.csv"),
             **PREPARED,
-            models=evaluated_models,
+            models=lambda wildcards, method=name: evaluated_models(method, wildcards),
             identity=identity_checkpoint(),
-            compared=compared_outputs,
+            compared=lambda wildcards, method=name: compared_outputs(method, wildcards),
         output:
             [
-                PATHS.record("{method}", request, "{seed}", file)
+                PATHS.record(name, request, "{seed}", file)
                 for request in requests_of(name)
                 for file in RECORD_FILES
             ],
         log:
-            PATHS.log("evaluate", "{method}", "seed{seed}"),
-        wildcard_constraints:
-            method=name,
+            PATHS.log("evaluate", name, "seed{seed}"),
         # A model of the bank is compared with all those before it, so these are a chain, which all others wait for.
         priority: {"original": 90, BANK: 70}.get(name, 10)
         resources:
@@ -50,7 +49,8 @@ for name in sorted({run.method for run in RUNS}):
         params:
             **jobs.evaluation(config)._asdict(),
             weights=file_state(config["evaluation"]["lpips"]["weights"]),
-            cases=evaluation_cases,
+            method=name,
+            cases=lambda wildcards, method=name: evaluation_cases(method, wildcards),
         script:
             "../scripts/evaluate.py"
 

@@ -12,7 +12,7 @@ from soulbench.evaluation.run import EvaluationRun, evaluate
 with job(snakemake.log[0]) as log:
     evaluate(
         config=snakemake.params.settings,
-        method=snakemake.wildcards.method,
+        method=snakemake.params.method,
         seed=int(snakemake.wildcards.seed),
         runs=[
             EvaluationRun(
