@@ -203,6 +203,11 @@ def references(config: Mapping[str, Any], run: Run) -> list[Run]:
     return [exact] if is_planned and run != exact else []
 
 
+def shown_reference(config: Mapping[str, Any], request: str) -> Run | None:
+    """Return the retrained model whose images stand beside those of all methods; None if there is none."""
+    return next(iter(references(config, Run("noop-ft", request, config["seeds"][0]))), None)
+
+
 def next_seed(config: Mapping[str, Any], seed: int) -> int:
     """Return the seed whose original model is the `reseed` of a seed: the next one, and after the last the first."""
     seeds = config["seeds"]

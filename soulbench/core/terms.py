@@ -49,6 +49,9 @@ RESEED = "reseed"
 #: The bank of retrained models; in the tables, its models' numbers take the place of training seeds.
 BANK = "bank"
 
+#: Name, beside those of methods, of one of the retrained models that never saw a request's objects.
+RETRAINED = "retrained"
+
 #: The query of an unaltered scene graph, beside those that alter it.
 NO_QUERY = "none"
 

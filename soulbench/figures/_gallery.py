@@ -18,14 +18,14 @@ from soulbench.core.damage import read_arrays
 from soulbench.core.errors import UserError
 from soulbench.core.paths import ResultPaths
 from soulbench.core.tables import read_csv
-from soulbench.core.terms import BANK, ELSEWHERE, TASKS, TEST
+from soulbench.core.terms import BANK, ELSEWHERE, RETRAINED, TASKS, TEST
 from soulbench.data.packed import PackedScenes
 from soulbench.figures import _style
 
 OTHERS = 3
 GAP, BLOCK_GAP = 4, 20  # pixels of the mosaic between images, and between blocks of columns
 #: The parts of the configuration that `BenchmarkImages` reads.
-CONFIG = ("methods", "requests", "references", "seeds")
+CONFIG = ("methods", "requests", "references", "seed", "seeds")
 
 Grid = list[list[np.ndarray | None]]
 Box = tuple[float, float, float, float]
@@ -52,11 +52,21 @@ def image_inputs(paths: ResultPaths) -> list[str]:
 
 
 def output_inputs(config: Mapping[str, Any], paths: ResultPaths) -> list[str]:
-    """Return the files that a mosaic of the models' outputs reads: one seed of every planned run, and the images."""
+    """Return the files that a mosaic of the models' outputs reads.
+
+    They are the images, and the outputs of one seed of every planned run and of one of the bank's models per request.
+    """
     first = config["seeds"][0]
     shown = [run for run in runs.planned(config) if run.seed == first and run.method != BANK]
+    shown += filter(None, (of_bank(config, request) for request in runs.request_ids(config)))
     outputs = [paths.record(*run, "outputs.npz") for run in shown]
     return [*image_inputs(paths), paths.table("memorised"), *outputs]
+
+
+def of_bank(config: Mapping[str, Any], request: str) -> runs.Run | None:
+    """Return a model of the bank that never saw a request's objects; None without a bank."""
+    reference = runs.shown_reference(config, request)
+    return reference if reference is not None and reference.method == BANK else None
 
 
 def ablation_inputs(config: Mapping[str, Any], paths: ResultPaths, name: str) -> list[str]:
@@ -167,11 +177,13 @@ def _canonical(text: str) -> str:
 
 
 def outputs_by_row(images: BenchmarkImages, requests: list[str]) -> dict[str, list[Any]]:
-    """Return the rows of a mosaic, the true images first: for each, the outputs for every request."""
+    """Return the rows of a mosaic, true images first, a model of the bank last: for each, the outputs by request."""
     truth = [{task: _TrueImages(images) for task in TASKS} for _ in requests]
     outputs = {
         name: [images.outputs(name, request) for request in requests] for name in images.methods(requests)
     }
+    if all(models := [of_bank(images.config, request) for request in requests]):
+        outputs[RETRAINED] = [images.outputs_of(run) for run in models if run is not None]
     return {"truth": truth, **outputs}
 
 

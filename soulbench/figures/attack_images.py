@@ -18,7 +18,7 @@ from soulbench.figures.attack_success import SHOWN, shown
 TITLE = "What attacks bring back"
 SUBCATEGORY = "Outputs"
 POSITION = 64
-CONFIG = (*_gallery.CONFIG, "attacks", "plugins", "seed", "unlearning.steps")
+CONFIG = (*_gallery.CONFIG, "attacks", "plugins", "unlearning.steps")
 CAPTION = """\
 The target's place as every model draws it: without an attack, and at the attacker's greatest budget, with the best
 query or the optimised embedding. For the request of Fig. 5, or the first that is attacked, and training seed

@@ -18,9 +18,8 @@ from soulbench.config import runs
 from soulbench.config.metrics import measured, units
 from soulbench.core.paths import ResultPaths
 from soulbench.core.tables import read_csv
-from soulbench.core.terms import ELSEWHERE, RESEED, TASKS
+from soulbench.core.terms import ELSEWHERE, RESEED, RETRAINED, TASKS
 from soulbench.figures import metric_name
-from soulbench.report.shown_models import RETRAINED
 
 ALL_KINDS = "all"
 

@@ -4,17 +4,15 @@ from typing import Any
 
 from soulbench.config import runs
 from soulbench.core.paths import ResultPaths
-
-#: Name of the retrained models that every method is compared with: the bank's without the request's objects.
-RETRAINED = "retrained"
+from soulbench.core.terms import RETRAINED
 
 
 def of_request(config: dict[str, Any], request: str) -> dict[str, runs.Run]:
     """Return the runs by name: one of the retrained models, and every method with its first training seed."""
     names = [name for name in runs.methods(config) if request in runs.requests_of(config, name)]
     own = {name: runs.Run(name, request, runs.seeds_of(config, name)[0]) for name in names}
-    references = runs.references(config, runs.Run("noop-ft", request, config["seeds"][0]))
-    return ({RETRAINED: references[0]} if references else {}) | own
+    reference = runs.shown_reference(config, request)
+    return ({} if reference is None else {RETRAINED: reference}) | own
 
 
 def output_inputs(config: dict[str, Any], paths: ResultPaths) -> list[str]:
