@@ -116,7 +116,10 @@ def account(config: dict[str, Any], paths: ResultPaths) -> dict[str, Any]:
         "points": points,
         "kinds": kinds(requests[requests["set"] == TEST]),
         "requests": runs.request_ids(config),
-        "individuals": _individuals(requests),
+        **_individuals(requests),
+        "lpips_weights": Path(
+            config["evaluation"]["lpips"]["weights"]
+        ).name,  # where a file lies is nobody's matter
         "attacks": [_attack(config, name) for name in attacks.names(config)],
         "development": runs.development_ids(config),
         "bank": len(runs.bank_models(config)),
@@ -171,11 +174,12 @@ def _fewer(of_methods: Mapping[str, Sequence[Any]], every: Sequence[Any]) -> dic
     return {name: len(own) for name, own in of_methods.items() if len(own) < len(every)}
 
 
-def _individuals(requests: pd.DataFrame) -> int:
-    """Return how many people the test requests are about, if some are about the same one; else 0."""
-    primary = requests[requests["set"] == TEST].drop_duplicates("request")["individual"].dropna()
-    people = int(primary.nunique())
-    return people if people < len(primary) else 0
+def _individuals(requests: pd.DataFrame) -> dict[str, int]:
+    """Return how many known people the test requests show, 0 if each shows another; and how many show nobody known."""
+    primary = requests[requests["set"] == TEST].drop_duplicates("request")["individual"].fillna("")
+    known = primary[primary != ""]
+    people = int(known.nunique())
+    return {"individuals": people if people < len(known) else 0, "unknown": len(primary) - len(known)}
 
 
 def _claims(claims: pd.DataFrame) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -102,6 +103,19 @@ def test_it_counts_test_requests_alone(finished, settings):
     requests = read_csv(finished.data("requests.csv"))
     assert len(content["requests"]) == requests.loc[requests["set"] == "test", "request"].nunique()
     assert sum(int(word) for word in content["kinds"].split() if word.isdigit()) == len(content["requests"])
+
+
+def test_requests_about_nobody_known_are_no_requests_about_one_person(tmp_path, finished, settings):
+    folder = tmp_path / "copy"
+    shutil.copytree(finished.root, folder)
+    requests = pd.read_csv(folder / "data" / "requests.csv", dtype=str)
+    requests.assign(individual="").to_csv(folder / "data" / "requests.csv", index=False)
+    settings = merge(settings, {"evaluation": {"lpips": {"weights": "/somewhere/trunk.pth"}}})
+    list(write_account(settings, ResultPaths(str(folder)), tmp_path / "mine", []))
+    text = (tmp_path / "mine.md").read_text("utf-8")
+    assert "Who is shown is not known for 6 of the requests" in text
+    assert "different individuals" not in text
+    assert "with trunk.pth weights." in text and "somewhere" not in text
 
 
 def test_methods_with_fewer_seeds_or_requests_than_the_others_are_named(tmp_path, finished, settings):
