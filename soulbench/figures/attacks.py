@@ -71,8 +71,9 @@ def _panel(
                 ends = row["excess"], row["excess_low"], row["excess_high"]
                 _style.interval(axes, y + shift, ends, _style.colour(config, name), marker, 4.5)
     own_requests = int(rows["n_requests"].max())
-    size = f" (n = {own_requests})" if own_requests < requests else ""
-    axes.set_title(f"{first['attack']}{size}", loc="left", weight="bold")
+    axes.set_title(first["attack"], loc="left", weight="bold")
+    if own_requests < requests:
+        axes.set_title(f"n = {own_requests}", loc="right", fontsize="medium")
     axes.set_xlabel(f"excess of {first['metric']}, {first['unit']}")
 
 
