@@ -275,6 +275,62 @@ def test_what_the_page_of_findings_says_of_evidence_is_in_its_tables():
         assert said in text
 
 
+def test_what_the_page_of_photographs_says_is_in_its_tables():
+    names = ("scoreboard", "memorised", "identity", "paths", "selected", "claim_parts")
+    tables = {name: pd.read_csv(ROOT / "docs" / "photos-run" / f"{name}.csv.gz") for name in names}
+    pages = {
+        name: " ".join((ROOT / "docs" / f"{name}.md").read_text("utf-8").split())
+        for name in ("photos", "findings")
+    }
+    board = tables["scoreboard"].query("operating_point == 'as described' and level != 'reference'")
+    staying = board[board["outcome"] == "it stays"].groupby("task")["method"].agg(set)
+    assert all(staying[task] == {"sample-ft", "feat-if", "obj-mk-ns", "obj-if"} for task in staying.index)
+    assert {*board[board["outcome"] == "removes it, damages the rest"]["method"]} == {"sample-ng", "feat-mk"}
+    assert {*board[board["outcome"] == "collapsed"]["method"]} == {"feat-ng"}
+    own = board[board["task"] == "reconstruction"].set_index("method")
+    patch, synthesis = own.loc["obj-mk-pa"], board.query("task == 'synthesis'").set_index("method")
+    assert patch["damaged_A2"] == "unclear" and patch["excess_A1_low"] > 0
+    assert {patch["damaged_A3"], patch["damaged_retained_error"]} == {"no"}
+    forgotten = [f"{100 * patch[name]:.0f} %" for name in ("forgotten", "forgotten_low", "forgotten_high")]
+    harm = [f"{patch[name]:.1f}" for name in ("harm_A2", "harm_low_A2", "harm_high_A2")]
+    assert "{} [{}, {}] of the way; its harm, {} [{}, {}],".format(*forgotten, *harm) in pages["findings"]
+    memorised = tables["memorised"].set_index("task")
+    clearly = memorised.groupby("task")["clearly"].sum()
+    assert (clearly["reconstruction"], clearly["synthesis"]) == (12, 11)
+    errors = memorised.loc["reconstruction"]
+    low, high = errors["error_retrain"].agg(["min", "max"])
+    half = tables["paths"].query("method == 'obj-mk-pa' and task == 'reconstruction' and budget == 25")
+    identity = tables["identity"].query(
+        "method == 'obj-mk-pa' and task == 'reconstruction' and metric == 'mrr'"
+    )
+    [named] = identity.itertuples()
+    collapsed = own.loc[["sample-ng", "obj-ng"], "collapsed_share"] * 24
+    assert collapsed.round(6).nunique() == 1
+    for said in (
+        f"with an error of {errors['error_original'].mean():.0f} grey levels, those that never saw them with "
+        f"{errors['error_retrain'].mean():.0f} in the mean, {low:.0f} to {high:.0f};",
+        f"goes {forgotten[0]} of the way ({100 * synthesis.loc['obj-mk-pa', 'forgotten']:.0f} % in synthesis)",
+        f"by {harm[0]} grey levels beyond `noop-ft`, and 2.55 would be damage: undecided, with an interval from "
+        f"{harm[1]} to {harm[2]}.",
+        f"With half the budget it goes {100 * half['forgotten'].item():.0f} % of the way.",
+        f"lie {patch['excess_A1']:.0f} grey levels further from theirs",
+        f"(A3 +{own.loc['feat-mk', 'harm_A3']:.0f} grey levels)",
+        f"in many models; {collapsed.iloc[0]:.0f} of 24 count as collapsed.",
+        f"has {named.gallery:.0f} crops to choose from (it identifies {100 * named.accuracy:.0f} % of true crops; a "
+        f"blind guess has a mean reciprocal rank of {named.chance:.2f})",
+        f"the person has {named.value:.2f} [{named.value_low:.2f}, {named.value_high:.2f}], where models that "
+        f"never saw the person have {named.control:.2f}:",
+    ):
+        assert said in pages["photos"], said
+    twelfth = tables["claim_parts"].query("claim == 'C12' and operating_point == 'as described'").iloc[0]
+    assert (twelfth["holds"], twelfth["holds_uncorrected"], twelfth["requests_needed"]) == (
+        "unclear",
+        "yes",
+        16,
+    )
+    assert tables["selected"].set_index("method").loc["obj-mk-pa", "budget"] == 25
+
+
 def test_what_the_page_of_findings_says_is_in_the_published_tables():
     folder = ROOT / "docs" / "methods-run"
     names = ("scoreboard", "update_leak", "selected", "letters", "timing")
