@@ -69,9 +69,9 @@ def plot(name, paths, stem, settings=None):
     return re.sub(r"<[^>]+>", " ", svg)
 
 
-def with_only_inputs(name, paths, folder, settings=None):
+def with_only_inputs(name, paths, folder):
     """Copy the files that a figure declares, and no others, to another folder."""
-    for source in figures.get(name).inputs(settings or config(), paths):
+    for source in figures.get(name).inputs(config(), paths):
         target = folder / Path(source).relative_to(paths.root)
         target.parent.mkdir(parents=True, exist_ok=True)
         (shutil.copytree if Path(source).is_dir() else shutil.copy)(source, target)
@@ -183,15 +183,16 @@ def test_with_a_bank_the_last_row_is_a_model_that_never_saw_the_request(tmp_path
     settings = config(bootstrap=50)
     settings["references"]["bank"] = {"models": 4, "share": 0.5}
     settings["methods"]["retrain"] = {"requests": 1}  # there are exact models for this one alone
-    everything = prepare(tmp_path / "results", settings)
-    paths = with_only_inputs("qualitative_more", everything, tmp_path / "copy", settings)
+    paths = ResultPaths(str(tmp_path))
+    Factory(tmp_path, settings).write()
+    write_images(tmp_path, settings)
+    read = figures.get("qualitative_more").inputs(settings, paths)
     rows = _gallery.outputs_by_row(BenchmarkImages(settings, paths), ["r2", "r3"])
     assert list(rows)[-2:] == ["retrain-sample", "retrained"]
     for request, outputs in zip(["r2", "r3"], rows["retrained"], strict=True):
-        number = runs.out_models(settings, request)[0]
-        stored = np.load(paths.record("bank", request, number, "outputs.npz"))
-        assert np.array_equal(np.stack(list(outputs["synthesis"].values())), stored["synthesis"])
-    assert "retrained" in plot("qualitative_more", paths, tmp_path / "more", settings)
+        path = paths.record("bank", request, runs.out_models(settings, request)[0], "outputs.npz")
+        assert np.array_equal(np.stack(list(outputs["synthesis"].values())), np.load(path)["synthesis"])
+        assert path in read
 
 
 def test_records_of_an_earlier_configuration_are_not_shown(results, tmp_path):
