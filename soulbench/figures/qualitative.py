@@ -17,7 +17,7 @@ CAPTION = """\
 The paper's Fig. 5: the true images and the outputs of the original model, every method and the retrained models, for
 one request (the first that the original model had clearly memorised) and training seed {{ config.seeds[0] }}: the
 target image and three others, two of them with the same category if there are two. {% if config.references.bank %}
-`retrained` is a model of the bank, which never saw the targets, nor those of some other requests. {% endif %}Boxes
+``retrained`` is a model of the bank, which never saw the targets, nor those of some other requests. {% endif %}Boxes
 outline the targets; they are not part of the image. Good: the target looks as the retrained model generates it, and
 everything else as the original model does; device: {{ config.device }}.
 """

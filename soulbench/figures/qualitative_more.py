@@ -16,7 +16,7 @@ CONFIG = (*_gallery.CONFIG, "report.example_requests")
 CAPTION = """\
 The paper's Fig. 8: at most {{ counted(config.report.example_requests, "more request") }}, training seed
 {{ config.seeds[0] }}: the target image and another one with the same category, both tasks. {% if
-config.references.bank %}`retrained` is a model of the bank, which never saw the targets, nor those of some other
+config.references.bank %}``retrained`` is a model of the bank, which never saw the targets, nor those of some other
 requests. {% endif %}Grey: the method is
 not run for this request; device: {{ config.device }}.
 """
