@@ -17,8 +17,7 @@ CAPTION = """\
 The paper's Fig. 8: at most {{ counted(config.report.example_requests, "more request") }}, training seed
 {{ config.seeds[0] }}: the target image and another one with the same category, both tasks. {% if
 config.references.bank %}``retrained`` is a model of the bank, which never saw the targets, nor those of some other
-requests. {% endif %}Grey: the method is
-not run for this request; device: {{ config.device }}.
+requests. {% endif %}Grey: the method is not run for this request; device: {{ config.device }}.
 """
 
 

@@ -117,9 +117,8 @@ def account(config: dict[str, Any], paths: ResultPaths) -> dict[str, Any]:
         "kinds": kinds(requests[requests["set"] == TEST]),
         "requests": runs.request_ids(config),
         **_individuals(requests),
-        "lpips_weights": Path(
-            config["evaluation"]["lpips"]["weights"]
-        ).name,  # where a file lies is nobody's matter
+        # Others read the page: it does not say where a file lies.
+        "lpips_weights": Path(config["evaluation"]["lpips"]["weights"]).name,
         "attacks": [_attack(config, name) for name in attacks.names(config)],
         "development": runs.development_ids(config),
         "bank": len(runs.bank_models(config)),
