@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from soulbench.config import attacks, files, metrics, runs
-from soulbench.core import registry
+from soulbench.core import arithmetic, registry
 from soulbench.core.errors import UserError
 from soulbench.core.paths import ResultPaths
 from soulbench.core.processor import precision_warning
@@ -161,9 +161,12 @@ def _check(options: argparse.Namespace) -> Iterator[str]:
     }
     yield f"{config['name']}: the configuration is valid"
     yield from _table([(name, str(number)) for name, number in counts.items()])
-    warning = precision_warning(config, config["device"] == "cpu")
-    if warning is not None:
-        yield f"warning: {warning}"
+    for warning in (
+        precision_warning(config, config["device"] == "cpu"),
+        arithmetic.warning(config["arithmetic"]),
+    ):
+        if warning is not None:
+            yield f"warning: {warning}"
     if options.estimate:
         yield from estimate.lines(config)
 

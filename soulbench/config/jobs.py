@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from soulbench.config import attacks, metrics, runs, sections
 from soulbench.core import plugins, registry
+from soulbench.core.arithmetic import NATIVE
 from soulbench.core.sources import source_hash
 
 #: Sections of the configuration that every job reads which runs a model.
@@ -27,6 +28,15 @@ class Job(NamedTuple):
     settings: dict[str, Any]
 
 
+def computed(config: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    """Return the sections that a job receives which computes with PyTorch, and `arithmetic` with them.
+
+    Native arithmetic is left out: records of versions that knew no other lack the key, and stay valid.
+    """
+    arithmetic = config["arithmetic"]
+    return sections.select(config, *keys) | ({} if arithmetic == NATIVE else {"arithmetic": arithmetic})
+
+
 def pretraining(config: Mapping[str, Any]) -> Job:
     """Return what pre-training depends on."""
     return _stage(config, other="finetune")
@@ -41,12 +51,12 @@ def _stage(config: Mapping[str, Any], other: str) -> Job:
     """Return what one training stage depends on: all that models do, without the `other` stage's steps."""
     training = [f"training.{key}" for key in config["training"] if key != other]
     keys = [*(key for key in MODELS if key != "training"), *training]
-    return Job(source_hash("soulbench.training.stages"), sections.select(config, *keys))
+    return Job(source_hash("soulbench.training.stages"), computed(config, *keys))
 
 
 def unlearning(config: Mapping[str, Any], method: str) -> Job:
     """Return what a configured method depends on."""
-    settings = sections.select(config, *MODELS, "unlearning", f"methods.{method}")
+    settings = computed(config, *MODELS, "unlearning", f"methods.{method}")
     brought = _plugins(config, "methods", [runs.base_method(config, method)])
     return Job(
         source_hash("soulbench.unlearning.run", runs.method(config, method).source.entry), settings | brought
@@ -68,13 +78,13 @@ def _plugins(
 
 def bank(config: Mapping[str, Any]) -> Job:
     """Return what a model of the bank of retrained models depends on, besides the requests that it lacks."""
-    settings = sections.select(config, *MODELS, "unlearning.roi_margin")
+    settings = computed(config, *MODELS, "unlearning.roi_margin")
     return Job(source_hash("soulbench.unlearning.bank"), settings)
 
 
 def evaluation(config: Mapping[str, Any]) -> Job:
     """Return what the evaluation of a model depends on."""
-    settings = sections.select(config, *MODELS, "unlearning.roi_margin", "human.labels", "evaluation")
+    settings = computed(config, *MODELS, "unlearning.roi_margin", "human.labels", "evaluation")
     files, brought = _used(config, queries=config["evaluation"]["queries"], metrics=metrics.names(config))
     return Job(source_hash("soulbench.evaluation.run", *files), settings | brought)
 
@@ -97,14 +107,14 @@ def attack(config: Mapping[str, Any], name: str, method: str) -> Job:
         keys.append(f"methods.{method}")
         files.append(runs.method(config, method).source.entry)
         brought = _plugins(config, "methods", [runs.base_method(config, method)], brought)
-    return Job(source_hash("soulbench.evaluation.attack", *files), sections.select(config, *keys) | brought)
+    return Job(source_hash("soulbench.evaluation.attack", *files), computed(config, *keys) | brought)
 
 
 def identity_encoder(config: Mapping[str, Any]) -> Job:
     """Return what the identity encoder depends on."""
     return Job(
         source_hash("soulbench.evaluation.identity_encoder"),
-        sections.select(config, "seed", "data.source", "data.root", "evaluation.identity"),
+        computed(config, "seed", "data.source", "data.root", "evaluation.identity"),
     )
 
 
@@ -112,6 +122,4 @@ def ablation(config: Mapping[str, Any]) -> Job:
     """Return what the ablations of obj-if depend on."""
     keys = (*MODELS, "unlearning", "human.labels", "evaluation", "ablations", "methods.obj-if")
     files, brought = _used(config, methods=["obj-if"], metrics=metrics.names(config))
-    return Job(
-        source_hash("soulbench.evaluation.ablations", *files), sections.select(config, *keys) | brought
-    )
+    return Job(source_hash("soulbench.evaluation.ablations", *files), computed(config, *keys) | brought)

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import yaml
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 from soulbench.config import attacks, files, jobs, requests_file, runs, sections
 from soulbench.config.checks import check
-from soulbench.core import fork_server, lock
+from soulbench.core import arithmetic, fork_server, lock
 from soulbench.core.errors import UserError
 from soulbench.core.file_states import file_state, folder_state
 from soulbench.core.paths import (
@@ -39,6 +40,11 @@ try:
     check(config)
 except UserError as error:
     raise WorkflowError(f"the configuration is wrong\n{error}") from None
+
+# Before jobs start: the libraries that they load read it from the environment.
+arithmetic.restrict(config["arithmetic"])
+if workflow.is_main_process and (warning := arithmetic.warning(config["arithmetic"])) is not None:
+    logger.warning(warning)
 
 PATHS = ResultPaths.of(config)
 RUNS = runs.evaluated(config)

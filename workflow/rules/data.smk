@@ -111,7 +111,7 @@ rule visual_features:
         PATHS.log("visual_features"),
     params:
         source=source_hash("soulbench.models.visual_features"),
-        settings=settings("generator.visual"),
+        settings=jobs.computed(config, "generator.visual"),
         weights=file_state(config["generator"]["visual"]["weights"]),
     script:
         "../scripts/visual_features.py"
