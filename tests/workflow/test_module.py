@@ -1,11 +1,13 @@
 """The workflow as a module of another Snakefile, in another folder, with the installed package."""
 
+import json
 import shutil
 
 import pytest
 from snakemake_runs import call, snakemake
 
 from soulbench.config import files, runs
+from soulbench.core import arithmetic
 from soulbench.core.paths import ResultPaths
 from soulbench.core.sources import ROOT
 
@@ -18,7 +20,12 @@ module soulbench:
     config: config
 
 use rule * from soulbench
+
+rule environment:
+    output: "environment.json"
+    script: "environment.py"
 """
+ENVIRONMENT = "import json, os; json.dump(dict(os.environ), open(snakemake.output[0], 'w'))"
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +34,7 @@ def folder(tmp_path_factory):
     shutil.copy(ROOT / "config.yaml", folder)
     shutil.copy(ROOT / "configs" / "smoke.yaml", folder)
     (folder / "Snakefile").write_text(SNAKEFILE)
+    (folder / "environment.py").write_text(ENVIRONMENT)
     return folder
 
 
@@ -49,10 +57,12 @@ def test_its_rules_may_be_renamed_and_their_settings_changed(folder, tmp_path):
 def test_it_prepares_the_data(folder):
     config = files.load(folder / "config.yaml", folder / "smoke.yaml")
     paths = ResultPaths.of(config)
-    targets = [paths.data("requests.csv"), paths.data("visual.npy")]
+    targets = [paths.data("requests.csv"), paths.data("visual.npy"), "environment.json"]
     run = snakemake(folder, "--cores", "1", *targets)
     assert run.status == 0, run.text
     assert all((folder / target).is_file() for target in targets)
     lines = (folder / targets[0]).read_text().splitlines()[1:]
     requests = [*runs.request_ids(config), *runs.development_ids(config)]
     assert list(dict.fromkeys(line.partition(",")[0] for line in lines)) == requests
+    assert (config["arithmetic"], arithmetic.is_available()) == (arithmetic.PORTABLE, True)
+    assert json.loads((folder / targets[2]).read_text()).items() >= arithmetic.VARIABLES.items()
