@@ -34,7 +34,7 @@ from soulbench.core.arithmetic import NATIVE, PORTABLE, VARIABLES  # noqa: E402
 METHODS = ("obj-mk-pa", "obj-if")
 #: Beside those of config.yaml: the sections that the sizes of the demo come from.
 DEMO = ("generator", "training", "data.image_size")
-STEPS = {"pretrain": {"steps": 20, "batch": 8}, "finetune": {"steps": 60, "batch": 8}}
+STEPS = {"pretrain": {"steps": 20, "batch": 8}, "finetune": {"steps": 20, "batch": 8}}
 
 
 def make(sizes: str) -> dict[str, Any]:

@@ -163,7 +163,7 @@ def _check(options: argparse.Namespace) -> Iterator[str]:
     yield from _table([(name, str(number)) for name, number in counts.items()])
     for warning in (
         precision_warning(config, config["device"] == "cpu"),
-        arithmetic.warning(config["arithmetic"]),
+        arithmetic.warning(config),
     ):
         if warning is not None:
             yield f"warning: {warning}"

@@ -8,8 +8,10 @@ these are set before a job starts.
 
 import os
 import platform
+from collections.abc import Mapping
+from typing import Any
 
-from soulbench.core.processor import CPUINFO
+from soulbench.core.processor import CPUINFO, SLOWER, has_bfloat16
 
 NATIVE, PORTABLE = "native", "portable"
 X86 = ("x86_64", "AMD64")
@@ -45,11 +47,18 @@ def restrict(arithmetic: str) -> None:
         os.environ.update(VARIABLES)
 
 
-def warning(arithmetic: str) -> str | None:
+def warning(config: Mapping[str, Any]) -> str | None:
     """Return what is to be said of the configured arithmetic on this processor; None for nothing."""
-    if arithmetic != PORTABLE or is_available():
+    if config["arithmetic"] != PORTABLE:
         return None
-    return (
-        f"arithmetic: portable needs an x86 processor with AVX2, and this is none ({platform.machine()}); it computes "
-        "with its own instructions, so expect equal verdicts, not equal numbers (docs/reproducing.md)"
-    )
+    if not is_available():
+        return (
+            f"arithmetic: portable needs an x86 processor with AVX2, and this is none ({platform.machine()}); it "
+            "computes with its own instructions, so expect equal verdicts, not equal numbers (docs/reproducing.md)"
+        )
+    if config["training"]["precision"] == "bfloat16" and config["device"] == "cpu" and has_bfloat16():
+        return (
+            "arithmetic: portable leaves out this processor's instructions for training.precision: bfloat16, which is "
+            f"about {SLOWER} times slower without; use arithmetic: native"
+        )
+    return None

@@ -24,7 +24,8 @@ class GaussNewton:
     def __init__(self, redaction: Redaction, pieces: Sequence[Piece]):
         self.redaction = redaction
         outputs = [(redaction.model(one.batch, one.condition).images, one.weights) for one in pieces]
-        self.images = [images * weights.sqrt() for images, weights in outputs]
+        # In float64, because the root of a float32 differs in its last bit between makers of processors (MKL).
+        self.images = [images * weights.double().sqrt().to(weights.dtype) for images, weights in outputs]
         self.values = sum(images.numel() for images in self.images)
 
     def __call__(self, vector: Tensor) -> Tensor:

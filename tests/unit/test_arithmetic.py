@@ -9,6 +9,10 @@ from soulbench.core import arithmetic
 from soulbench.core.sources import ROOT
 
 
+def configured(kind, precision="float32"):
+    return {"arithmetic": kind, "device": "cpu", "training": {"precision": precision}}
+
+
 @pytest.fixture
 def machine(monkeypatch, tmp_path):
     """A function that sets the processor's kind and instructions; afterwards the environment is as before."""
@@ -39,15 +43,23 @@ def test_it_holds_where_the_processor_has_the_instructions_and_a_warning_says_wh
     arithmetic.restrict("portable")
     set_ = {name: os.environ[name] for name in arithmetic.VARIABLES}
     assert set_ == (arithmetic.VARIABLES if there else dict.fromkeys(arithmetic.VARIABLES, "before"))
-    assert (arithmetic.warning("portable") is None) == there
-    assert there or kind in arithmetic.warning("portable")
+    said = arithmetic.warning(configured("portable"))
+    assert (said is None) == there
+    assert there or kind in said
 
 
 def test_native_arithmetic_sets_nothing(machine):
     machine("x86_64", "avx2 fma")
     arithmetic.restrict("native")
     assert {os.environ[name] for name in arithmetic.VARIABLES} == {"before"}
-    assert arithmetic.warning("native") is None
+    assert arithmetic.warning(configured("native", "bfloat16")) is None
+
+
+@pytest.mark.parametrize(("has", "said"), [(True, True), (False, False), (None, False)])
+def test_a_warning_says_that_it_leaves_out_instructions_for_bfloat16(has, said, machine, monkeypatch):
+    machine("x86_64", "avx2 fma")
+    monkeypatch.setattr(arithmetic, "has_bfloat16", lambda: has)
+    assert (arithmetic.warning(configured("portable", "bfloat16")) is not None) == said
 
 
 def test_jobs_of_another_arithmetic_are_other_jobs_and_native_ones_those_of_earlier_versions():

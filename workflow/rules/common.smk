@@ -43,7 +43,7 @@ except UserError as error:
 
 # Before jobs start: the libraries that they load read it from the environment.
 arithmetic.restrict(config["arithmetic"])
-if workflow.is_main_process and (warning := arithmetic.warning(config["arithmetic"])) is not None:
+if workflow.is_main_process and (warning := arithmetic.warning(config)) is not None:
     logger.warning(warning)
 
 PATHS = ResultPaths.of(config)
