@@ -209,16 +209,20 @@ def _memorised(table: pd.DataFrame) -> dict[str, Any]:
     return {"tasks": by_task, "doubtful": table[~table["clearly"]].to_dict("records")}
 
 
+def _device(record: Mapping[str, Any]) -> str:
+    """Return what a model or record was computed on. Records of native arithmetic do not say so (`config.jobs`)."""
+    arithmetic = record["parameters"].get("arithmetic")
+    return record["device"] if arithmetic is None else f"{record['device']}, {arithmetic} arithmetic"
+
+
 def provenance(config: dict[str, Any], paths: ResultPaths) -> dict[str, Any]:
     """Return where the numbers come from: devices and commits of the planned runs, and this program's versions."""
     planned = runs.planned(config)
     files = [paths.record(*run, "record.json") for run in planned]
     files += [beside(runs.checkpoint(config, *run, paths), "json") for run in planned]
     contents = [records.read_json(path) for path in dict.fromkeys(files)]
-    devices, commits = (
-        sorted({str(content[key]) for content in contents if content.get(key)})
-        for key in ("device", "commit")
-    )
+    devices = sorted({_device(content) for content in contents if content.get("device")})
+    commits = sorted({str(content["commit"]) for content in contents if content.get("commit")})
     return {
         "system": f"{platform.system()} {platform.release()}, {platform.machine()}",
         "devices": devices or [config["device"]],

@@ -40,7 +40,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CATEGORIES = ("man", "woman", "boy", "girl", "lady", "child", "person", "face")
 EFFECT = ["task", "dimension", "metric", "value"]
 PROVENANCE = {
-    "parameters": {},
+    "parameters": {"arithmetic": "portable"},
     "seeds": {"base": 0},
     "device": "cpu (planted)",
     "versions": {"python": "3.11.0", "torch": "2.15.0"},

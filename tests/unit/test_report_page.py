@@ -16,7 +16,7 @@ from soulbench.analysis.claims.table import CLAIMS, write_claims
 from soulbench.analysis.dimensions import DIMENSIONS
 from soulbench.core.errors import UserError
 from soulbench.core.paths import ResultPaths
-from soulbench.core.records import write_json
+from soulbench.core.records import read_json, write_json
 from soulbench.core.tables import read_csv
 from soulbench.core.terms import UNITS
 from soulbench.report import captions, headline, photographs
@@ -132,12 +132,23 @@ def test_what_an_earlier_configuration_left_is_not_on_the_page(paths, tmp_path):
     write_json(f"{copy.root}/unlearned/removed-method/r1/seed1/model.json", stale)
     settings["ablations"]["requests"] = 0
     facts = provenance(settings, copy)
-    assert facts["devices"] == ["cpu (planted)"]
+    assert facts["devices"] == ["cpu (planted), portable arithmetic"]
     assert facts["commits"] == ["2" * 40]
     written(settings, copy)
     page = Path(copy.page()).read_text(encoding="utf-8")
     assert "figure-alpha" not in page
     assert "figure-latent" in page
+
+
+def test_records_of_both_arithmetics_are_told_apart(paths, tmp_path):
+    copy = ResultPaths(str(tmp_path / "copy"))
+    shutil.copytree(paths.root, copy.root)
+    path = Path(copy.record("obj-ng", "r1", 1, "record.json"))
+    write_json(path, {**read_json(path), "parameters": {}})
+    assert provenance(config(bootstrap=100), copy)["devices"] == [
+        "cpu (planted)",
+        "cpu (planted), portable arithmetic",
+    ]
 
 
 def test_claims_have_their_badges(paths, text):
