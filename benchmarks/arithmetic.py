@@ -32,7 +32,7 @@ sys.path.insert(0, str(ROOT))
 from soulbench.core.arithmetic import NATIVE, PORTABLE, VARIABLES  # noqa: E402
 
 METHODS = ("obj-mk-pa", "obj-if")
-#: Beside those of config.yaml: the sections that the sizes of the demo come from.
+#: The sections of config.yaml that give the demo's sizes; only so many steps are made of its training.
 DEMO = ("generator", "training", "data.image_size")
 STEPS = {"pretrain": {"steps": 20, "batch": 8}, "finetune": {"steps": 20, "batch": 8}}
 

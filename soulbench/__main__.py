@@ -161,10 +161,7 @@ def _check(options: argparse.Namespace) -> Iterator[str]:
     }
     yield f"{config['name']}: the configuration is valid"
     yield from _table([(name, str(number)) for name, number in counts.items()])
-    for warning in (
-        precision_warning(config, config["device"] == "cpu"),
-        arithmetic.warning(config),
-    ):
+    for warning in (precision_warning(config, config["device"] == "cpu"), arithmetic.warning(config)):
         if warning is not None:
             yield f"warning: {warning}"
     if options.estimate:

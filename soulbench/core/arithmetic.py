@@ -37,13 +37,9 @@ def is_available() -> bool:
     return platform.machine() in X86 and words >= INSTRUCTIONS
 
 
-def restrict(arithmetic: str) -> None:
-    """Set the variables for the processes that this one starts, if they are to compute portably and can.
-
-    Args:
-        arithmetic: `arithmetic` of the configuration.
-    """
-    if arithmetic == PORTABLE and is_available():
+def restrict(config: Mapping[str, Any]) -> None:
+    """Set the variables for the processes that this one starts, if they are to compute portably and can."""
+    if config["arithmetic"] == PORTABLE and is_available():
         os.environ.update(VARIABLES)
 
 

@@ -40,7 +40,7 @@ def test_it_holds_where_the_processor_has_the_instructions_and_a_warning_says_wh
     kind, flags, there, machine
 ):
     machine(kind, flags)
-    arithmetic.restrict("portable")
+    arithmetic.restrict(configured("portable"))
     set_ = {name: os.environ[name] for name in arithmetic.VARIABLES}
     assert set_ == (arithmetic.VARIABLES if there else dict.fromkeys(arithmetic.VARIABLES, "before"))
     said = arithmetic.warning(configured("portable"))
@@ -50,7 +50,7 @@ def test_it_holds_where_the_processor_has_the_instructions_and_a_warning_says_wh
 
 def test_native_arithmetic_sets_nothing(machine):
     machine("x86_64", "avx2 fma")
-    arithmetic.restrict("native")
+    arithmetic.restrict(configured("native"))
     assert {os.environ[name] for name in arithmetic.VARIABLES} == {"before"}
     assert arithmetic.warning(configured("native", "bfloat16")) is None
 

@@ -42,7 +42,7 @@ except UserError as error:
     raise WorkflowError(f"the configuration is wrong\n{error}") from None
 
 # Before jobs start: the libraries that they load read it from the environment.
-arithmetic.restrict(config["arithmetic"])
+arithmetic.restrict(config)
 if workflow.is_main_process and (warning := arithmetic.warning(config)) is not None:
     logger.warning(warning)
 
