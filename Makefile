@@ -67,4 +67,4 @@ wheel: .venv/run.stamp
 lock:
 	for name in requirements requirements-dev; do \
 	  uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --upgrade \
-	    envs/$$name.in -o envs/$$name.txt; done
+	    envs/$$name.in -o envs/$$name.txt || exit 1; done

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from soulbench.config import attacks, files, metrics, runs
-from soulbench.core import arithmetic, registry
+from soulbench.core import arithmetic, declarations, registry
 from soulbench.core.errors import UserError
 from soulbench.core.paths import ResultPaths
 from soulbench.core.processor import precision_warning
@@ -176,7 +176,7 @@ def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
 
 
 def _summary(kind: str, name: str) -> str:
-    return (registry.module(kind, name).__doc__ or "").strip().partition("\n")[0]
+    return declarations.docstring(registry.source(kind, name).path).partition("\n")[0]
 
 
 def _methods(options: argparse.Namespace) -> Iterator[str]:
@@ -263,14 +263,15 @@ def _publish(options: argparse.Namespace) -> Iterator[str]:
 
 
 def _account(options: argparse.Namespace) -> Iterator[str]:
-    from soulbench.core.paths import ResultPaths
-    from soulbench.exchange.published import publish
+    from soulbench.exchange import published
     from soulbench.report.account import write_account
 
     config = _checked(options.configfile)
     paths = ResultPaths.of(config)
+    # First, so that tables which cannot be published are refused before the page is replaced.
+    tables = published.compressed(Path(paths.table()).parent, options.out, options.without)
     yield from write_account(config, paths, options.out, options.configfile)
-    yield from publish(Path(paths.table()).parent, options.out, options.without)
+    yield from published.write(tables, options.out)
 
 
 def _compare(options: argparse.Namespace) -> Iterator[str]:

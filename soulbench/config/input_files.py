@@ -6,6 +6,8 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
+from soulbench.core.archives import NOT_WHOLE
+
 #: The first tensor of every network whose weights are read, under the name that torchvision gives it.
 FIRST_TENSOR = b"features.0.weight"
 #: First bytes of a file that `torch.save` wrote before PyTorch 1.6.
@@ -43,10 +45,13 @@ def tensor_names(path: Path) -> bytes:
             if file.read(len(LEGACY_TORCH)) == LEGACY_TORCH:
                 return file.read(MOST_NAMES)
         with zipfile.ZipFile(path) as archive:
-            pickles = [name for name in archive.namelist() if name.endswith("/data.pkl")]
-            return b"".join(archive.open(name).read(MOST_NAMES) for name in pickles)
-    # RuntimeError: an encrypted archive; NotImplementedError: one that is packed in a way of its own.
-    except (OSError, SafetensorError, zipfile.BadZipFile, RuntimeError, NotImplementedError):
+            names = b""
+            for entry in archive.namelist():
+                if entry.endswith("/data.pkl"):
+                    with archive.open(entry) as file:
+                        names += file.read(MOST_NAMES)
+            return names
+    except (OSError, SafetensorError, *NOT_WHOLE):
         return b""
 
 

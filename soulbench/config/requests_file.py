@@ -1,5 +1,6 @@
 """The requests that a user wrote by hand: read and checked without any data."""
 
+import functools
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -54,7 +55,8 @@ class Line(NamedTuple):
 def read(config: Mapping[str, Any]) -> dict[str, list[Line]] | None:
     """Read `requests.file`: the lines of each request; None if requests are chosen by rule.
 
-    Lines whose role is `elsewhere` are left out, so that the requests.csv of a run can be read.
+    Lines whose role is `elsewhere` are left out, so that the requests.csv of a run can be read. Every question about
+    the plan asks for the requests, so a file is parsed again only after it has changed.
 
     Raises:
         UserError: as `soulbench.core.user_files.read_rows`; or there is no test request, an id, a number or a set that
@@ -64,6 +66,17 @@ def read(config: Mapping[str, Any]) -> dict[str, list[Line]] | None:
     if config["requests"]["file"] is None:
         return None
     path = Path(config["requests"]["file"])
+    try:
+        facts = path.stat()
+        state = (facts.st_mtime_ns, facts.st_size)
+    except (OSError, ValueError):  # parsing says what is wrong
+        state = (0, 0)
+    return {request: [*lines] for request, lines in _parsed(path, *state).items()}
+
+
+@functools.lru_cache(maxsize=4)
+def _parsed(path: Path, changed: int, size: int) -> dict[str, list[Line]]:
+    """Parse a file whose time of change and size tell it from earlier ones of its path; errors are those of `read`."""
     rows = read_rows(path, COLUMNS, LARGEST_CSV, OPTIONAL, label=f"requests.file: {path}")
     rows = [row for row in rows if row.fields.get("role") != ELSEWHERE]
     if not rows:

@@ -1,7 +1,7 @@
 """Names that the configuration must not give to anything of its own; each list exists only here."""
 
 from soulbench.core.registry import ENTRY_KEYS
-from soulbench.core.terms import ALL_REQUESTS, BANK, RESEED
+from soulbench.core.terms import ALL_REQUESTS, BANK, RESEED, RETRAINED, TRUTH
 
 __all__ = ["ENTRY_KEYS", "METHOD_NAMES", "REQUEST_NAMES", "RULE_NAMES"]
 
@@ -22,8 +22,8 @@ RULE_NAMES = (
     "vocabulary",
 )
 
-#: Names that no method may have: rules, and words with a meaning of their own in tables and figures.
-METHOD_NAMES = frozenset({*RULE_NAMES, ALL_REQUESTS, RESEED, "none"})
+#: Names that no method may have: rules, and words with a meaning of their own in tables, figures and page.
+METHOD_NAMES = frozenset({*RULE_NAMES, ALL_REQUESTS, RESEED, RETRAINED, TRUTH, "none"})
 
 #: Names that no request may have, for the same reason.
 REQUEST_NAMES = frozenset({ALL_REQUESTS})

@@ -101,6 +101,11 @@ def further_budgets(config: Mapping[str, Any], name: str) -> list[float]:
     return sorted(described * strength for strength in settings["strengths"])
 
 
+def is_replayed(config: Mapping[str, Any]) -> bool:
+    """Tell whether a method repeats the training of the original model, both stages of which then keep states."""
+    return any(method(config, name).family == "replay" for name in methods(config))
+
+
 def planned(config: Mapping[str, Any]) -> list[Run]:
     """Return the runs of the test requests, which all statistics are made of.
 

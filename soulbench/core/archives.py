@@ -11,31 +11,43 @@ from pathlib import Path, PurePosixPath
 from soulbench.core.errors import UserError
 from soulbench.core.limits import LONGEST_FILE_NAME, MOST_ENTRIES
 
+#: What reading an archive leads to that is not whole. Python raises RuntimeError for encrypted entries, and
+#: NotImplementedError, which is one, for rare compressions; a changed byte may lead to any of the others.
+NOT_WHOLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    RuntimeError,
+    ValueError,
+)
+
+
+@contextlib.contextmanager
+def reading(path: Path, remedy: str) -> Iterator[None]:
+    """Refuse an archive that proves not to be whole while it is read in this block, in which nothing else is done.
+
+    Args:
+        path: the archive.
+        remedy: what to do about one that is not whole.
+
+    Raises:
+        UserError: it is no whole zip archive.
+    """
+    try:
+        yield
+    except UserError:  # is a ValueError
+        raise
+    except NOT_WHOLE as error:
+        raise UserError(f"{path}: not a whole zip archive ({error}); {remedy}") from None
+
 
 @contextlib.contextmanager
 def opened(path: Path, remedy: str) -> Iterator[zipfile.ZipFile]:
-    """Yield an archive to be read; `remedy` says what to do about one that is not whole.
-
-    Raises:
-        UserError: it is no whole zip archive, or that is found while it is read in this block.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            yield archive
-    except UserError:
-        raise
-    # Python raises RuntimeError for encrypted entries, and NotImplementedError, which is one, for rare compressions;
-    # a changed byte may lead to any of the others.
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        lzma.LZMAError,
-        struct.error,
-        EOFError,
-        RuntimeError,
-        ValueError,
-    ) as error:
-        raise UserError(f"{path}: not a whole zip archive ({error}); {remedy}") from None
+    """Yield an archive to be read; the arguments, the error and what may be in the block are those of `reading`."""
+    with reading(path, remedy), zipfile.ZipFile(path) as archive:
+        yield archive
 
 
 def check_size(path: Path, members: Sequence[zipfile.ZipInfo], most_bytes: int) -> None:

@@ -21,8 +21,8 @@ from soulbench.core.errors import UserError
 from soulbench.core.processor import precision_warning
 
 PEAK_PREFIX = "VmHWM:"
-#: Options of mallopt, from glibc's malloc.h.
 Module = TypeVar("Module", bound=nn.Module)
+#: Options of mallopt, from glibc's malloc.h.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
 

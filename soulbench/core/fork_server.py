@@ -49,7 +49,7 @@ def fork(*modules: str) -> None:
     """Run the calling script in a process forked from one that has imported `modules`; return there alone.
 
     The process that called ends with the exit status of the forked one. Call this first in a script, before anything
-    that takes time. Where no job may be forked, or no server can be reached, return at once.
+    that takes time. Where no job may be forked, or no server can be reached or answers, return: the job runs here.
 
     Args:
         modules: what the script will import.
@@ -70,10 +70,14 @@ def fork(*modules: str) -> None:
     }
     lock.end_with_snakemake(lambda: None)  # and with this process, the forked one
     with connection, connection.makefile("r", encoding="utf-8") as answers:
-        socket.send_fds(connection, [b"\n"], [0, 1, 2])
-        connection.sendall(json.dumps(request).encode() + b"\n")
-        number = int(answers.readline())
-        with _signals_passed_on(number):
+        number = ""
+        with contextlib.suppress(OSError):
+            socket.send_fds(connection, [b"\n"], [0, 1, 2])
+            connection.sendall(json.dumps(request).encode() + b"\n")
+            number = answers.readline()
+        if not number:  # the server ended meanwhile, or can fork no more
+            return
+        with _signals_passed_on(int(number)):
             status = answers.readline()
     # Not sys.exit: the script's caller must not catch it. An empty answer: the forked process was killed.
     sys.stdout.flush()
@@ -168,32 +172,35 @@ def serve(address: str) -> None:
 
 
 def _answer(listener: socket.socket, connection: socket.socket) -> None:
-    """Import what a request names, and fork the process that runs it."""
+    """Import what a request names, and fork the process that runs it.
+
+    Where there is no whole request, or no process can be forked, the connection is closed without an answer.
+    """
     connection.settimeout(START_SECONDS)
-    try:
+    descriptors = list[int]()
+    with contextlib.suppress(OSError, ValueError):
         _, descriptors, *_ = socket.recv_fds(connection, 1, 3)
         with connection.makefile("rb") as lines:
             request = json.loads(lines.readline(LONGEST_REQUEST))
-    except (OSError, ValueError):
-        connection.close()
-        return
-    for module in request["modules"]:
-        # What is wrong with it is the job's error.
-        with contextlib.suppress(Exception):
-            importlib.import_module(module)
-    if os.fork() == 0:
-        listener.close()
-        connection.settimeout(None)
-        _run(request, connection, descriptors)
+        for module in request["modules"]:
+            # What is wrong with it is the job's error.
+            with contextlib.suppress(Exception):
+                importlib.import_module(module)
+        if os.fork() == 0:
+            _run(request, listener, connection, descriptors)
     connection.close()
     for descriptor in descriptors:
         os.close(descriptor)
 
 
-def _run(request: dict[str, Any], connection: socket.socket, descriptors: list[int]) -> None:
+def _run(
+    request: dict[str, Any], listener: socket.socket, connection: socket.socket, descriptors: list[int]
+) -> None:
     """Run a request in this forked process, which ends with it."""
     status = 1
     try:
+        listener.close()
+        connection.settimeout(None)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for number, descriptor in enumerate(descriptors):
             os.dup2(descriptor, number)

@@ -52,6 +52,9 @@ BANK = "bank"
 #: Name, beside those of methods, of one of the retrained models that never saw a request's objects.
 RETRAINED = "retrained"
 
+#: Name, beside those of methods, of the true images.
+TRUTH = "truth"
+
 #: The query of an unaltered scene graph, beside those that alter it.
 NO_QUERY = "none"
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from soulbench.core.archives import check_names, check_size, opened
+from soulbench.core.archives import check_names, check_size, reading
 from soulbench.core.errors import UserError
 from soulbench.core.limits import LARGEST_IMAGES, LARGEST_RESULT
 from soulbench.core.records import atomic_path, canonical_json, file_hash
@@ -21,6 +21,7 @@ from soulbench.core.user_files import open_file
 FORMAT = 1
 MANIFEST = "manifest.json"
 EXPECTED = "an archive that `soulbench export` wrote is expected"
+REMEDY = "bring it again, or export it again"
 #: Zip's first moment. The files' own times are left out: they are no result.
 TIME = (1980, 1, 1, 0, 0, 0)
 
@@ -124,12 +125,16 @@ class Archive:
         """Write some of its files below a folder.
 
         Raises:
-            UserError: a file is not what its digest in the manifest says.
+            UserError: the archive is not whole, or a file is not what its digest in the manifest says.
         """
         for name in names:
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            with self._file.open(name) as source, target.open("wb") as file:
+            with (
+                reading(self.path, REMEDY),
+                self._file.open(name) as source,
+                target.open("wb") as file,
+            ):
                 shutil.copyfileobj(source, file, 1 << 20)
             if file_hash(target) != self.manifest.files[name]:
                 raise UserError(
@@ -145,5 +150,7 @@ def open_archive(path: Path) -> Iterator[Archive]:
         UserError: there is none, or it is damaged, of another format, or holds anything but files of results.
     """
     open_file(path, EXPECTED).close()
-    with opened(path, "bring it again, or export it again") as file:
-        yield Archive(path, file)
+    with contextlib.ExitStack() as stack:
+        with reading(path, REMEDY):
+            archive = Archive(path, stack.enter_context(zipfile.ZipFile(path)))
+        yield archive  # what is done with it is no reading: an error there is a bug, not a damaged file

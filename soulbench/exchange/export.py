@@ -1,6 +1,6 @@
 """Pack what is finished of a benchmark into one archive."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ def export(config: Mapping[str, Any], out: Path, with_images: bool) -> Iterator[
     if not measured:
         why = "".join(f"; {name}: {reason}" for name, reason in list(left_out.items())[:1])
         raise UserError(f"{root}: no record of this configuration is finished{why}")
-    names = {name for result in measured for name in _with_needs(result, sound)}
+    names = with_needs(measured, sound)
     files = [file for name in names for file in sound[name].files]
     if with_images:
         files += [file for name in names for file in sound[name].images if (root / file).is_file()]
@@ -93,12 +93,16 @@ def finished(
     return sound, left_out
 
 
-def _with_needs(result: Result, results: Mapping[str, Result]) -> set[str]:
-    """Return the names of a result and of all that it depends on."""
-    names = {result.name}
-    for need in result.needs:
-        names |= _with_needs(results[need], results)
-    return names
+def with_needs(wanted: Iterable[Result], results: Mapping[str, Result]) -> set[str]:
+    """Return the names of some results and of all that they depend on."""
+    seen, pending = set[str](), [result.name for result in wanted]
+    while pending:
+        name = pending.pop()
+        # Once each: every model of a bank is compared with all before it, so there are 2^n ways to the first of n.
+        if name not in seen:
+            seen.add(name)
+            pending += results[name].needs
+    return seen
 
 
 def _data_files(root: Path) -> list[str]:

@@ -4,7 +4,7 @@ import contextlib
 import gzip
 import tempfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from soulbench.core.archives import check_size, opened
@@ -28,6 +28,15 @@ def publish(run: Path, out: Path, without: Sequence[str] = ()) -> Iterator[str]:
         without: names of tables that are left out.
 
     Raises:
+        UserError: as `compressed`.
+    """
+    yield from write(compressed(run, out, without), out)
+
+
+def compressed(run: Path, out: Path, without: Sequence[str] = ()) -> dict[str, bytes]:
+    """Return the tables that `publish` writes, by name; the arguments are the same. Nothing is written.
+
+    Raises:
         UserError: there are no tables, `without` names none of them, or they are larger than `MOST_BYTES` in all.
     """
     folder = _tables_folder(run)
@@ -48,6 +57,11 @@ def publish(run: Path, out: Path, without: Sequence[str] = ()) -> Iterator[str]:
             f"{out}: the tables would take {size:,} bytes, {len(contents[largest]):,} of them {largest}; at most "
             f"{MOST_BYTES:,} are allowed; leave it out (--without {' '.join([*without, largest])})"
         )
+    return contents
+
+
+def write(contents: Mapping[str, bytes], out: Path) -> Iterator[str]:
+    """Write compressed tables into a folder, in place of all that are there; yield the size of each."""
     for name in TABLES:
         path = out / f"{name}.csv.gz"
         if name in contents:

@@ -151,6 +151,8 @@ def _attack(config: Mapping[str, Any], run: AttackRun) -> Result:
         attacked = Run(run.method, request, run.seed)
         for one in (attacked, runs.original_of(config, attacked) or attacked):
             needs += [_model_name(config, one), _inside(config, paths.record(*one, "record.json"))]
+        shadows = (one for several in attacks.shadows(config, run, request) for one in several)
+        needs += [_inside(config, paths.record(*one, "record.json")) for one in shadows]
     return Result(
         name,
         {attacks.TABLE: table},

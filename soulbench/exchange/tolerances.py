@@ -48,6 +48,8 @@ BY_UNIT: Mapping[str, float] = {
     "cosine": 0.05,
     "mean cosine": 0.05,
 }
+#: Unit of one run -> that of a mean over runs, which a row without a seed is.
+OF_MEANS = {"identified": "share identified", "found": "share identified", "reciprocal place": "mean reciprocal place"}
 #: Of a number whose unit is none of these, such as a distance between representations: a share of its magnitude, which
 #: is one level in twenty, too.
 RELATIVE = 0.05
@@ -63,6 +65,8 @@ BY_COLUMN: Mapping[str, str] = {
     **dict.fromkeys(("accuracy", "chance"), "share"),
     "gallery": "identities",
 }
+#: Of these columns that unit is meant where a row names no metric, as in bank.csv; elsewhere it is that of the metric.
+OF_METRIC = ("difference",)
 BY_PREFIX: Mapping[str, str] = dict.fromkeys(("harm", "excess_A1", "excess_sum", "gap", "sod"), "grey levels")
 #: Metrics of the diversity, which `UNITS` does not have.
 DIVERSITY = {"spread": "grey levels", "noise_spread": "grey levels", "collapsed": "flag"}
@@ -77,12 +81,15 @@ def tolerances(rows: pd.DataFrame, column: str, values: np.ndarray) -> np.ndarra
         values: its numbers [rows], whose magnitude counts where the unit is unknown.
     """
     prefix = next((unit for start, unit in BY_PREFIX.items() if column.startswith(start)), "")
-    units = pd.Series(BY_COLUMN.get(column, prefix), index=rows.index)
+    own = "" if column in OF_METRIC and "metric" in rows else BY_COLUMN.get(column, prefix)
+    units = pd.Series(own, index=rows.index)
     if not units.any():
         if "unit" in rows:
             units = rows["unit"]
         elif "metric" in rows:
             units = rows["metric"].map({**UNITS, **DIVERSITY, **IDENTITY_UNITS, **LEAK_UNITS}).fillna("")
+    if "seed" not in rows:
+        units = units.replace(OF_MEANS)
     by_text = {text: _of_unit(text) for text in units.unique()}
     known = units.map(by_text).to_numpy(dtype=float)
     return np.where(np.isnan(known), RELATIVE * np.abs(values), known)

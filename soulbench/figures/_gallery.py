@@ -18,7 +18,7 @@ from soulbench.core.damage import read_arrays
 from soulbench.core.errors import UserError
 from soulbench.core.paths import ResultPaths
 from soulbench.core.tables import read_csv
-from soulbench.core.terms import BANK, ELSEWHERE, RETRAINED, TASKS, TEST
+from soulbench.core.terms import BANK, ELSEWHERE, RETRAINED, TASKS, TEST, TRUTH
 from soulbench.data.packed import PackedScenes
 from soulbench.figures import _style
 
@@ -184,7 +184,7 @@ def outputs_by_row(images: BenchmarkImages, requests: list[str]) -> dict[str, li
     }
     if all(models := [of_bank(images.config, request) for request in requests]):
         outputs[RETRAINED] = [images.outputs_of(run) for run in models if run is not None]
-    return {"truth": truth, **outputs}
+    return {TRUTH: truth, **outputs}
 
 
 class _TrueImages:

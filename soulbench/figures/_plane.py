@@ -1,5 +1,6 @@
-"""Planes with one point a method, over the share forgotten: markers, the axis, points and the legend's entries."""
+"""Planes over the share forgotten: markers, references, the axis, points and the legend's entries."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from soulbench.figures import _style
 
 # The x axis is linear around the references and logarithmic beyond: a collapsed model is far away.
 TICKS = (-800, -200, -100, 0, 50, 100, 150, 200, 400, 800, 1600, 3200)
+LABEL = "forgotten, % of the way from the original (0) to the retrained model (100)"
 SHAPES = {"original": "*", "noop-ft": "X", "retrain": "P", "retrain-sample": "d", "retrain-person": "D"}
 BAND_COLOUR = "#F3E3EC"
 #: A number with the ends of its interval, which are NaN if there is none.
@@ -48,15 +50,21 @@ def point(axes: Axes, share: Ends, value: Ends, colour: str, shape: str) -> None
     axes.plot([x], [value[0]], color=colour, linestyle="", **look)
 
 
-def share_axis(axes: Axes) -> None:
-    """Make the x axis that of the share forgotten, once all points are there."""
+def share_axis(axes: Axes, label: str = LABEL, ticks: Sequence[int] = TICKS) -> None:
+    """Make the x axis that of the share forgotten, once all points are there.
+
+    Args:
+        axes: the plane.
+        label: of the axis.
+        ticks: those of which are drawn that the points reach, in per cent.
+    """
     axes.set_xscale("symlog", linthresh=200, linscale=2)
     low, high = axes.get_xlim()
-    axes.set_xticks([tick for tick in TICKS if low <= tick <= high])
+    axes.set_xticks([tick for tick in ticks if low <= tick <= high])
     axes.xaxis.set_major_formatter("{x:g}")
     axes.set_xlim(low, high)
     axes.minorticks_off()
-    axes.set_xlabel("forgotten, % of the way from the original (0) to the retrained model (100)")
+    axes.set_xlabel(label)
     axes.grid(axis="both")
 
 

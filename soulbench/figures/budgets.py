@@ -16,7 +16,7 @@ from soulbench.analysis.methods import ordered
 from soulbench.core.paths import ResultPaths
 from soulbench.core.tables import read_csv
 from soulbench.core.terms import TASKS
-from soulbench.figures import _style
+from soulbench.figures import _plane, _style
 
 TITLE = "Forgetting against harm as the budget grows"
 SUBCATEGORY = "Outcome"
@@ -30,9 +30,10 @@ the original model's (0) to that of retrained models (100), whose band is shaded
 of its image beyond that of ``noop-ft`` of the same budget; below the dotted line an eye sees none. Intervals are in
 ``paths.csv``; device: {{ config.device }}.
 """
-#: From here on the axes are logarithmic: a destroyed model is far away.
-LINEAR_SHARE, LINEAR_HARM = 200, 5
-TICKS = (-800, -200, -100, 0, 50, 100, 150, 200, 400, 800, 3200)
+#: From here on the axis of harm is logarithmic: a destroyed model is far away.
+LINEAR_HARM = 5
+#: Two panels share the width, so there is no room for this one.
+TICKS = tuple(tick for tick in _plane.TICKS if tick != 1600)
 
 
 def inputs(config: Mapping[str, Any], paths: ResultPaths) -> list[str]:
@@ -77,10 +78,7 @@ def plot(config: dict[str, Any], paths: ResultPaths, out_stem: Path, log: Callab
 def _panel(
     axes: Axes, config: dict[str, Any], rows: pd.DataFrame, shapes: dict[str, str], band: float
 ) -> None:
-    if np.isfinite(band):
-        axes.axvspan(100 - 100 * band, 100 + 100 * band, color="#F3E3EC", linewidth=0, zorder=0)
-    axes.axvline(100, color=_style.RETRAIN_COLOUR, linewidth=1.2, linestyle=_style.REFERENCE_DASHES)
-    axes.axvline(0, color=_style.ORIGINAL_COLOUR, linewidth=1.2, linestyle=_style.REFERENCE_DASHES)
+    _plane.references(axes, band)
     axes.axhline(NEGLIGIBLE[PRIMARY], color=_style.ORIGINAL_COLOUR, linewidth=0.8, linestyle=":")
     for name, shape in shapes.items():
         path = rows[rows["method"] == name].sort_values("budget")
@@ -95,13 +93,6 @@ def _panel(
         axes.plot(
             100 * chosen["forgotten"], chosen["harm"], "o", color=colour, fillstyle="none", markersize=14
         )
-    axes.set_xscale("symlog", linthresh=LINEAR_SHARE, linscale=2)
     axes.set_yscale("symlog", linthresh=LINEAR_HARM, linscale=1)
-    low, high = axes.get_xlim()
-    axes.set_xticks([tick for tick in TICKS if low <= tick <= high])
-    axes.set_xlim(low, high)
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter("{x:g}")
-    axes.minorticks_off()
-    axes.set_xlabel("forgotten, % of the way to the retrained models")
-    axes.grid(axis="both")
+    axes.yaxis.set_major_formatter("{x:g}")
+    _plane.share_axis(axes, "forgotten, % of the way to the retrained models", TICKS)

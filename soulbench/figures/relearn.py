@@ -15,7 +15,7 @@ from soulbench.config import attacks
 from soulbench.core.paths import ResultPaths
 from soulbench.core.tables import read_csv
 from soulbench.core.terms import TASKS
-from soulbench.figures import _style
+from soulbench.figures import _plane, _style
 
 ATTACK = "relearn"
 TITLE = "Relearning: does the target come back?"
@@ -28,7 +28,6 @@ seeds. Shaded: from the lowest to the highest of the models that never saw the t
 mean; on images that do not show the target theirs must stay flat. A memory that was only hidden comes back below the
 band, on whatever images; what is below it from the start was never forgotten; device: {{ config.device }}.
 """
-BAND = "#F3E3EC"
 #: Heading of a panel -> its metrics; a request has one of them.
 PANELS = {
     "retained images": ("error-retained",),
@@ -72,7 +71,7 @@ def plot(config: dict[str, Any], paths: ResultPaths, out_stem: Path, log: Callab
         handles += [
             Line2D([], [], color=_style.ORIGINAL_COLOUR, label="original", **dashed),
             Line2D([], [], color=_style.RETRAIN_COLOUR, label="never saw the target", **dashed),
-            Patch(color=BAND, label="the lowest to the highest of them"),
+            Patch(color=_plane.BAND_COLOUR, label="the lowest to the highest of them"),
         ]
         note = "the smaller the error, the more the attacker has"
         _style.outside_legend(fig, handles, 6, note)
@@ -92,7 +91,7 @@ def _panel(
         low, mean, high = (
             part.groupby("budget").mean() for part in (never_saw.min(), never_saw.mean(), never_saw.max())
         )
-        axes.fill_between(low.index, low, high, color=BAND, linewidth=0, zorder=0)
+        axes.fill_between(low.index, low, high, color=_plane.BAND_COLOUR, linewidth=0, zorder=0)
         axes.plot(
             mean.index, mean, color=_style.RETRAIN_COLOUR, linewidth=1.6, linestyle=_style.REFERENCE_DASHES
         )

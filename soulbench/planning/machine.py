@@ -1,4 +1,4 @@
-"""What this machine does: the speed of its matrix products, and the start-up of a job."""
+"""What this machine has: the device that jobs compute on, the speed of its matrix products, and cores."""
 
 import os
 import time

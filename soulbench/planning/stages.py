@@ -31,6 +31,12 @@ def redactions(config: Config) -> dict[str, dict[str, Any]]:
     return {name: runs.parameters(config, name) for name in names}
 
 
+def unlearned_models(config: Config) -> Counter[str]:
+    """Return the number of models that each configured method makes."""
+    unlearned = [run for run in runs.evaluated(config) if run.method not in ("original", RESEED, BANK)]
+    return Counter({runs.checkpoint(config, *run): run.method for run in unlearned}.values())
+
+
 @dataclass(frozen=True)
 class Stage:
     """A stage of a run.
@@ -72,9 +78,7 @@ class Plan:
         self.products = most | dict(products or {})
         self.each_module = each_module
         self.runs = runs.evaluated(config)
-        unlearned = [run for run in self.runs if run.method not in ("original", RESEED, BANK)]
-        #: Number of models by method.
-        self.models = Counter({runs.checkpoint(config, *run): run.method for run in unlearned}.values())
+        self.models = unlearned_models(config)
 
     def stages(self) -> list[Stage]:
         """Return the stages in the order in which they run."""

@@ -3,6 +3,7 @@
 from typing import Any
 
 from soulbench.analysis import methods
+from soulbench.analysis.costs import retraining
 from soulbench.core.paths import ResultPaths
 from soulbench.core.tables import read_csv
 
@@ -12,9 +13,8 @@ def cost_view(config: dict[str, Any], paths: ResultPaths) -> dict[str, Any]:
     table = read_csv(paths.table("timing"))
     by_method: dict[Any, Any] = table.set_index("method").to_dict("index")
     serving = table.loc[table["break_even"].notna(), "method"]
-    ratio = table["seconds"] / table["ratio_to_retrain"]
     return {
-        "retrain": float(ratio.median()) if len(ratio) else float("nan"),
+        "retrain": float(retraining(read_csv(paths.table("timing_jobs"))).median()),
         "original": by_method["original"]["seconds"],
         "device": config["device"],
         "methods": [_row(config, name, by_method[name]) for name in methods.ordered(config, serving)],

@@ -15,6 +15,7 @@ from soulbench import figures
 from soulbench.analysis.dimensions import DIMENSIONS
 from soulbench.config import runs
 from soulbench.core import records
+from soulbench.core.arithmetic import X86
 from soulbench.core.errors import UserError
 from soulbench.core.paths import ResultPaths, beside
 from soulbench.core.records import atomic_path
@@ -210,9 +211,14 @@ def _memorised(table: pd.DataFrame) -> dict[str, Any]:
 
 
 def _device(record: Mapping[str, Any]) -> str:
-    """Return what a model or record was computed on. Records of native arithmetic do not say so (`config.jobs`)."""
-    arithmetic = record["parameters"].get("arithmetic")
-    return record["device"] if arithmetic is None else f"{record['device']}, {arithmetic} arithmetic"
+    """Return what a model or record was computed on, and by which arithmetic other than the native one.
+
+    A record holds the arithmetic that was configured (`config.jobs`); nothing but an x86 processor can follow that.
+    """
+    device: str = record["device"]
+    configured = record["parameters"].get("arithmetic")
+    followed = configured is not None and device.startswith(tuple(f"cpu: {machine}" for machine in X86))
+    return f"{device}, {configured} arithmetic" if followed else device
 
 
 def provenance(config: dict[str, Any], paths: ResultPaths) -> dict[str, Any]:

@@ -10,12 +10,11 @@ import numpy as np
 from PIL import Image
 
 from soulbench.core.paths import ResultPaths
-from soulbench.core.terms import TASKS
+from soulbench.core.terms import TASKS, TRUTH
 from soulbench.figures._gallery import BenchmarkImages
 from soulbench.report import shown_models
 from soulbench.report.compact import compact_json
 
-TRUTH = "truth"
 AROUND = 100  # bytes of the element in which the data stand
 
 

@@ -23,7 +23,7 @@ def new_method(name: str, template: str, path: Path) -> Iterator[str]:
         path: the folder to write to.
 
     Raises:
-        UserError: the name is no id or is taken, or the file is there.
+        UserError: the name is no id or is taken, the file is there, or the folder is not.
     """
     if ID.fullmatch(name) is None:
         raise UserError(
@@ -33,7 +33,9 @@ def new_method(name: str, template: str, path: Path) -> Iterator[str]:
         raise UserError(f"{name}: there is a method of this name already; choose another one")
     file = path / f"{name.replace('-', '_')}.py"
     if file.exists():
-        raise UserError(f"{file}: is there already")
+        raise UserError(f"{file}: is there already; delete it, or choose another name or --folder")
+    if not path.is_dir():
+        raise UserError(f"{path}: there is no such folder; make it, or choose another --folder")
     text = (FOLDER / f"{template}.py.txt").read_text(encoding="utf-8")
     file.write_text(text.replace("NAME", name), encoding="utf-8")
     yield f"{file}: written"
@@ -54,7 +56,7 @@ def check_method(file: Path, config: Mapping[str, Any]) -> Iterator[str]:
     plugin = str(file)
     names = [name for name, source in found("methods", (plugin,)).items() if source.plugin == plugin]
     if not names:
-        raise UserError(f"{file}: a query or a figure, not a method")
+        raise UserError(f"{file}: a query, a metric, an attack or a figure, not a method")
     code = registry.method(names[0], (plugin,))
     # Imported here: the declarations are checked without PyTorch.
     from soulbench.unlearning.contract import Trial, check

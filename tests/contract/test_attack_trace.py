@@ -54,7 +54,9 @@ def found(benchmark, write, name, shift=0, on=None, unlearned=4, retrained=4, ne
         "never_saw": [write(plain, f"{name}-n", n) for n in range(never_saw)],
     }
     model = attacked(benchmark, record=own, before=own, shadows=shadows)
-    return list(trace.attack([model], trace.Parameters()))
+    rows = list(trace.attack([model], trace.Parameters()))
+    assert rows
+    return rows
 
 
 def test_a_method_that_shifts_all_outputs_is_told_apart(benchmark, write):

@@ -2,6 +2,7 @@
 
 import importlib
 import re
+import shutil
 import sys
 import types
 from pathlib import Path
@@ -110,8 +111,24 @@ def test_every_template_keeps_to_the_contract(tmp_path, template):
     list(new_method("my-method", template, tmp_path))
     config = files.load(ROOT / "config.yaml")
     assert list(check_method(tmp_path / "my_method.py", config))[-1] == "my-method keeps to the contract"
-    with pytest.raises(UserError, match=r"my_method\.py: is there already"):
+    with pytest.raises(
+        UserError, match=r"my_method\.py: is there already; delete it, or choose another name"
+    ):
         list(new_method("my-method", template, tmp_path))
+
+
+def test_a_template_goes_to_a_folder_that_is_there(tmp_path):
+    with pytest.raises(
+        UserError, match=r"missing: there is no such folder; make it, or choose another --folder"
+    ):
+        list(new_method("my-method", "plan", tmp_path / "missing"))
+
+
+@pytest.mark.parametrize("file", ["metrics/delta_e.py", "attacks/trace.py"])
+def test_what_is_no_method_is_said_to_be_another_plug_in(tmp_path, file):
+    path = shutil.copy(ROOT / "soulbench" / file, tmp_path / "mine.py")
+    with pytest.raises(UserError, match=r"mine\.py: a query, a metric, an attack or a figure, not a method"):
+        list(check_method(path, files.load(ROOT / "config.yaml")))
 
 
 @pytest.mark.parametrize("name", ["My-Method", "a b", "ssd"])

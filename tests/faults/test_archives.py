@@ -146,6 +146,16 @@ def test_a_truncated_archive_is_refused(good, here, share):
     assert written() == []
 
 
+def test_an_error_of_what_is_done_with_an_archive_is_not_taken_for_damage(good, here, monkeypatch):
+    def mistaken(*arguments):
+        raise ValueError("a mistake of the program")
+
+    monkeypatch.setattr("soulbench.exchange.merge.finished", mistaken)
+    Path("a.zip").write_bytes(good)
+    with pytest.raises(ValueError, match=r"^a mistake of the program$"):
+        list(merge(here, [Path("a.zip")]))
+
+
 def test_what_is_no_archive_is_refused(here):
     assert "there is no such file; an archive that `soulbench export` wrote" in outcome(
         here, Path("gone.zip")

@@ -4,9 +4,11 @@ import codecs
 
 import pytest
 
+from soulbench.config import requests_file
 from soulbench.config.requests_file import read
 from soulbench.core.errors import UserError
 from soulbench.core.limits import LARGEST_CSV
+from soulbench.core.user_files import read_rows
 
 HEADER = b"request,image_id,object_id\n"
 SETS = b"request,image_id,object_id,set\n"
@@ -55,6 +57,23 @@ def test_several_lines_are_one_request(tmp_path):
     assert [line.along for line in read["a"]] == [("wearing", "holding"), ()]
     assert read["b"][0].individual == "p4"
     assert (read["both"][0].image_id, read["both"][0].object_id) == (None, None)
+
+
+def test_a_file_is_parsed_again_only_after_it_has_changed(tmp_path, monkeypatch):
+    parsed = []
+
+    def counted(path, *arguments, **more):
+        parsed.append(path)
+        return read_rows(path, *arguments, **more)
+
+    monkeypatch.setattr(requests_file, "read_rows", counted)
+    first = requests(tmp_path, HEADER + b"a,1,2\n")
+    first["a"].clear()  # what a caller does with it is its own
+    settings = {"requests": {"file": str(tmp_path / "mine.csv")}}
+    assert keys(read(settings)) == keys(read(settings)) == {"a": [(1, 2)]}
+    assert len(parsed) == 1
+    assert keys(requests(tmp_path, HEADER + b"a,1,23\n")) == {"a": [(1, 23)]}
+    assert len(parsed) == 2
 
 
 def test_the_table_of_a_run_can_be_read(tmp_path):

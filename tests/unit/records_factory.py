@@ -42,7 +42,7 @@ EFFECT = ["task", "dimension", "metric", "value"]
 PROVENANCE = {
     "parameters": {"arithmetic": "portable"},
     "seeds": {"base": 0},
-    "device": "cpu (planted)",
+    "device": "cpu: x86_64 (planted)",
     "versions": {"python": "3.11.0", "torch": "2.15.0"},
     "source_hash": "0" * 64,
     "lock_hash": "1" * 64,

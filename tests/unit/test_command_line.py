@@ -36,8 +36,11 @@ def test_check_estimates_what_the_run_costs(project, capsys, monkeypatch):
     assert any("GiB" in row for row in rows)
 
 
-def test_check_without_an_estimate_imports_no_torch(project):
-    code = "import sys; from soulbench.__main__ import main; main(['check', '--no-estimate'])"
+@pytest.mark.parametrize(
+    "arguments", [["check", "--no-estimate"], ["methods"], ["queries"], ["metrics"], ["attacks"]]
+)
+def test_what_computes_nothing_imports_no_torch(arguments):
+    code = f"import sys; from soulbench.__main__ import main; main({arguments})"
     code += "; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "False"

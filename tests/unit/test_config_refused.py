@@ -1,8 +1,10 @@
 """Configurations that are well-formed and wrong: each ends in an error that names the key, none is accepted."""
 
 import copy
+import io
 import math
 import re
+import zipfile
 
 import pytest
 
@@ -77,7 +79,7 @@ def test_no_key_takes_what_is_of_no_type_in_a_configuration(path):
         assert message(overlay(path, value))
 
 
-@pytest.mark.parametrize("name", sorted(METHOD_NAMES))
+@pytest.mark.parametrize("name", sorted({*METHOD_NAMES, "retrained", "truth"}))
 def test_a_method_may_not_have_a_reserved_name(name):
     assert f"methods.{name}: this name is taken" in message({"methods": {name: VARIANT}})
 
@@ -244,11 +246,23 @@ def test_thousands_of_errors_are_counted():
     assert len(lines) == 41 and lines[-1] == "... and 860 more errors"
 
 
+def damaged_archive():
+    """Return an archive with the wanted name, which does not unpack."""
+    with io.BytesIO() as file:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("net/data.pkl", b"features.0.weight")
+        content = bytearray(file.getvalue())
+    at = content.index(b"data.pkl") + len(b"data.pkl")
+    content[at : at + 4] = b"\xff" * 4
+    return bytes(content)
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
         ("text.pth", b"not a checkpoint"),
         ("empty.pth", b""),
+        ("damaged.pth", damaged_archive()),
         ("cut.safetensors", (1000).to_bytes(8, "little") + b'{"a":'),
         ("noise.safetensors", b"\xff" * 100),
     ],

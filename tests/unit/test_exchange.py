@@ -10,13 +10,14 @@ import pytest
 
 from soulbench.analysis.claims.table import write_claims
 from soulbench.analysis.tables import write_tables
+from soulbench.config.jobs import Job
 from soulbench.core.errors import UserError
 from soulbench.core.records import file_hash, read_json, versions, write_json
 from soulbench.exchange import data_state
 from soulbench.exchange.archive import write as write_archive
-from soulbench.exchange.export import export
+from soulbench.exchange.export import export, with_needs
 from soulbench.exchange.merge import merge
-from soulbench.exchange.results import planned
+from soulbench.exchange.results import Result, planned
 from tests.unit.exchange_factory import remove, settings, write
 
 #: What two machines made: the references on both.
@@ -119,6 +120,32 @@ def test_every_result_comes_after_what_it_needs(bank):
         assert all(order.index(need) < order.index(name) for need in result.needs)
     trained = [result for name, result in results.items() if name.startswith("models/bank/")]
     assert [result.about["seed"] for result in trained] == list(range(1, 7 if bank else 1))
+
+
+def test_an_attack_needs_the_records_of_its_shadow_runs_once():
+    config = settings()
+    config["attacks"] = {"trace": {}, "compression": {}}
+    results = planned(config)
+    shadow = "records/obj-if/r2/seed2/record.json"
+    needs = results["attacks/trace/obj-if/seed1.json"].needs
+    assert needs.count(shadow) == needs.count("records/retrain/r2/seed1/record.json") == 1
+    assert len(needs) == len({*needs}) and results.keys() >= {*needs}
+    assert shadow not in results["attacks/compression/obj-if/seed1.json"].needs
+
+
+def test_what_results_need_is_looked_up_once_however_many_ways_lead_to_it():
+    asked = []
+
+    class Asked(dict):
+        def __getitem__(self, name: str) -> Result:
+            asked.append(name)
+            return super().__getitem__(name)
+
+    names = [f"records/bank/r1/seed{number}/record.json" for number in range(12)]
+    chain = [Result(name, {}, (), {}, Job("", {}), tuple(names[:at])) for at, name in enumerate(names)]
+    results = Asked({result.name: result for result in chain})
+    assert with_needs(chain[-2:-1], results) == {*names[:-1]}
+    assert sorted(asked) == sorted(names[:-1])
 
 
 def test_only_finished_results_are_exported(benches):

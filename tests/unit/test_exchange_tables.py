@@ -137,8 +137,13 @@ def test_the_tolerance_is_that_of_the_unit(made, run, metric, inside, beyond):
         ("p_holm", {"metric": "mae"}, 0.01),
         ("alpha", {"method": "obj-if"}, 0.4),
         ("excess", {"attack": "compression", "unit": "grey levels"}, 1.0),
+        ("difference", {"method": "obj-if", "metric": "ssim"}, 0.01),
+        ("difference", {"method": "obj-if", "metric": "mae"}, 1.0),
+        ("difference", {"request": "r1", "dimension": "A2"}, 1.0),
         ("value", {"attack": "update-leak", "unit": "share of pairs"}, 0.01),
-        ("control", {"attack": "update-leak", "unit": "found"}, 1.0),
+        ("control", {"attack": "update-leak", "seed": 1, "unit": "found"}, 1.0),
+        ("control", {"attack": "update-leak", "unit": "found"}, 0.05),
+        ("value", {"method": "obj-if", "metric": "mrr"}, 0.05),
     ],
 )
 def test_every_number_has_a_tolerance(column, row, tolerance):

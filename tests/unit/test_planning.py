@@ -185,6 +185,36 @@ def test_memory_and_disk_grow_with_what_is_kept():
     assert disk - sized(fewer, 0)[1] > 12 * 4 * 10**6
 
 
+def test_the_disk_holds_the_models_at_further_budgets_and_kept_states():
+    size = 4 * 10**6
+
+    def disk(overlay):
+        settings = files.merge(DEMO, overlay)
+        return footprint.disk(settings, Sizes.bounds(settings), counter(bytes_of_checkpoint=lambda: size))
+
+    def more(key, extra):
+        changed = {"unlearning": {key: [*DEMO["unlearning"][key], extra]}}
+        return disk(changed) - disk({})
+
+    assert more("snapshots", 49) == len(models(DEMO, "finetune")) * size
+    redacted = len(models(DEMO, "redaction")) + len(models(DEMO, "one-shot"))
+    assert more("strengths", 2000) == redacted * size
+
+    def one_state_more(which, overlay):
+        steps = [{"training": {which: {"steps": steps}}} for steps in (64, 65)]
+        return [disk(files.merge(one, overlay)) for one in steps]
+
+    seeds = len(DEMO["seeds"])
+    replayed = {"methods": {"rewind": {}}}
+    less, most = one_state_more("pretrain", {})
+    assert most == less
+    less, most = one_state_more("finetune", replayed)
+    assert most - less == seeds * 4 * size  # weights, two moments and Muon's momenta
+    early = {"training": {"optimiser": "adam", "early_stop": {"every": 10, "patience": 3}}}
+    less, most = one_state_more("pretrain", files.merge(replayed, early))
+    assert most - less == seeds * 4 * size  # weights, two moments and the best weights
+
+
 def test_the_time_ends_with_the_longest_chain_however_many_cores_there_are(monkeypatch):
     names = [
         "pre-training",

@@ -132,7 +132,7 @@ def test_what_an_earlier_configuration_left_is_not_on_the_page(paths, tmp_path):
     write_json(f"{copy.root}/unlearned/removed-method/r1/seed1/model.json", stale)
     settings["ablations"]["requests"] = 0
     facts = provenance(settings, copy)
-    assert facts["devices"] == ["cpu (planted), portable arithmetic"]
+    assert facts["devices"] == ["cpu: x86_64 (planted), portable arithmetic"]
     assert facts["commits"] == ["2" * 40]
     written(settings, copy)
     page = Path(copy.page()).read_text(encoding="utf-8")
@@ -146,9 +146,18 @@ def test_records_of_both_arithmetics_are_told_apart(paths, tmp_path):
     path = Path(copy.record("obj-ng", "r1", 1, "record.json"))
     write_json(path, {**read_json(path), "parameters": {}})
     assert provenance(config(bootstrap=100), copy)["devices"] == [
-        "cpu (planted)",
-        "cpu (planted), portable arithmetic",
+        "cpu: x86_64 (planted)",
+        "cpu: x86_64 (planted), portable arithmetic",
     ]
+
+
+@pytest.mark.parametrize("device", ["cpu: aarch64, 1 thread(s)", "cuda: NVIDIA H100"])
+def test_what_cannot_compute_portably_is_not_said_to(paths, tmp_path, device):
+    copy = ResultPaths(str(tmp_path / "copy"))
+    shutil.copytree(paths.root, copy.root)
+    path = Path(copy.record("obj-ng", "r1", 1, "record.json"))
+    write_json(path, {**read_json(path), "device": device})
+    assert device in provenance(config(bootstrap=100), copy)["devices"]
 
 
 def test_claims_have_their_badges(paths, text):
@@ -172,7 +181,7 @@ def test_parts_and_corrections_are_on_the_page(paths, text):
 
 def test_untrained_backbone_and_provenance_are_named(text):
     assert "LPIPS (untrained squeeze)" in text
-    for phrase in ("cpu (planted)", "2" * 40, "torch", "base 0; training 1, 2"):
+    for phrase in ("cpu: x86_64 (planted)", "2" * 40, "torch", "base 0; training 1, 2"):
         assert phrase in text
 
 

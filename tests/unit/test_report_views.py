@@ -10,6 +10,7 @@ from soulbench.analysis import methods
 from soulbench.analysis.evidence import Evidence
 from soulbench.analysis.pairs import pairs
 from soulbench.config import runs
+from soulbench.core.paths import ResultPaths
 from soulbench.core.tables import read_csv
 from soulbench.core.terms import AS_DESCRIBED, SELECTED, TASKS, UNITS
 from soulbench.report import film, pictures, shown_models
@@ -216,6 +217,18 @@ def test_costs_are_those_of_methods_that_serve_requests(results):
     assert {"original", "noop-ft", "bank"}.isdisjoint(shown)
     assert view["retrain"] == pytest.approx(timing.loc["retrain", "seconds"])
     assert shown["obj-if"]["break_even"] == timing.loc["obj-if", "break_even"]
+
+
+def test_the_seconds_of_retraining_are_those_of_its_jobs_and_no_quotient_of_rounded_numbers(
+    results, tmp_path
+):
+    (found, paths), rounded = results, ResultPaths(str(tmp_path))
+    jobs, timing = (read_csv(paths.table(name)) for name in ("timing_jobs", "timing"))
+    Path(rounded.table()).mkdir()
+    jobs.to_csv(rounded.table("timing_jobs"), index=False)
+    timing.round({"ratio_to_retrain": 1}).to_csv(rounded.table("timing"), index=False)
+    median = jobs.loc[jobs["method"] == "retrain", "seconds"].median()
+    assert cost_view(found, rounded)["retrain"] == median
 
 
 def test_a_forest_plot_has_the_threshold_in_its_middle():

@@ -3,6 +3,8 @@
 import os
 import re
 import signal
+import socket
+import threading
 import time
 
 import psutil
@@ -10,7 +12,7 @@ import pytest
 from snakemake_runs import call, started
 from tiny_workflow import PROFILE, use_these_sources, write
 
-from soulbench.core import fork_server
+from soulbench.core import fork_server, lock
 
 RULES = """
 from soulbench.core import fork_server
@@ -79,6 +81,44 @@ def test_without_a_server_a_job_runs_by_itself(tree, monkeypatch):
     assert run.status == 0, run.text
     jobs = [facts(tree, name) for name in ("first", "second", "third")]
     assert [imported for _, _, imported, *_ in jobs] == ["0"] * 3
+
+
+@pytest.mark.parametrize("reads", [False, True])
+def test_a_job_runs_by_itself_if_the_server_ends_before_it_answers(monkeypatch, reads):
+    here, there = socket.socketpair()
+
+    def end():
+        if reads:
+            with there.makefile("rb") as lines:
+                assert lines.readline() == b"\n" and lines.readline()
+        there.close()
+
+    monkeypatch.setenv(fork_server.ALLOWED, "1")
+    monkeypatch.setenv(lock.SNAKEMAKE, str(os.getpid()))
+    monkeypatch.setattr(fork_server, "_connection", lambda: here)
+    monkeypatch.setattr(lock, "end_with_snakemake", lambda last_words: None)
+    server = threading.Thread(target=end)
+    server.start()
+    fork_server.fork("wave")
+    server.join()
+    assert here.fileno() == -1
+
+
+@pytest.mark.parametrize("request_line", [b'{"modules": []}\n', b"no JSON\n"])
+def test_a_server_that_cannot_fork_closes_the_connection_and_goes_on(monkeypatch, request_line):
+    def no_process():
+        raise BlockingIOError("no process left")
+
+    monkeypatch.setattr(os, "fork", no_process)
+    listener = socket.socket(socket.AF_UNIX)
+    here, there = socket.socketpair()
+    with listener, here:
+        socket.send_fds(here, [b"\n"], [listener.fileno()] * 3)
+        here.sendall(request_line)
+        before = psutil.Process().num_fds()
+        fork_server._answer(listener, there)
+        assert here.recv(1) == b""
+        assert psutil.Process().num_fds() == before - 1, "its end alone: the descriptors that came are closed"
 
 
 def test_a_failure_is_reported_as_that_of_any_job(tree):

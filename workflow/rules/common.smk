@@ -147,7 +147,7 @@ def kept_states(stage):
 
     Snakemake's cache between workflows takes no output that is an empty list.
     """
-    if not any(runs.method(config, method).family == "replay" for method in runs.methods(config)):
+    if not runs.is_replayed(config):
         return {}
     path = {"pretrain": PATHS.pretrained, "finetune": PATHS.original}[stage]("{seed}")
     return {"states": [at_step(path, step) for step in kept_steps(config["training"][stage]["steps"])]}
@@ -299,19 +299,3 @@ def gathered_files():
     }
     files |= {PATHS.attack(*run, suffix) for run in attacks.planned(config) for suffix in ("csv", "json")}
     return sorted(files)
-
-
-def learned(seed, kind):
-    """Return a file that the monitor wrote in both training stages of an original model."""
-    return [beside(PATHS.pretrained(seed), kind), beside(PATHS.original(seed), kind)]
-
-
-def unlearned(seed, kind):
-    """Return a file that the monitor wrote for each model of the methods that fine-tune."""
-    paths = [
-        beside(model(method, request, seed), kind)
-        for method in runs.methods(config)
-        if runs.method(config, method).family == "finetune"
-        for request in runs.requests_of(config, method)
-    ]
-    return list(dict.fromkeys(paths))

@@ -29,7 +29,7 @@ const cost = (() => {
   // A dot on a logarithmic axis that all rows share; the line is one retraining.
   const dot = ({ total: [middle, low, high] }, [least, most]) => {
     const [width, height] = [220, 20];
-    const x = (value) => 8 + (Math.log(value / least) / Math.log(most / least || 1)) * (width - 16);
+    const x = (value) => 8 + (Math.log(value / least) / (Math.log(most / least) || 1)) * (width - 16);
     return drawing("svg", { class: "bar wide", viewBox: `0 0 ${width} ${height}`, width, height, "aria-hidden": "true" },
       isNumber(data.retrain) ? drawing("line", { x1: x(data.retrain), x2: x(data.retrain), y1: 0, y2: height, class: "retrained-line" }) : null,
       drawing("line", { x1: x(low), x2: x(high), y1: 10, y2: 10, class: "whisker strong" }),

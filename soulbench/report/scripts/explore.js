@@ -14,14 +14,17 @@ const explore = (() => {
   };
   const hidden = () => new Set(state.hidden.split(",").filter(Boolean));
 
-  // Budgets: those that any method has, in steps of a fine-tuning or as multiples of a redaction's strength.
+  // Budgets: those that any method has, in steps of a fine-tuning or as multiples of another method's strength. The multiple
+  // is rounded: 0.3 times 3 is not 0.9 to the bit.
+  const isTuned = (method) => method.family === "finetune";
+  const multiple = (method, budget) => Number((budget / method.described).toPrecision(6));
   const budgets = () => {
     const found = new Map();
     for (const method of model.methods) {
       for (const { budget } of model.plane.all[state.task][model.primary].points[method.id] ?? []) {
         if (budget === null || budget === method.described) continue;
-        if (method.family === "finetune") found.set(`steps-${budget}`, `${budget} steps`);
-        if (method.family === "redaction") found.set(`times-${budget / method.described}`, `${words(budget / method.described)} × alpha`);
+        if (isTuned(method)) found.set(`steps-${budget}`, `${budget} steps`);
+        else found.set(`times-${multiple(method, budget)}`, `${words(multiple(method, budget))} × strength`);
       }
     }
     const selected = model.methods.some((method) => method.selected !== null) ? [["selected", "selected on development requests"]] : [];
@@ -32,9 +35,9 @@ const explore = (() => {
     if (state.budget === "paths") return points;
     if (state.budget === "selected") return points.filter(({ budget }) => budget === (method.selected ?? method.described));
     const [kind, amount] = state.budget.split("-");
-    const family = { steps: "finetune", times: "redaction" }[kind];
-    const wanted = method.family !== family ? method.described : kind === "steps" ? Number(amount) : Number(amount) * method.described;
-    return points.filter(({ budget }) => budget === wanted);
+    const hasIt = method.described !== null && isTuned(method) === (kind === "steps");
+    const wanted = (budget) => Number(amount) === (kind === "steps" ? budget : multiple(method, budget));
+    return points.filter(({ budget }) => hasIt ? wanted(budget) : budget === method.described);
   };
 
   // What became of the target, at the operating point that is shown.
