@@ -44,7 +44,8 @@ class Configuration(Section):
     seeds: Unique[Seed] = Field(description="training seeds; each has its own original model", min_length=1)
     device: Literal["cpu", "gpu", "auto"] = Field(description="auto takes the GPU if there is one")
     arithmetic: Literal["native", "portable"] = Field(
-        description="with portable, all x86 processors give the same bits, but train more slowly (docs/reproducing.md)"
+        description="with portable, all x86 processors with AVX2 give the same bits, but train more slowly "
+        "(docs/reproducing.md)"
     )
     data: Data = Field(description="images and scene graphs, and the filters that they pass")
     human: Human = Field(description="the fine-tuning subset and the held-out images: images of people")
