@@ -37,6 +37,9 @@ from soulbench.core.terms import (
     UNITS,
 )
 
+#: What is there of the targets without an attack, listed among attacks, so that one sees what they add. The name of an
+#: attack's file has no space.
+NO_ATTACK = "no attack"
 #: Dimension of metrics.csv that is an attack -> its metrics and units, all better for the attacker when greater.
 DIMENSIONS: Mapping[str, Mapping[str, str]] = {
     LEAK: LEAK_UNITS,
@@ -44,7 +47,7 @@ DIMENSIONS: Mapping[str, Mapping[str, str]] = {
 }
 #: Which of them the verdict is about.
 JUDGED_DIMENSION = {LEAK: "auc", IDENTITY: "mrr"}
-#: What is measured of the paper's queries.
+#: What is measured without an attack, and of the paper's queries.
 ERROR = "error"
 #: Unit -> by how much the attacker must be better off for a leak: what an eye can see; one pair in twenty; as little of
 #: a reciprocal place. Without such a margin, a method as good as retraining could not be told to leak nothing.
@@ -81,7 +84,7 @@ def attack_rows(
         paths: of the benchmark.
         metrics, queries: the tables of that name.
     """
-    frames = [*_own(config, paths), *_of_dimensions(metrics), _of_queries(queries)]
+    frames = [_without_attack(metrics), *_own(config, paths), *_of_dimensions(metrics), _of_queries(queries)]
     frame = pd.concat([one for one in frames if len(one)], ignore_index=True)
     frame = frame[frame["method"] != RESEED]
     is_bank = frame["method"] == BANK
@@ -113,6 +116,15 @@ def _own(config: dict[str, Any], paths: ResultPaths) -> Iterator[pd.DataFrame]:
         except (KeyError, TypeError):
             raise DamagedFile(record, f"it has no digest of {planned_attacks.TABLE}") from None
         yield read_csv(paths.attack(*run, "csv"), ATTACKED, digest=digest).assign(**run._asdict())
+
+
+def _without_attack(metrics: pd.DataFrame) -> pd.DataFrame:
+    """Return the targets' error as it is: what a method did not remove is there for every attack."""
+    rows = metrics[(metrics["dimension"] == "target_error") & (metrics["metric"] == PRIMARY)]
+    columns = ["method", "request", "seed", "task", "value"]
+    return rows[columns].assign(
+        attack=NO_ATTACK, budget=np.nan, status="ok", metric=ERROR, unit=UNITS[PRIMARY]
+    )
 
 
 def _of_dimensions(metrics: pd.DataFrame) -> Iterator[pd.DataFrame]:
@@ -210,7 +222,8 @@ def _rows(
         yield (
             *(attack, name, task, what.metric, what.unit, budget),
             *(own.mean, own.low, own.high, mean_of_requests(control[task,])),
-            *(excess.mean, excess.low, excess.high, threshold, found[name].p, adjusted.get(name, np.nan)),
+            *(excess.mean, excess.low, excess.high, found[name].threshold, found[name].p),
+            adjusted.get(name, np.nan),
             *(answer(stands.get(name, found[name].holds)), answer(found[name].holds)),
             *(excess.requests, excess.seeds),
         )

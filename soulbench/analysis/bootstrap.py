@@ -75,19 +75,19 @@ class Moments:
         top: numerator; the mean itself, if the denominator is 1.
         bottom: denominator.
         variances: of the numerator, of both together, and of the denominator, enlarged for few requests and seeds.
-        axes: number of members, and share of the variance, of each axis.
+        axes: number of members, and share of the variance, of each axis by its name.
     """
 
     top: float
     bottom: float
     variances: tuple[float, float, float]
-    axes: tuple[tuple[int, float], ...]
+    axes: Mapping[str, tuple[float, float]]
 
     def reach(self, confidence: float) -> float:
         """Return how many standard errors the interval reaches to either side."""
         squares = (
             share * scipy.special.stdtrit(number - 1, (1 + confidence) / 2) ** 2
-            for number, share in self.axes
+            for number, share in self.axes.values()
         )
         return float(np.sqrt(sum(squares)))
 
@@ -113,7 +113,8 @@ class Moments:
             return float(distance == 0)
         errors = abs(distance) / np.sqrt(variance)
         if len(self.axes) == 1:
-            return float(2 * scipy.special.stdtr(self.axes[0][0] - 1, -errors))
+            ((number, _),) = self.axes.values()
+            return float(2 * scipy.special.stdtr(number - 1, -errors))
         if errors >= self.reach(1 - LEAST_P):
             return LEAST_P
         span = np.log(LEAST_P), -LEAST_P
@@ -263,14 +264,14 @@ class Bootstrap:
         unbiased = {axis: n / (n - 1) * squares[axis] for axis, n in residual.counts.items()}
         total = sum(unbiased.values())
         enlarged = total / sum(squares.values()) if total > 0 else 1.0
-        axes = tuple((residual.counts[axis], unbiased[axis] / total) for axis in unbiased if total > 0)
+        axes = {axis: (residual.counts[axis], unbiased[axis] / total) for axis in unbiased if total > 0}
         lower = np.zeros(self.resamples) if bottom is None else bottom.resamples
         variance, both, below = enlarged * np.cov(top.resamples, lower, ddof=0)[[0, 0, 1], [0, 1, 1]]
         moments = Moments(
             top.value,
             base,
             (float(variance), float(both), float(below)),
-            axes or ((requests, 1.0),),
+            axes or {REQUESTS: (requests, 1.0)},
         )
         return Interval(float(mean), *moments.ends(self.confidence), requests, seeds, moments)
 

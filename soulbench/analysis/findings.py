@@ -20,6 +20,7 @@ class Finding:
         threshold: from which side of it the answer follows.
         p: two-sided p of the number being at the threshold; NaN without an interval.
         note: why the numbers do not decide, where the interval alone would.
+        chances: among how many findings it was the most certain one, which its p is corrected for (Bonferroni).
     """
 
     holds: bool | None
@@ -28,6 +29,7 @@ class Finding:
     threshold: float
     p: float
     note: str = ""
+    chances: int = 1
 
     @classmethod
     def above(cls, effect: Interval, threshold: float, unit: str) -> "Finding":

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from soulbench.analysis import methods
+from soulbench.analysis.attacks import NO_ATTACK
 from soulbench.analysis.dimensions import PRIMARY
 from soulbench.analysis.scoreboard import COLLAPSED_WORD
 from soulbench.analysis.statistics import rank_correlation
@@ -45,6 +46,7 @@ def letters(config: dict[str, Any], scoreboard: pd.DataFrame, leaked: pd.DataFra
         (scoreboard["operating_point"] == AS_DESCRIBED) & (scoreboard["level"] != "reference")
     ]
     silent = [name for name in attacks.names(config) if not attacks.attack(config, name).letter]
+    silent.append(NO_ATTACK)  # "forgets?" is about that
     leaked = leaked[~leaked["attack"].isin(silent)]
     rows = []
     columns = ["method", "task", "removed", "collapsed"]

@@ -1,5 +1,6 @@
 """Does the deleted object stand out between the two models, more than where it was never seen?"""
 
+import numpy as np
 import pandas as pd
 
 from soulbench.analysis import methods
@@ -10,8 +11,8 @@ from soulbench.analysis.statistics import mean_of_requests, paired
 from soulbench.core.columns import TABLES
 from soulbench.core.terms import LEAK, LEAK_UNITS, RESEED, TASKS
 
-#: What counts of an AUC: one pair of objects in twenty.
-COUNTS = 0.05
+#: What counts of an AUC: one pair of objects in twenty; half of what the control leaves, where that is less.
+COUNTS, OF_THE_REST = 0.05, 0.5
 
 
 def excess(evidence: Evidence, method: str, task: str, metric: str) -> Interval:
@@ -25,14 +26,17 @@ def stands_out(evidence: Evidence, method: str, task: str) -> Finding:
 
     Models of the bank are of other training seeds than the original, so everything changes between it and them, and the
     target stands out less than it does after retraining with the original's seed. Where such models were trained and
-    the target stands out there as much, a method is not blamed for it.
+    the target stands out there as much, a method is not blamed for it. Where the control is near 1 already, not even a
+    target that always stands out most could exceed it by `COUNTS`.
     """
-    finding = Finding.above(excess(evidence, method, task, "auc"), COUNTS, LEAK_UNITS["auc"])
+    rest = 1 - mean_of_requests(evidence.retrained(task, LEAK, "auc"))
+    threshold = float(np.fmin(COUNTS, OF_THE_REST * rest))
+    finding = Finding.above(excess(evidence, method, task, "auc"), threshold, LEAK_UNITS["auc"])
     exact = ("retrain", task, LEAK, "auc")
     if not finding.holds or exact not in evidence.arrays:
         return finding
     own, retrained = paired(evidence.arrays[method, task, LEAK, "auc"], evidence.arrays[exact])
-    if mean_of_requests(own) <= mean_of_requests(retrained):
+    if mean_of_requests(own) - mean_of_requests(retrained) <= threshold:
         return finding.undecided("after exact retraining it stands out as much")
     return finding
 

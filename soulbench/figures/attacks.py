@@ -23,7 +23,8 @@ POSITION = 17
 CONFIG = ("methods", "analysis", "seeds")
 CAPTION = """\
 One panel an attack, both tasks: how much better off an attacker is with a method's model than with models that never
-saw the targets (dashed, 0). Right of the dotted line it counts as a leak: what an eye can see, or one pair in twenty.
+saw the targets (dashed, 0); ``no attack`` is what a method left of the target. Right of the dotted line it counts as a
+leak: what an eye can see, or one pair in twenty.
 Bars are {{ percent }} intervals over {{ axes }}, hollow marks have none; n is the number of requests where it is
 smaller. The numbers are those of the greatest budget (leaks.csv; docs/attacks.md); device: {{ config.device }}.
 """

@@ -15,8 +15,9 @@ from PIL import Image
 
 from soulbench import figures
 from soulbench.analysis.arrays import natural_order
+from soulbench.analysis.bootstrap import FEWEST_COLUMNS
 from soulbench.analysis.claims.parts import BY_CONSTRUCTION, CONTRADICTED, SUPPORTED, UNDECIDED, short
-from soulbench.analysis.methods import unlearners
+from soulbench.analysis.methods import ordered, unlearners
 from soulbench.config import attacks, runs
 from soulbench.core.errors import UserError
 from soulbench.core.paths import ResultPaths
@@ -104,7 +105,10 @@ def account(config: dict[str, Any], paths: ResultPaths) -> dict[str, Any]:
     scores = read_csv(paths.table("scoreboard")).merge(costs, on="method", how="left")
     # What a method costs at another budget than described is not measured.
     scores.loc[scores["operating_point"] != AS_DESCRIBED, "ratio_to_retrain"] = np.nan
-    claims = pd.concat([read_csv(paths.table(name)) for name in ("claims", "timing_claims")])
+    claims, parts = (
+        pd.concat([read_csv(paths.table(name)) for name in (table, f"timing_{table}")])
+        for table in ("claims", "claim_parts")
+    )
     requests = read_csv(paths.data("requests.csv"))
     jobs = read_csv(paths.table("timing_jobs"))
     memorised = read_csv(paths.table("memorised"))
@@ -120,9 +124,13 @@ def account(config: dict[str, Any], paths: ResultPaths) -> dict[str, Any]:
         # Others read the page: it does not say where a file lies.
         "lpips_weights": Path(config["evaluation"]["lpips"]["weights"]).name,
         "attacks": [_attack(config, name) for name in attacks.names(config)],
+        "limited": any(config["attacks"][name].get("methods") for name in attacks.names(config)),
+        "fewest_seeds": FEWEST_COLUMNS,
         "development": runs.development_ids(config),
         "bank": len(runs.bank_models(config)),
         "methods": methods,
+        "references": [name for name in ordered(config, scores["method"]) if name not in methods],
+        "for_these_seeds": _for_these_seeds(scores, methods, parts),
         "fewer": {
             "requests": _fewer({name: _tested(config, name) for name in methods}, runs.request_ids(config)),
             "seeds": _fewer({name: runs.seeds_of(config, name) for name in methods}, config["seeds"]),
@@ -173,6 +181,18 @@ def _fewer(of_methods: Mapping[str, Sequence[Any]], every: Sequence[Any]) -> dic
     return {name: len(own) for name, own in of_methods.items() if len(own) < len(every)}
 
 
+def _for_these_seeds(
+    scores: pd.DataFrame, methods: Sequence[str], parts: pd.DataFrame
+) -> dict[str, list[str]]:
+    """Return the methods, and the claims, of which intervals are over requests alone: there are too few seeds."""
+    few = scores[(scores["n_seeds"] < FEWEST_COLUMNS) & (scores["n_seeds"] > 0)]["method"]
+    tested = parts[parts["p"].notna() & (parts["n_seeds"] < FEWEST_COLUMNS)]
+    return {
+        "methods": [name for name in methods if name in set(few)],
+        "claims": sorted(set(tested["claim"]), key=natural_order),
+    }
+
+
 def _individuals(requests: pd.DataFrame) -> dict[str, int]:
     """Return how many known people the test requests show, 0 if each shows another; and how many show nobody known."""
     primary = requests[requests["set"] == TEST].drop_duplicates("request")["individual"].fillna("")
@@ -208,6 +228,7 @@ def _bank_against_exact(bank: pd.DataFrame) -> list[dict[str, Any]]:
             "dimension": dimension,
             "difference": rows["difference"].mean(),
             "largest": rows["difference"].abs().max(),
+            "noise": (rows["ci_high"] - rows["ci_low"]).mean() / 2,
             "within": int(rows["within"].sum()),
             "requests": len(rows),
         }

@@ -1,5 +1,6 @@
 """The answer, from scoreboard and costs: which method forgets whom, at what price."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,13 +82,23 @@ def _entries(scores: pd.DataFrame, methods: list[str], task: str, outcome: str) 
 
 
 def _entry(row: dict[str, Any]) -> str:
-    """Return the share forgotten, whether the rest is damaged, and what would be decided without correction."""
+    """Return the share forgotten, whether identity and the rest agree, and what would be decided without correction."""
     damaged = any(row[f"damaged_{name}"] == "yes" for name in RETAINED)
     shown = damaged and row["outcome"] not in (FORGETS[2], REMOVES[2], COLLAPSED_WORD)
     alone = row["outcome_uncorrected"]
-    texts = [percent(row["forgotten"]), "damages the rest" if shown else ""]
+    texts = [percent(row["forgotten"]), _identity(row), "damages the rest" if shown else ""]
     texts.append(f"without correction: {alone}" if alone != row["outcome"] else "")
     return ", ".join(filter(None, texts))
+
+
+def _identity(row: Mapping[Any, Any]) -> str:
+    """Return that pixels alone say that the target is gone, where identity was measured and is undecided."""
+    gone = row["outcome"] in (*FORGETS, *REMOVES)
+    return (
+        "identity undecided"
+        if gone and row["identified"] == "unclear" and np.isfinite(row["identity"])
+        else ""
+    )
 
 
 def percent(share: float) -> str:
@@ -125,17 +136,15 @@ def _listed(rows: pd.DataFrame, outcome: str) -> str | None:
     """Return the methods of an outcome, nearest to retraining first, as text; None if there are none."""
     selected = rows[rows["outcome"] == outcome]
     selected = selected.assign(distance=(selected["forgotten"] - 1).abs()).sort_values("distance")
-    texts = [
-        f"{row['method']} ({percent(row['forgotten'])} forgotten{_relative_cost(row)})"
-        for row in selected.to_dict("records")
-    ]
+    texts = [f"{row['method']} ({_in_short(row)})" for row in selected.to_dict("records")]
     return ", ".join(texts) or None
 
 
-def _relative_cost(row: dict[Any, Any]) -> str:
-    """Return the cost of a method as part of a text; nothing where it was not measured."""
+def _in_short(row: dict[Any, Any]) -> str:
+    """Return the share forgotten, what identity leaves undecided, and the cost where it was measured."""
     ratio = row["ratio_to_retrain"]
-    return f", relative cost {cost(ratio)}" if np.isfinite(ratio) else ""
+    price = f"relative cost {cost(ratio)}" if np.isfinite(ratio) else ""
+    return ", ".join(filter(None, (f"{percent(row['forgotten'])} forgotten", _identity(row), price)))
 
 
 def _failures(config: dict[str, Any], scores: pd.DataFrame) -> str:

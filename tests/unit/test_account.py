@@ -8,11 +8,12 @@ import pytest
 from PIL import Image
 
 from soulbench import figures
+from soulbench.__main__ import main
 from soulbench.analysis.claims.table import write_claims
 from soulbench.config.files import merge
 from soulbench.core.errors import UserError
 from soulbench.core.paths import ResultPaths
-from soulbench.core.tables import read_csv
+from soulbench.core.tables import RESULT_FORMAT, read_csv, write_csv
 from soulbench.core.terms import AS_DESCRIBED, TASKS
 from soulbench.exchange.compare import compare
 from soulbench.exchange.published import publish
@@ -77,7 +78,31 @@ def test_every_method_has_its_numbers_in_both_tasks(finished, text):
     for score in scores.itertuples():
         own = [row for row in rows if row[:2] == (score.method, score.outcome)]
         assert any(row[2].startswith(f"{percent(score.forgotten)} [") for row in own), score.method
-        assert any(row[3].startswith(number(score.harm_A2)) for row in own), score.method
+        identified = f"{number(score.identity, 2)} ({number(score.identity_retrain, 2)}): {score.identified}"
+        assert any(row[3] == identified for row in own), score.method
+        assert any(row[4].startswith(number(score.harm_A2)) for row in own), score.method
+    for reference in ("original", "noop-ft", "retrain"):
+        assert (reference, "reference") in [row[:2] for row in rows], reference
+
+
+def test_intervals_that_hold_for_these_seeds_say_so(tmp_path, finished, settings, text):
+    """Fewer than three seeds are not resampled, whatever the other methods have."""
+    assert "requests alone and hold for these training seeds: how much others would change" in text
+    folder = tmp_path / "three"
+    shutil.copytree(finished.root, folder)
+    for path in [*folder.rglob("seed2*")]:
+        copy = shutil.copytree if path.is_dir() else shutil.copy
+        copy(path, path.with_name(path.name.replace("seed2", "seed3")))
+    for name in ("scoreboard", "claim_parts", "timing_claim_parts"):
+        path = folder / "tables" / f"{name}.csv"
+        table = read_csv(path)
+        few = table["method"] == "obj-if" if name == "scoreboard" else table["claim"] == "C10"
+        write_csv(table.assign(n_seeds=table["n_seeds"].where(few, 3)), path, RESULT_FORMAT)
+    settings = merge(settings, {"seeds": [1, 2, 3]})
+    list(write_account(settings, ResultPaths(str(folder)), tmp_path / "mine", []))
+    said = (tmp_path / "mine.md").read_text("utf-8")
+    tested = read_csv(folder / "tables" / "claim_parts.csv").query("claim == 'C10'")["p"].notna().any()
+    assert f"3 training seeds. Those of obj-if{', C10' if tested else ''} are over requests alone" in said
 
 
 def test_every_method_has_two_letters_and_the_rank_of_its_leak_is_told(finished, text):
@@ -161,6 +186,20 @@ def test_the_published_tables_are_those_of_the_run(tmp_path, finished):
     tables = Path(finished.table())
     list(publish(tables, tmp_path / "mine"))
     assert all(table.same and not table.within for table in compare(tables, tmp_path / "mine", 0.0))
+
+
+def test_tables_that_cannot_be_published_are_refused_before_anything_is_replaced(
+    tmp_path, finished, settings, monkeypatch, capsys
+):
+    monkeypatch.setattr("soulbench.__main__._checked", lambda overlays: settings)
+    monkeypatch.setattr(ResultPaths, "of", lambda config: finished)
+    out = tmp_path / "mine"
+    assert main(["account", "--out", str(out), "--without", "metric"]) == 1
+    assert "there is no table metric; " in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+    assert main(["account", "--out", str(out), "--without", "metrics"]) == 0
+    assert (tmp_path / "mine.md").is_file() and (out / "tradeoff.png").is_file()
+    assert (out / "claims.csv.gz").is_file() and not (out / "metrics.csv.gz").exists()
 
 
 def test_figures_that_are_not_there(tmp_path, finished, settings):

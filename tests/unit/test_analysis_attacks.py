@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from soulbench.analysis.attacks import attack_rows, judged, leaks
+from soulbench.analysis.attacks import NO_ATTACK, attack_rows, judged, leaks
 from soulbench.analysis.evidence import Evidence
 from soulbench.analysis.letters import change_and_leak, letters
 from soulbench.analysis.statistics import holm, rank_correlation
@@ -79,13 +79,44 @@ def with_bank(settings):
 def test_every_attack_is_in_both_tables_in_one_form(made):
     settings, attacks, leaked = made
     queries = {f"query-{name}" for name in settings["evaluation"]["queries"]}
-    assert set(attacks["attack"]) == set(leaked["attack"]) == {*MANY, LEAK, IDENTITY, *queries}
+    assert set(attacks["attack"]) == set(leaked["attack"]) == {NO_ATTACK, *MANY, LEAK, IDENTITY, *queries}
     assert list(attacks) == list(TABLES["attacks"]) and list(leaked) == list(TABLES["leaks"])
     assert RESEED not in set(attacks["method"])
     assert "retrain" not in set(leaked["method"]), "the control is not compared with itself"
     missing = attacks[attacks["value"].isna()]
     assert set(missing["status"]) == {"not applicable: person has no more general label"}
     assert set(missing["request"]) == {"r6"}
+
+
+def test_what_is_there_without_an_attack_is_listed_and_no_part_of_the_letter(made):
+    """Else one could not tell what an attack brings back from what was never gone."""
+    settings, attacks, leaked = made
+    factory = Factory(Path(), settings)
+    plain = factory.table("metrics").query(
+        "dimension == 'target_error' and metric == 'mae' and method == 'noop-ft'"
+    )
+    own = attacks[(attacks["attack"] == NO_ATTACK) & (attacks["method"] == "noop-ft")]
+    assert sorted(own["value"]) == pytest.approx(sorted(plain["value"]))
+    rows = leaked[(leaked["attack"] == NO_ATTACK) & (leaked["method"] == "noop-ft")]
+    assert (rows["leaks"] == "yes").all(), "it forgets nothing"
+    assert rows["excess"].to_numpy() == pytest.approx((rows["control"] - rows["value"]).to_numpy(), abs=0.5)
+    found = leaked_rows("yes").assign(attack=NO_ATTACK)
+    assert letters(settings, BOARD, found)[["leaks", "leaking"]].to_numpy().tolist() == [["unclear", ""]]
+
+
+def test_where_the_control_is_near_its_ceiling_less_counts():
+    """A target that always stands out most cannot exceed a control of 0.98 by 0.05."""
+    settings = with_bank({**config(), "attacks": {}})
+    planted = {"obj-mk-pa": PlantedMethod((1, 1), leak=0.999), "retrain": PlantedMethod((1, 1), leak=0.98)}
+    factory = Factory(Path(), settings, planted)
+    metrics = factory.table("metrics")
+    evidence = Evidence(settings, metrics[metrics["method"] != "retrain"], factory.table("queries"))
+    control = metrics[
+        (metrics["method"] == BANK) & (metrics["dimension"] == LEAK) & (metrics["metric"] == "auc")
+    ]
+    finding = stands_out(evidence, "obj-mk-pa", TASKS[0])
+    assert finding.threshold < 0.05
+    assert finding.threshold <= (1 - control["value"].min()) / 2
 
 
 def test_the_control_is_the_mean_of_models_that_never_saw_the_targets(tmp_path, settings):

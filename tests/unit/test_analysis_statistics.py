@@ -59,7 +59,16 @@ def test_p_is_where_the_interval_would_end_at_the_threshold():
 def test_95_percent_cover_at_least_93(requests, seeds):
     """Whatever the seeds' effect; with two seeds the truth is that for these seeds."""
     for effect in (0.0, 1.0, 3.0):
-        assert covered("normal", requests, seeds, effect, simulations=400) >= 0.93
+        assert covered("normal", requests, seeds, effect, simulations=400)[0] >= 0.93
+
+
+@pytest.mark.parametrize("case", ["skewed", "share", "bank"])
+def test_so_they_do_where_the_numbers_are_not_as_simple(case):
+    """Of few requests: skewed ones, a ratio, and a comparison with a bank of which each request has half."""
+    for seeds in (2, 3):
+        share, silent = covered(case, 6, seeds, 3.0, simulations=400)
+        assert share >= 0.93
+        assert silent <= (0.1 if case == "share" else 0.0)
 
 
 def test_with_few_seeds_the_interval_is_over_requests_only():

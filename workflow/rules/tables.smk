@@ -73,6 +73,6 @@ rule claims:
         PATHS.log("claims"),
     params:
         source=source_hash("soulbench.analysis.claims.table"),
-        settings=settings(*STATISTICS, "unlearning", "training.pretrain", "training.finetune"),
+        settings=settings(*STATISTICS, "unlearning", "training.pretrain", "training.finetune", "training.masking"),
     script:
         "../scripts/claims.py"

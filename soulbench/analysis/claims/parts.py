@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from soulbench.analysis.bootstrap import NOTHING, Interval
+from soulbench.analysis.bootstrap import FEWEST_COLUMNS, NOTHING, REQUESTS, SEEDS, Interval
 from soulbench.analysis.findings import Finding, corrected
-from soulbench.analysis.power import POWER, requests_needed
+from soulbench.analysis.power import POWER, needed
 from soulbench.analysis.statistics import holm_of_tested
 
 SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
@@ -82,12 +82,21 @@ def all_of(findings: Sequence[Finding]) -> Finding:
     if holds:
         return max(findings, key=lambda finding: finding.p)
     failing = min((item for item in findings if item.holds is False), key=lambda finding: finding.p)
-    return replace(failing, p=min(1.0, failing.p * len(findings)))
+    chances = failing.chances * len(findings)
+    return replace(failing, p=min(1.0, failing.p * len(findings)), chances=chances)
 
 
 def any_of(findings: Sequence[Finding]) -> Finding:
     """Return the finding that any of the findings holds, corrected in the same way."""
     return all_of([finding.negated() for finding in findings]).negated()
+
+
+def between(effect: Interval, low: float, high: float, unit: str) -> Finding:
+    """Return whether a number is between two thresholds: two one-sided tests.
+
+    Source: D. Schuirmann, Journal of Pharmacokinetics and Biopharmaceutics 15, 1987.
+    """
+    return all_of([Finding.above(effect, low, unit), Finding.above(effect, high, unit).negated()])
 
 
 def untested(why: str) -> Finding:
@@ -107,12 +116,15 @@ def conclude(parts: Sequence[Part], level: float, fewest: int, note: str = "") -
     findings = [part.finding for part in parts]
     stands = corrected(findings, level)
     adjusted = holm_of_tested(np.array([finding.p for finding in findings], dtype=float))
-    needed = [
-        requests_needed(finding, level / len(parts), fewest)
-        if finding.effect.requests and not _blocked(finding)
-        else 0.0
-        for finding in findings
-    ]
+    levels = [level / len(parts) / finding.chances for finding in findings]
+    open_to_numbers = [bool(finding.effect.requests) and not _blocked(finding) for finding in findings]
+    requests, seeds = (
+        [
+            needed(finding, own, least, axis) if may else 0.0
+            for finding, own, may in zip(findings, levels, open_to_numbers, strict=True)
+        ]
+        for axis, least in ((REQUESTS, fewest), (SEEDS, FEWEST_COLUMNS))
+    )
     holds = every(stands)
     plain = WORDS[every([finding.holds for finding in findings])]
     deciding = [part for part, answer in zip(parts, stands, strict=True) if answer is holds]
@@ -129,9 +141,14 @@ def conclude(parts: Sequence[Part], level: float, fewest: int, note: str = "") -
         deciding = [_weakest(deciding)]
     label = {True: "the weakest", False: "against it", None: "undecided"}[holds]
     text = "; ".join(filter(None, (lead, _quoted(deciding, label), note)))
-    rows = list(zip(parts, stands, adjusted.tolist(), needed, strict=True))
+    rows = list(zip(parts, stands, adjusted.tolist(), requests, strict=True))
     blocked = sum(_blocked(finding) for finding in findings)
-    power = _power([number for _, answer, _, number in rows if answer is None], fewest, blocked)
+    undecided = [
+        numbers
+        for numbers, answer in zip(zip(requests, seeds, strict=True), stands, strict=True)
+        if answer is None
+    ]
+    power = _power(undecided, fewest, blocked)
     return Verdict(WORDS[holds], plain, deciding[0], _sentence(text), rows, power if holds is None else "")
 
 
@@ -140,21 +157,34 @@ def _blocked(finding: Finding) -> bool:
     return finding.holds is None and bool(finding.note) and not np.isnan(finding.effect.low)
 
 
-def _power(needed: Sequence[float], fewest: int, blocked: int) -> str:
-    """Return what it would take to decide the parts that are undecided; `blocked`: how many no interval decides."""
-    finite = [number for number in needed if 0 < number < np.inf]
-    unknown, never = sum(np.isnan(number) for number in needed), sum(np.isinf(number) for number in needed)
+def _power(numbers: Sequence[tuple[float, float]], fewest: int, blocked: int) -> str:
+    """Return what it would take to decide the parts that are undecided.
+
+    Args:
+        numbers: of requests, and of seeds, that would decide each.
+        fewest: requests that an interval needs.
+        blocked: how many no interval decides.
+    """
+    by_requests = [requests for requests, _ in numbers if 0 < requests < np.inf]
+    lasting = [seeds for requests, seeds in numbers if np.isinf(requests)]
+    by_seeds = [seeds for seeds in lasting if seeds < np.inf]
+    unknown, never = sum(np.isnan(requests) for requests, _ in numbers), len(lasting) - len(by_seeds)
     texts = []
     if unknown:
         texts.append(f"{unknown} of the parts have no interval, which takes at least {fewest} requests")
-    if finite:
+    if by_requests:
         texts.append(
-            f"{len(finite)} would be decided, with a chance of {POWER:.0%}, by about {max(finite):.0f} requests at the "
-            "observed effects"
+            f"{len(by_requests)} would be decided, with a chance of {POWER:.0%}, by about {max(by_requests):.0f} "
+            "requests at the observed effects"
+        )
+    if by_seeds:
+        texts.append(
+            f"{len(by_seeds)} differ so much by seed that no requests decide them, but about {max(by_seeds):.0f} "
+            "training seeds would"
         )
     if never:
         texts.append(
-            f"{never} lie so near their threshold, or differ so much by seed, that no requests decide them"
+            f"{never} lie so near their threshold that neither more requests nor more seeds decide them"
         )
     if blocked:
         texts.append(
