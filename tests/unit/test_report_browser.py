@@ -154,6 +154,22 @@ def test_every_choice_of_explore_is_in_the_address_and_opens_alike(page):
     assert "Click a point" in page.view("explore")
 
 
+def test_every_method_has_a_point_at_every_budget(page):
+    """One that has not that many steps, or no strength, is shown as described."""
+    page.open("#explore")
+    menu = page.texts("#explore-view select option")
+    assert any(text.endswith(" × strength") for text in menu) and any(text.endswith(" steps") for text in menu)
+    described = {point.get_attribute("data-method") for point in page.all("#explore-view .point")}
+    values = page.run(
+        "return [...document.querySelectorAll('#explore-view option')].map((node) => node.value)"
+        ".filter((value) => /^(steps|times)-/.test(value))"
+    )
+    assert {"obj-if", "obj-mk-pa"} <= described and len(values) > 2
+    for value in values:
+        page.open(f"#explore?budget={value}")
+        assert {point.get_attribute("data-method") for point in page.all("#explore-view .point")} == described
+
+
 def test_back_and_forward(page):
     page.open("#explore")
     first = page.view("explore")

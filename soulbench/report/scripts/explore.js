@@ -35,9 +35,9 @@ const explore = (() => {
     if (state.budget === "paths") return points;
     if (state.budget === "selected") return points.filter(({ budget }) => budget === (method.selected ?? method.described));
     const [kind, amount] = state.budget.split("-");
-    const hasIt = method.described !== null && isTuned(method) === (kind === "steps");
-    const wanted = (budget) => Number(amount) === (kind === "steps" ? budget : multiple(method, budget));
-    return points.filter(({ budget }) => hasIt ? wanted(budget) : budget === method.described);
+    // A method that has no such budget is shown as described, and so are all at the budget `described`.
+    const measure = { steps: isTuned(method) ? (budget) => budget : null, times: isTuned(method) ? null : (budget) => multiple(method, budget) }[kind];
+    return points.filter(({ budget }) => measure && method.described !== null ? measure(budget) === Number(amount) : budget === method.described);
   };
 
   // What became of the target, at the operating point that is shown.
