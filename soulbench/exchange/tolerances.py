@@ -49,7 +49,11 @@ BY_UNIT: Mapping[str, float] = {
     "mean cosine": 0.05,
 }
 #: Unit of one run -> that of a mean over runs, which a row without a seed is.
-OF_MEANS = {"identified": "share identified", "found": "share identified", "reciprocal place": "mean reciprocal place"}
+OF_MEANS = {
+    "identified": "share identified",
+    "found": "share identified",
+    "reciprocal place": "mean reciprocal place",
+}
 #: Of a number whose unit is none of these, such as a distance between representations: a share of its magnitude, which
 #: is one level in twenty, too.
 RELATIVE = 0.05

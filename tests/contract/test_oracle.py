@@ -92,7 +92,7 @@ def programmatic(name):
     return registry.method(name).workers[-1:] == ("Method",) and registry.method(name).family == "finetune"
 
 
-@pytest.mark.parametrize("name", filter(programmatic, registry.ids("methods")))
+@pytest.mark.parametrize("name", [*filter(programmatic, registry.ids("methods"))])
 def test_no_method_is_given_one_even_if_its_rule_passes_some(benchmark, bank, name):
     if registry.method(name).sees_retrained:
         assert registry.method(name).level == "reference"

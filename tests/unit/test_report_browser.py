@@ -158,7 +158,9 @@ def test_every_method_has_a_point_at_every_budget(page):
     """One that has not that many steps, or no strength, is shown as described."""
     page.open("#explore")
     menu = page.texts("#explore-view select option")
-    assert any(text.endswith(" × strength") for text in menu) and any(text.endswith(" steps") for text in menu)
+    assert any(text.endswith(" × strength") for text in menu) and any(
+        text.endswith(" steps") for text in menu
+    )
     described = {point.get_attribute("data-method") for point in page.all("#explore-view .point")}
     values = page.run(
         "return [...document.querySelectorAll('#explore-view option')].map((node) => node.value)"

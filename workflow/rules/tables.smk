@@ -73,6 +73,8 @@ rule claims:
         PATHS.log("claims"),
     params:
         source=source_hash("soulbench.analysis.claims.table"),
-        settings=settings(*STATISTICS, "unlearning", "training.pretrain", "training.finetune", "training.masking"),
+        settings=settings(
+            *STATISTICS, "unlearning", "training.pretrain", "training.finetune", "training.masking"
+        ),
     script:
         "../scripts/claims.py"
