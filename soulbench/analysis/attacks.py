@@ -84,7 +84,8 @@ def attack_rows(
         paths: of the benchmark.
         metrics, queries: the tables of that name.
     """
-    frames = [_without_attack(metrics), *_own(config, paths), *_of_dimensions(metrics), _of_queries(queries)]
+    plain, asked = (_of_queries(queries, plain) for plain in (True, False))
+    frames = [plain, *_own(config, paths), *_of_dimensions(metrics), asked]
     frame = pd.concat([one for one in frames if len(one)], ignore_index=True)
     frame = frame[frame["method"] != RESEED]
     is_bank = frame["method"] == BANK
@@ -118,15 +119,6 @@ def _own(config: dict[str, Any], paths: ResultPaths) -> Iterator[pd.DataFrame]:
         yield read_csv(paths.attack(*run, "csv"), ATTACKED, digest=digest).assign(**run._asdict())
 
 
-def _without_attack(metrics: pd.DataFrame) -> pd.DataFrame:
-    """Return the targets' error as it is: what a method did not remove is there for every attack."""
-    rows = metrics[(metrics["dimension"] == "target_error") & (metrics["metric"] == PRIMARY)]
-    columns = ["method", "request", "seed", "task", "value"]
-    return rows[columns].assign(
-        attack=NO_ATTACK, budget=np.nan, status="ok", metric=ERROR, unit=UNITS[PRIMARY]
-    )
-
-
 def _of_dimensions(metrics: pd.DataFrame) -> Iterator[pd.DataFrame]:
     """Yield the attacks that an evaluation makes beside its metrics."""
     for dimension, units in DIMENSIONS.items():
@@ -135,11 +127,11 @@ def _of_dimensions(metrics: pd.DataFrame) -> Iterator[pd.DataFrame]:
         yield rows[columns].assign(attack=dimension, budget=np.nan, status="ok")
 
 
-def _of_queries(queries: pd.DataFrame) -> pd.DataFrame:
-    """Return the paper's queries: the target's error under each."""
-    rows = queries[(queries["query"] != NO_QUERY) & (queries["metric"] == PRIMARY)]
+def _of_queries(queries: pd.DataFrame, plain: bool) -> pd.DataFrame:
+    """Return the primary target's error, which all attacks are about: without any, or under the paper's queries."""
+    rows = queries[(queries["metric"] == PRIMARY) & ((queries["query"] == NO_QUERY) == plain)]
     columns = ["method", "request", "seed", "task", "status", "value"]
-    names = [planned_attacks.QUERY.format(query) for query in rows["query"]]
+    names = [NO_ATTACK if plain else planned_attacks.QUERY.format(query) for query in rows["query"]]
     return rows[columns].assign(attack=names, budget=np.nan, metric=ERROR, unit=UNITS[PRIMARY])
 
 

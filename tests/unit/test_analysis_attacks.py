@@ -92,9 +92,7 @@ def test_what_is_there_without_an_attack_is_listed_and_no_part_of_the_letter(mad
     """Else one could not tell what an attack brings back from what was never gone."""
     settings, attacks, leaked = made
     factory = Factory(Path(), settings)
-    plain = factory.table("metrics").query(
-        "dimension == 'target_error' and metric == 'mae' and method == 'noop-ft'"
-    )
+    plain = factory.table("queries").query("query == 'none' and metric == 'mae' and method == 'noop-ft'")
     own = attacks[(attacks["attack"] == NO_ATTACK) & (attacks["method"] == "noop-ft")]
     assert sorted(own["value"]) == pytest.approx(sorted(plain["value"]))
     rows = leaked[(leaked["attack"] == NO_ATTACK) & (leaked["method"] == "noop-ft")]
